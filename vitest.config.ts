@@ -1,0 +1,18 @@
+import { defineConfig } from "vitest/config";
+
+const slow = process.env["SLOW"] === "1";
+
+export default defineConfig({
+  resolve: { conditions: ["@milagro/source"] },
+  ssr: { resolve: { conditions: ["@milagro/source"] } },
+  test: {
+    include: ["core/*/test/**/*.test.ts", "runtime/test/**/*.test.ts", "services/*/test/**/*.test.ts", "clients/*/test/**/*.test.ts", "tests/**/*.test.ts"],
+    exclude: ["**/node_modules/**", ...(slow ? [] : ["**/*.slow.test.ts"])],
+    setupFiles: ["./tools/test-setup.ts"],
+    reporters: ["default", "./tools/summary-reporter.ts"],
+    pool: "forks",
+    execArgv: ["--conditions=@milagro/source"],
+    testTimeout: slow ? 600_000 : 30_000,
+    hookTimeout: 60_000,
+  },
+});

@@ -6,7 +6,13 @@ export default defineConfig({
   resolve: { conditions: ["@milagro/source"] },
   ssr: { resolve: { conditions: ["@milagro/source"] } },
   test: {
-    include: ["core/*/test/**/*.test.ts", "runtime/test/**/*.test.ts", "services/*/test/**/*.test.ts", "clients/*/test/**/*.test.ts", "tests/**/*.test.ts"],
+    include: [
+      "core/*/test/**/*.test.ts",
+      "runtime/test/**/*.test.ts",
+      "services/*/test/**/*.test.ts",
+      "clients/*/test/**/*.test.ts",
+      "tests/**/*.test.ts",
+    ],
     exclude: ["**/node_modules/**", ...(slow ? [] : ["**/*.slow.test.ts"])],
     setupFiles: ["./tools/test-setup.ts"],
     reporters: ["default", "./tools/summary-reporter.ts"],

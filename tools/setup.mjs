@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const stamp = join(root, "node_modules", ".milagro-installed");
-const wanted = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+const wanted = createHash("sha256")
+  .update(readFileSync(join(root, "package-lock.json")))
+  .digest("hex");
 const installed = existsSync(stamp) ? readFileSync(stamp, "utf8") : "";
 
 if (installed !== wanted) {
@@ -24,9 +26,13 @@ if (installed !== wanted) {
   writeFileSync(stamp, wanted);
 }
 
-const node = spawnSync(join(root, "node_modules", ".bin", "node"), ["-p", "process.versions.node"], { encoding: "utf8" });
+const node = spawnSync(join(root, "node_modules", ".bin", "node"), ["-p", "process.versions.node"], {
+  encoding: "utf8",
+});
 const running = node.status === 0 ? node.stdout.trim() : process.versions.node;
 if (Number(running.split(".")[0]) < 24) {
-  console.error(`Milagro needs Node 24 or newer, found ${running}. The project brings its own: run "npm ci" without --ignore-scripts.`);
+  console.error(
+    `Milagro needs Node 24 or newer, found ${running}. The project brings its own: run "npm ci" without --ignore-scripts.`,
+  );
   process.exit(1);
 }

@@ -1,0 +1,131 @@
+/**
+ * G1 and G2 of the noble engine: noble's complete formulas, our walks over secret and public scalars.
+ * @module
+ */
+import { mulAddUnsafe, pippenger } from "@noble/curves/abstract/curve.js";
+import type { WeierstrassPoint, WeierstrassPointCons } from "@noble/curves/abstract/weierstrass.js";
+import type { FixedBase, Group, Scalar } from "./engine.ts";
+import { decodePoint, encodeAffine, encodeInfinity, FP_BYTES } from "./noble-codec.ts";
+import { fromScalar, ORDER, type RandomIntegers } from "./noble-scalars.ts";
+import {
+  multiplyDifference,
+  multiplySplit,
+  multiplyWindows,
+  toBase,
+  type WalkGroup,
+  type WindowTables,
+  windowTables,
+} from "./noble-windows.ts";
+
+const ORDER_BITS = 255;
+/** ρ of 160 bits hides k < 2³² up to a statistical distance of 2⁻¹²⁸; their sum has 161 bits. */
+const SMALL_BLIND_BYTES = 20;
+const SMALL_BITS = 161;
+const SMALL_LIMIT = 2 ** 32;
+
+/** What tells one group from the other. */
+export interface NobleGroupParameters<F> {
+  readonly name: "G1" | "G2";
+  readonly Point: WeierstrassPointCons<F>;
+  /** Parts of a field element, highest first. */
+  parts(value: F): readonly bigint[];
+  hashToCurve(message: Uint8Array, options: { DST: string }): WeierstrassPoint<F>;
+  readonly walk: WalkGroup<WeierstrassPoint<F>>;
+}
+
+/** The domain separation tag as RFC 9380 wants it: never empty, never so long that it would be hashed first. */
+export function checkTag(tag: string): void {
+  if (typeof tag !== "string" || !/^[\x20-\x7e]{1,255}$/.test(tag)) {
+    throw new TypeError("the domain separation tag must have 1 to 255 printable ASCII characters");
+  }
+}
+
+/** @typeParam H - the opaque handle; at run time it is noble's point */
+export function createNobleGroup<H, F>(parameters: NobleGroupParameters<F>, random: RandomIntegers): Group<H> {
+  type Point = WeierstrassPoint<F>;
+  const { name, Point, parts, walk } = parameters;
+  const into = (point: Point): H => point as unknown as H;
+  const from = (handle: H): Point => {
+    if (!(handle instanceof Point)) throw new TypeError(`expected a ${name} handle of this engine`);
+    return handle as unknown as Point;
+  };
+  const width = parts(Point.Fp.ONE).length;
+
+  function multiplySecret(point: Point, k: bigint): Point {
+    const blind = random.modOrder();
+    return multiplySplit(walk, point, (k + blind) % ORDER, ORDER - blind === ORDER ? 0n : ORDER - blind);
+  }
+
+  /** Points and scalars of a public product, each split by the endomorphism. */
+  function splitPublic(points: readonly Point[], scalars: readonly bigint[]): { points: Point[]; scalars: bigint[] } {
+    const split = { points: [] as Point[], scalars: [] as bigint[] };
+    points.forEach((point, i) => {
+      let image = point;
+      toBase(scalars[i] as bigint, walk.base, walk.dimensions).forEach((digit, d) => {
+        if (d > 0) image = walk.image(image);
+        split.points.push(image);
+        split.scalars.push(digit);
+      });
+    });
+    return split;
+  }
+
+  function multiplyPublic(point: Point, k: bigint): Point {
+    const split = splitPublic([point], [k]);
+    return mulAddUnsafe(Point, split.points, split.scalars);
+  }
+
+  function fixedBase(point: Point): FixedBase<H> {
+    let built: WindowTables<Point> | undefined;
+    const tables = (): WindowTables<Point> => {
+      built ??= windowTables(walk, point, ORDER_BITS);
+      return built;
+    };
+    return {
+      multiplySecret(k) {
+        const blind = random.modOrder();
+        const parts = [(fromScalar(k) + blind) % ORDER, (ORDER - blind) % ORDER];
+        return into(multiplyWindows(walk, tables(), ORDER_BITS, parts));
+      },
+      multiplyPublic: (k) => into(multiplyWindows(walk, tables(), ORDER_BITS, [fromScalar(k)])),
+    };
+  }
+
+  return {
+    encodedLength: width * FP_BYTES,
+    generator: into(Point.BASE),
+    identity: into(Point.ZERO),
+    decode: (bytes, options) => into(decodePoint(name, () => Point.fromBytes(bytes), options?.identity === "allow")),
+    encode(handle, form = "compressed") {
+      const point = from(handle);
+      if (point.is0()) return encodeInfinity(width, form);
+      const { x, y } = point.toAffine();
+      return encodeAffine(parts(x), parts(y), form);
+    },
+    add: (a, b) => into(from(a).add(from(b))),
+    subtract: (a, b) => into(from(a).add(from(b).negate())),
+    negate: (a) => into(from(a).negate()),
+    sum: (points) => into(points.reduce<Point>((sum, point) => sum.add(from(point)), Point.ZERO)),
+    equals: (a, b) => from(a).equals(from(b)),
+    isIdentity: (a) => from(a).is0(),
+    hash(message, tag) {
+      checkTag(tag);
+      return into(parameters.hashToCurve(message, { DST: tag }));
+    },
+    multiplySecret: (point, k) => into(multiplySecret(from(point), fromScalar(k))),
+    multiplySmallSecret(point, k) {
+      if (!Number.isSafeInteger(k) || k < 0 || k >= SMALL_LIMIT) throw new TypeError("expected an integer in [0, 2³²)");
+      const blind = random.ofBytes(SMALL_BLIND_BYTES);
+      return into(multiplyDifference(walk, from(point), blind + BigInt(k), blind, SMALL_BITS));
+    },
+    multiplyPublic: (point, k) => into(multiplyPublic(from(point), fromScalar(k))),
+    fixedBase: (point) => fixedBase(from(point)),
+    multiScalar(points, scalars: readonly Scalar[]) {
+      if (points.length !== scalars.length) throw new TypeError("as many scalars as points are needed");
+      const split = splitPublic(points.map(from), scalars.map(fromScalar));
+      if (points.length === 0) return into(Point.ZERO);
+      if (points.length < 20) return into(mulAddUnsafe(Point, split.points, split.scalars));
+      return into(pippenger(Point, points.map(from), scalars.map(fromScalar)));
+    },
+  };
+}

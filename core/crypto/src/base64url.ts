@@ -1,0 +1,47 @@
+/**
+ * base64url without padding, strict: one byte string has exactly one encoding, and nothing else is read.
+ * Source: RFC 4648 §5; §3.5 (the unused bits of the last character must be zero).
+ *
+ * Security: look-ups depend on the data; encode keys only for storage that is sealed anyway.
+ * @module
+ */
+import { MilagroError } from "./error.ts";
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const VALUES = new Map([...ALPHABET].map((character, value) => [character.charCodeAt(0), value]));
+
+/** Unpadded base64url. */
+export function encodeBase64url(bytes: Uint8Array): string {
+  const out: string[] = [];
+  for (let i = 0; i < bytes.length; i += 3) {
+    const group = ((bytes[i] as number) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
+    const characters = Math.min(4, bytes.length - i + 1);
+    for (let j = 0; j < characters; j += 1) out.push(ALPHABET[(group >>> (18 - 6 * j)) & 63] as string);
+  }
+  return out.join("");
+}
+
+/** @throws `ERR_ENCODING_INVALID` for padding, white space, another alphabet, an impossible length, and non-zero unused bits */
+export function parseBase64url(text: string): Uint8Array {
+  const rest = text.length % 4;
+  if (rest === 1) throw new MilagroError("ERR_ENCODING_INVALID", "not base64url: impossible length");
+  const out = new Uint8Array(Math.floor((text.length * 3) / 4));
+  let buffer = 0;
+  let bits = 0;
+  let length = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    const value = VALUES.get(text.charCodeAt(i));
+    if (value === undefined) throw new MilagroError("ERR_ENCODING_INVALID", "not base64url: foreign character");
+    buffer = ((buffer << 6) | value) & 0xffff;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out[length] = (buffer >>> bits) & 0xff;
+      length += 1;
+    }
+  }
+  if ((buffer & ((1 << bits) - 1)) !== 0) {
+    throw new MilagroError("ERR_ENCODING_INVALID", "not base64url: unused bits are not zero");
+  }
+  return out;
+}

@@ -1,0 +1,417 @@
+/**
+ * The store on Kysely, for SQLite and PostgreSQL alike. The statements are those both understand; where PostgreSQL needs
+ * a row lock, an upsert that changes nothing takes it, which SQLite (one writer at a time) runs harmlessly.
+ *
+ * Locks are taken in one order everywhere: idempotency key, secret, recipients (sorted), audit head. So no two
+ * transactions wait for each other.
+ * @module
+ */
+import { type Kysely, sql, type Transaction } from "kysely";
+import type {
+  AuditRecord,
+  EnrolmentLimits,
+  EnrolmentState,
+  KmsStore,
+  NewEnrolment,
+  RelayPart,
+  SecretHead,
+  StoredEvent,
+  StoredVersion,
+  StoreTransaction,
+} from "./store.ts";
+import type { EventRow, KmsTables, SecretRow, VersionRow } from "./store-schema.ts";
+
+/** The audit log as the store needs it; the runtime's hash chain stands behind it. */
+export interface AuditPort {
+  append(tx: Transaction<KmsTables>, record: AuditRecord): Promise<void>;
+  head(): Promise<{ readonly index: number; readonly hash: string } | undefined>;
+}
+
+export interface SqlStoreOptions {
+  readonly db: Kysely<KmsTables>;
+  readonly audit: AuditPort;
+  /** Runs `work` in a write transaction from its first statement on. */
+  transaction<T>(work: (tx: Transaction<KmsTables>) => Promise<T>): Promise<T>;
+}
+
+function toHead(row: SecretRow): SecretHead {
+  return {
+    path: row.path,
+    version: Number(row.version),
+    deleted: Number(row.deleted) === 1,
+    labels: JSON.parse(row.labels) as Record<string, string>,
+    contentType: row.content_type ?? undefined,
+    updated: Number(row.updated),
+  };
+}
+
+function toVersion(row: VersionRow): StoredVersion {
+  return {
+    path: row.path,
+    version: Number(row.version),
+    author: row.author,
+    created: Number(row.created),
+    recipients: JSON.parse(row.recipients) as string[],
+    record: row.record ?? undefined,
+  };
+}
+
+function toEvent(row: EventRow): StoredEvent {
+  return {
+    recipient: row.recipient,
+    sequence: Number(row.sequence),
+    kind: row.kind,
+    path: row.path,
+    version: Number(row.version),
+    time: Number(row.time),
+    acknowledged: row.acknowledged !== null,
+  };
+}
+
+/** Everything that starts with `prefix` lies in [prefix, end): the prefix with its last code unit raised. Paths are ASCII. */
+function prefixEnd(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+}
+
+function createTransaction(tx: Transaction<KmsTables>, audit: AuditPort): StoreTransaction {
+  return {
+    async claimIdempotency(identity, key, requestHash, expires) {
+      const claimed = await tx
+        .insertInto("kms_idempotency")
+        .values({ identity, key, request_hash: requestHash, status: 0, body: "", expires })
+        .onConflict((c) => c.columns(["identity", "key"]).doNothing())
+        .returning("key")
+        .executeTakeFirst();
+      if (claimed) return { kind: "claimed" };
+      const row = await tx
+        .selectFrom("kms_idempotency")
+        .selectAll()
+        .where("identity", "=", identity)
+        .where("key", "=", key)
+        .executeTakeFirstOrThrow();
+      return {
+        kind: "repeated",
+        entry: { requestHash: row.request_hash, status: Number(row.status), body: row.body },
+      };
+    },
+
+    async answerIdempotency(identity, key, status, body) {
+      await tx
+        .updateTable("kms_idempotency")
+        .set({ status, body })
+        .where("identity", "=", identity)
+        .where("key", "=", key)
+        .execute();
+    },
+
+    async lockSecret(path) {
+      const row = await tx
+        .insertInto("kms_secrets")
+        .values({ path, version: 0, deleted: 1, labels: "{}", content_type: null, updated: 0 })
+        .onConflict((c) => c.column("path").doUpdateSet({ path: sql<string>`excluded.path` }))
+        .returningAll()
+        .executeTakeFirstOrThrow();
+      return toHead(row);
+    },
+
+    async insertVersion(version, head) {
+      await tx
+        .insertInto("kms_versions")
+        .values({
+          path: version.path,
+          version: version.version,
+          author: version.author,
+          created: version.created,
+          recipients: JSON.stringify(version.recipients),
+          record: version.record ?? null,
+        })
+        .execute();
+      await tx
+        .updateTable("kms_secrets")
+        .set({
+          version: head.version,
+          deleted: head.deleted ? 1 : 0,
+          labels: JSON.stringify(head.labels),
+          content_type: head.contentType ?? null,
+          updated: head.updated,
+        })
+        .where("path", "=", head.path)
+        .execute();
+    },
+
+    async deleteSecret(path, time) {
+      await tx.updateTable("kms_versions").set({ record: null }).where("path", "=", path).execute();
+      await tx
+        .updateTable("kms_secrets")
+        .set({ deleted: 1, labels: "{}", content_type: null, updated: time })
+        .where("path", "=", path)
+        .execute();
+    },
+
+    async recipientsOf(path) {
+      const rows = await tx
+        .selectFrom("kms_versions")
+        .select("recipients")
+        .where("path", "=", path)
+        .where("record", "is not", null)
+        .execute();
+      const all = new Set(rows.flatMap((row) => JSON.parse(row.recipients) as string[]));
+      return [...all].sort();
+    },
+
+    async appendEvents(recipients, event) {
+      for (const recipient of [...new Set(recipients)].sort()) {
+        const { sequence } = await tx
+          .insertInto("kms_recipients")
+          .values({ recipient, sequence: 1, published: 0, waiting_since: event.time })
+          .onConflict((c) =>
+            c.column("recipient").doUpdateSet({
+              sequence: sql<number>`kms_recipients.sequence + 1`,
+              waiting_since: sql<number>`case when kms_recipients.published < kms_recipients.sequence
+                then kms_recipients.waiting_since else excluded.waiting_since end`,
+            }),
+          )
+          .returning("sequence")
+          .executeTakeFirstOrThrow();
+        await tx
+          .insertInto("kms_events")
+          .values({
+            recipient,
+            sequence: Number(sequence),
+            kind: event.kind,
+            path: event.path,
+            version: event.version,
+            time: event.time,
+            acknowledged: null,
+          })
+          .execute();
+      }
+    },
+
+    audit: (record) => audit.append(tx, record),
+  };
+}
+
+export function createSqlStore(options: SqlStoreOptions): Omit<KmsStore, "close"> {
+  const { db, audit, transaction } = options;
+
+  async function createEnrolment(enrolment: NewEnrolment, limits: EnrolmentLimits) {
+    return transaction(async (tx) => {
+      const count = async (source?: string): Promise<number> => {
+        const base = tx
+          .selectFrom("kms_enrolments")
+          .select((e) => e.fn.countAll<number>().as("open"))
+          .where("expires", ">", enrolment.created);
+        const query = source === undefined ? base : base.where("source", "=", source);
+        return Number((await query.executeTakeFirstOrThrow()).open);
+      };
+      if ((await count(enrolment.source)) >= limits.perSource) return "source-full";
+      if ((await count()) >= limits.total) return "full";
+      const { id, source, created, expires } = enrolment;
+      await tx.insertInto("kms_enrolments").values({ id, source, created, expires }).execute();
+      for (const { index, request } of enrolment.requests) {
+        await tx
+          .insertInto("kms_enrolment_parts")
+          .values({ enrolment: id, part: index, request, answer: null, attempts: 0, due: created })
+          .execute();
+      }
+      return "created";
+    });
+  }
+
+  async function readEnrolment(id: string, now: number): Promise<EnrolmentState | undefined> {
+    const row = await db
+      .selectFrom("kms_enrolments")
+      .selectAll()
+      .where("id", "=", id)
+      .where("expires", ">", now)
+      .executeTakeFirst();
+    if (!row) return undefined;
+    const parts = await db
+      .selectFrom("kms_enrolment_parts")
+      .select(["part", "answer"])
+      .where("enrolment", "=", id)
+      .orderBy("part")
+      .execute();
+    return {
+      id,
+      expires: Number(row.expires),
+      answers: parts.flatMap(({ part, answer }) => (answer === null ? [] : [{ index: Number(part), answer }])),
+      pending: parts.filter((p) => p.answer === null).map((p) => Number(p.part)),
+    };
+  }
+
+  async function answerEnrolment(id: string, index: number, answer: string, now: number): Promise<boolean> {
+    const row = await db
+      .updateTable("kms_enrolment_parts")
+      .set({ answer })
+      .where("enrolment", "=", id)
+      .where("part", "=", index)
+      .where("answer", "is", null)
+      .where("enrolment", "in", (q) => q.selectFrom("kms_enrolments").select("id").where("expires", ">", now))
+      .returning("part")
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
+  async function takeDueParts(now: number, limit: number, retryAt: (attempts: number) => number): Promise<RelayPart[]> {
+    const due = await db
+      .selectFrom("kms_enrolment_parts as p")
+      .innerJoin("kms_enrolments as e", "e.id", "p.enrolment")
+      .select(["p.enrolment", "p.part", "p.request", "p.attempts"])
+      .where("p.answer", "is", null)
+      .where("p.due", "<=", now)
+      .where("e.expires", ">", now)
+      .orderBy("p.due")
+      .limit(limit)
+      .execute();
+    const taken: RelayPart[] = [];
+    for (const part of due) {
+      const attempts = Number(part.attempts) + 1;
+      const row = await db
+        .updateTable("kms_enrolment_parts")
+        .set({ attempts, due: retryAt(attempts) })
+        .where("enrolment", "=", part.enrolment)
+        .where("part", "=", part.part)
+        .where("attempts", "=", part.attempts) // another instance may have taken it meanwhile
+        .where("answer", "is", null)
+        .returning("part")
+        .executeTakeFirst();
+      if (row) taken.push({ enrolmentId: part.enrolment, index: Number(part.part), request: part.request, attempts });
+    }
+    return taken;
+  }
+
+  return {
+    transaction: (work) => transaction((tx) => work(createTransaction(tx, audit))),
+
+    async readVersion(path, version) {
+      const base = db.selectFrom("kms_versions").selectAll().where("path", "=", path);
+      const row = await (version === undefined
+        ? base.orderBy("version", "desc").limit(1)
+        : base.where("version", "=", version)
+      ).executeTakeFirst();
+      return row && toVersion(row);
+    },
+
+    async readHead(path) {
+      const row = await db.selectFrom("kms_secrets").selectAll().where("path", "=", path).executeTakeFirst();
+      return row && toHead(row);
+    },
+
+    async listVersions(path) {
+      const rows = await db
+        .selectFrom("kms_versions")
+        .selectAll()
+        .where("path", "=", path)
+        .orderBy("version")
+        .execute();
+      return rows.map(toVersion);
+    },
+
+    async listSecrets({ prefix, after, limit }) {
+      let query = db.selectFrom("kms_secrets").selectAll().where("deleted", "=", 0);
+      if (prefix !== "") query = query.where("path", ">=", prefix).where("path", "<", prefixEnd(prefix));
+      if (after !== undefined) query = query.where("path", ">", after);
+      return (await query.orderBy("path").limit(limit).execute()).map(toHead);
+    },
+
+    async eventsFor(recipient, after, limit) {
+      const rows = await db
+        .selectFrom("kms_events")
+        .selectAll()
+        .where("recipient", "=", recipient)
+        .where("sequence", ">", after)
+        .orderBy("sequence")
+        .limit(limit)
+        .execute();
+      return rows.map(toEvent);
+    },
+
+    async lastSequence(recipient) {
+      const row = await db
+        .selectFrom("kms_recipients")
+        .select("sequence")
+        .where("recipient", "=", recipient)
+        .executeTakeFirst();
+      return row ? Number(row.sequence) : 0;
+    },
+
+    async acknowledge(recipient, sequences, time) {
+      if (sequences.length === 0) return 0;
+      const rows = await db
+        .updateTable("kms_events")
+        .set({ acknowledged: time })
+        .where("recipient", "=", recipient)
+        .where("sequence", "in", [...sequences])
+        .where("acknowledged", "is", null)
+        .returning("sequence")
+        .execute();
+      return rows.length;
+    },
+
+    async unpublished(limit) {
+      const rows = await db
+        .selectFrom("kms_recipients")
+        .select(["recipient", "sequence"])
+        .whereRef("published", "<", "sequence")
+        .orderBy("waiting_since")
+        .limit(limit)
+        .execute();
+      return rows.map(({ recipient, sequence }) => ({ recipient, sequence: Number(sequence) }));
+    },
+
+    async markPublished(recipient, upTo) {
+      await db
+        .updateTable("kms_recipients")
+        .set({ published: upTo })
+        .where("recipient", "=", recipient)
+        .where("published", "<", upTo)
+        .execute();
+    },
+
+    async rememberNonce(scope, nonce, expires) {
+      const row = await db
+        .insertInto("kms_nonces")
+        .values({ scope, nonce, expires })
+        .onConflict((c) => c.columns(["scope", "nonce"]).doNothing())
+        .returning("nonce")
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+
+    createEnrolment,
+    readEnrolment,
+    answerEnrolment,
+    takeDueParts,
+
+    async makeDue(index) {
+      await db
+        .updateTable("kms_enrolment_parts")
+        .set({ due: 0 })
+        .where("part", "=", index)
+        .where("answer", "is", null)
+        .execute();
+    },
+
+    audit: (record) => transaction((tx) => audit.append(tx, record)),
+    auditHead: () => audit.head(),
+
+    async sweep(now) {
+      const removed = await Promise.all([
+        db.deleteFrom("kms_nonces").where("expires", "<=", now).executeTakeFirst(),
+        db.deleteFrom("kms_idempotency").where("expires", "<=", now).executeTakeFirst(),
+        db
+          .deleteFrom("kms_enrolment_parts")
+          .where("enrolment", "in", (q) => q.selectFrom("kms_enrolments").select("id").where("expires", "<=", now))
+          .executeTakeFirst(),
+      ]);
+      const enrolments = await db.deleteFrom("kms_enrolments").where("expires", "<=", now).executeTakeFirst();
+      return [...removed, enrolments].reduce((sum, result) => sum + Number(result.numDeletedRows), 0);
+    },
+
+    async check() {
+      await db.selectFrom("kms_recipients").select("recipient").limit(1).execute();
+    },
+  };
+}

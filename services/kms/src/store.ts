@@ -1,0 +1,166 @@
+/**
+ * The store port: what the D-KMS needs from its database, in its own words. `sql-store.ts` is the one implementation,
+ * on SQLite and on PostgreSQL; `test/store.contract.ts` says what both must do.
+ *
+ * Everything that must happen together happens in one `transaction`: the version, its events, the idempotency answer
+ * and the audit record are all there afterwards, or none is.
+ * @module
+ */
+import type { Identity } from "@milagro/crypto/identity";
+
+/** Scalars only: the audit log is read by people who may not read the secrets it speaks of. */
+export interface AuditRecord {
+  readonly action: string;
+  readonly outcome: "allowed" | "refused" | "failed";
+  /** The identity that asked, or nothing when it was not known. */
+  readonly subject?: string;
+  readonly details: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Where a secret stands. `version` counts for ever: a deleted path goes on where it stopped. */
+export interface SecretHead {
+  readonly path: string;
+  /** The newest version's number; 0 for a path that never held anything. */
+  readonly version: number;
+  readonly deleted: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly contentType: string | undefined;
+  /** Unix seconds of the last change. */
+  readonly updated: number;
+}
+
+/** One stored version, `record` being the author's signed text exactly as it came. */
+export interface StoredVersion {
+  readonly path: string;
+  readonly version: number;
+  readonly author: string;
+  readonly created: number;
+  readonly recipients: readonly string[];
+  /** Canonical JSON of the version record, or undefined once the secret was deleted. */
+  readonly record: string | undefined;
+}
+
+export type EventKind = "version" | "tombstone";
+
+/** One delivery: the `sequence` counts from 1 without gaps for each recipient. */
+export interface StoredEvent {
+  readonly recipient: string;
+  readonly sequence: number;
+  readonly kind: EventKind;
+  readonly path: string;
+  readonly version: number;
+  readonly time: number;
+  readonly acknowledged: boolean;
+}
+
+/** The first answer under an idempotency key. */
+export interface IdempotencyEntry {
+  readonly requestHash: string;
+  readonly status: number;
+  readonly body: string;
+}
+
+export type IdempotencyClaim =
+  | { readonly kind: "claimed" }
+  | { readonly kind: "repeated"; readonly entry: IdempotencyEntry };
+
+/** The half of the store that runs inside a transaction. */
+export interface StoreTransaction {
+  /** Reserves the key for this transaction; a concurrent holder of the same key is waited for. */
+  claimIdempotency(identity: string, key: string, requestHash: string, expires: number): Promise<IdempotencyClaim>;
+  answerIdempotency(identity: string, key: string, status: number, body: string): Promise<void>;
+  /** The head of this path, locked until the transaction ends: two writers of one path take turns. */
+  lockSecret(path: string): Promise<SecretHead>;
+  insertVersion(version: StoredVersion, head: SecretHead): Promise<void>;
+  /** Marks the path deleted and erases the ciphertexts of all its versions; their numbers stay. */
+  deleteSecret(path: string, time: number): Promise<void>;
+  /** Everyone who was ever sent a version of this path since it was last deleted, sorted. */
+  recipientsOf(path: string): Promise<readonly string[]>;
+  /** Gives each recipient its next sequence number. Call once per transaction, so that rows are locked in one order. */
+  appendEvents(
+    recipients: readonly string[],
+    event: { readonly kind: EventKind; readonly path: string; readonly version: number; readonly time: number },
+  ): Promise<void>;
+  audit(record: AuditRecord): Promise<void>;
+}
+
+export interface ListQuery {
+  readonly prefix: string;
+  /** Paths strictly after this one, in byte order. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** One enrolment that is being relayed: who asked matters to nobody, so only a keyed hash of the address is kept. */
+export interface NewEnrolment {
+  readonly id: string;
+  readonly source: string;
+  readonly created: number;
+  readonly expires: number;
+  /** One sealed request per authority, JSON text. */
+  readonly requests: readonly { readonly index: number; readonly request: string }[];
+}
+
+export interface RelayPart {
+  readonly enrolmentId: string;
+  readonly index: number;
+  readonly request: string;
+  readonly attempts: number;
+}
+
+export interface EnrolmentState {
+  readonly id: string;
+  readonly expires: number;
+  readonly answers: readonly { readonly index: number; readonly answer: string }[];
+  readonly pending: readonly number[];
+}
+
+export interface EnrolmentLimits {
+  /** Open enrolments from one source. */
+  readonly perSource: number;
+  /** Open enrolments altogether: storage is bounded whatever strangers send. */
+  readonly total: number;
+}
+
+export interface KmsStore {
+  /** Runs `work` in one serial transaction; a throw rolls everything back. */
+  transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>;
+
+  readVersion(path: string, version: number | undefined): Promise<StoredVersion | undefined>;
+  readHead(path: string): Promise<SecretHead | undefined>;
+  listVersions(path: string): Promise<readonly StoredVersion[]>;
+  /** Living secrets in byte order of their paths. */
+  listSecrets(query: ListQuery): Promise<readonly SecretHead[]>;
+
+  /** Deliveries of one recipient after a sequence number, oldest first. */
+  eventsFor(recipient: Identity, after: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** The recipient's newest sequence number, 0 when it has none. */
+  lastSequence(recipient: string): Promise<number>;
+  /** Marks deliveries as received. Unknown numbers count for nothing. @returns how many were newly acknowledged */
+  acknowledge(recipient: Identity, sequences: readonly number[], time: number): Promise<number>;
+  /** Recipients with deliveries of which the bus has not been told, with their newest number; oldest first. */
+  unpublished(limit: number): Promise<readonly { readonly recipient: string; readonly sequence: number }[]>;
+  markPublished(recipient: string, upTo: number): Promise<void>;
+
+  /** @returns false when the nonce was there already */
+  rememberNonce(scope: "request" | "bus", nonce: string, expires: number): Promise<boolean>;
+
+  /** @returns `full` when a limit would be passed: nothing was stored */
+  createEnrolment(enrolment: NewEnrolment, limits: EnrolmentLimits): Promise<"created" | "source-full" | "full">;
+  readEnrolment(id: string, now: number): Promise<EnrolmentState | undefined>;
+  /** @returns false when this part is unknown, expired or already answered */
+  answerEnrolment(id: string, index: number, answer: string, now: number): Promise<boolean>;
+  /** Parts without an answer whose time to be sent has come; each is rescheduled to `retryAt(attempts)`. */
+  takeDueParts(now: number, limit: number, retryAt: (attempts: number) => number): Promise<readonly RelayPart[]>;
+  /** Makes all unanswered parts for one authority due at once: it has just come back. */
+  makeDue(index: number): Promise<void>;
+
+  /** Records what happens outside a transaction of its own (refusals). */
+  audit(record: AuditRecord): Promise<void>;
+  auditHead(): Promise<{ readonly index: number; readonly hash: string } | undefined>;
+  /** Forgets what has expired: nonces, idempotency answers, enrolments. @returns rows removed */
+  sweep(now: number): Promise<number>;
+  /** A cheap question that fails when the database does. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}

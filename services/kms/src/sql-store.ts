@@ -6,9 +6,13 @@
  * transactions wait for each other.
  * @module
  */
-import { type Kysely, sql, type Transaction } from "kysely";
+import { type AuditLog, auditMigrations, createAuditLog } from "@milagro/runtime/audit-log";
+import type { Clock } from "@milagro/runtime/clock";
+import { type Database, type DatabaseOptions, openDatabase } from "@milagro/runtime/database";
+import { sql, type Transaction } from "kysely";
 import type {
-  AuditRecord,
+  AuditAction,
+  AuditDetail,
   EnrolmentLimits,
   EnrolmentState,
   KmsStore,
@@ -19,20 +23,10 @@ import type {
   StoredVersion,
   StoreTransaction,
 } from "./store.ts";
-import type { EventRow, KmsTables, SecretRow, VersionRow } from "./store-schema.ts";
+import { AUDIT_DETAILS } from "./store.ts";
+import { type EventRow, type KmsTables, kmsMigrations, type SecretRow, type VersionRow } from "./store-schema.ts";
 
-/** The audit log as the store needs it; the runtime's hash chain stands behind it. */
-export interface AuditPort {
-  append(tx: Transaction<KmsTables>, record: AuditRecord): Promise<void>;
-  head(): Promise<{ readonly index: number; readonly hash: string } | undefined>;
-}
-
-export interface SqlStoreOptions {
-  readonly db: Kysely<KmsTables>;
-  readonly audit: AuditPort;
-  /** Runs `work` in a write transaction from its first statement on. */
-  transaction<T>(work: (tx: Transaction<KmsTables>) => Promise<T>): Promise<T>;
-}
+type Audit = AuditLog<AuditAction, AuditDetail>;
 
 function toHead(row: SecretRow): SecretHead {
   return {
@@ -73,7 +67,7 @@ function prefixEnd(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }
 
-function createTransaction(tx: Transaction<KmsTables>, audit: AuditPort): StoreTransaction {
+function createTransaction(tx: Transaction<KmsTables>, audit: Audit): StoreTransaction {
   return {
     async claimIdempotency(identity, key, requestHash, expires) {
       const claimed = await tx
@@ -188,12 +182,36 @@ function createTransaction(tx: Transaction<KmsTables>, audit: AuditPort): StoreT
       }
     },
 
-    audit: (record) => audit.append(tx, record),
+    async audit(record) {
+      await audit.append(tx, record);
+    },
   };
 }
 
-export function createSqlStore(options: SqlStoreOptions): Omit<KmsStore, "close"> {
-  const { db, audit, transaction } = options;
+/**
+ * @param url - as `openDatabase` takes it
+ * @throws what `openDatabase` throws
+ */
+export async function openStore(
+  url: string,
+  clock: Clock,
+  options: Pick<DatabaseOptions, "sqlite" | "postgres"> = {},
+): Promise<KmsStore> {
+  const database = await openDatabase<KmsTables>(url, { migrations: [auditMigrations, kmsMigrations], ...options });
+  return createSqlStore(database, createAuditLog({ clock, details: AUDIT_DETAILS }));
+}
+
+function createSqlStore(database: Database<KmsTables>, audit: Audit): KmsStore {
+  const { db } = database;
+
+  // Every transaction appends to the one audit chain, so on PostgreSQL two of them at once would only undo each other:
+  // this process lets one in at a time, and serialisation failures are left for other processes to cause.
+  let last: Promise<unknown> = Promise.resolve();
+  function transaction<T>(work: (tx: Transaction<KmsTables>) => Promise<T>): Promise<T> {
+    const next = last.then(() => database.transaction(work));
+    last = next.catch(() => {});
+    return next;
+  }
 
   async function createEnrolment(enrolment: NewEnrolment, limits: EnrolmentLimits) {
     return transaction(async (tx) => {
@@ -394,8 +412,20 @@ export function createSqlStore(options: SqlStoreOptions): Omit<KmsStore, "close"
         .execute();
     },
 
-    audit: (record) => transaction((tx) => audit.append(tx, record)),
-    auditHead: () => audit.head(),
+    audit: (record) => transaction((tx) => createTransaction(tx, audit).audit(record)),
+    auditHead: () => audit.head(db),
+    signAuditHead: (signer) => transaction((tx) => audit.sign(tx, signer)),
+    async lastSignedAuditHead() {
+      const row = await db.selectFrom("audit_head").selectAll().orderBy("entry", "desc").limit(1).executeTakeFirst();
+      return (
+        row && {
+          index: row.entry,
+          time: row.time,
+          hash: new Uint8Array(row.hash),
+          signature: new Uint8Array(row.signature),
+        }
+      );
+    },
 
     async sweep(now) {
       const removed = await Promise.all([
@@ -410,8 +440,7 @@ export function createSqlStore(options: SqlStoreOptions): Omit<KmsStore, "close"
       return [...removed, enrolments].reduce((sum, result) => sum + Number(result.numDeletedRows), 0);
     },
 
-    async check() {
-      await db.selectFrom("kms_recipients").select("recipient").limit(1).execute();
-    },
+    check: () => database.ping(),
+    close: () => last.then(() => database.close()),
   };
 }

@@ -3,7 +3,9 @@
  * booleans 0 and 1, so that both databases hold the same values. The audit log brings its own table.
  * @module
  */
-import { type Kysely, type Migration, sql } from "kysely";
+import type { AuditTables } from "@milagro/runtime/audit-log";
+import type { ColumnTypes, MigrationSet } from "@milagro/runtime/database";
+import { sql } from "kysely";
 
 export interface SecretRow {
   path: string;
@@ -72,7 +74,7 @@ export interface EnrolmentPartRow {
   due: number;
 }
 
-export interface KmsTables {
+export interface KmsTables extends AuditTables {
   kms_secrets: SecretRow;
   kms_versions: VersionRow;
   kms_recipients: RecipientRow;
@@ -84,31 +86,32 @@ export interface KmsTables {
 }
 
 /** Byte order on both databases: SQLite compares text as bytes by default, PostgreSQL only when asked. */
-function textKey(postgres: boolean) {
-  return postgres ? sql`text collate "C"` : sql`text`;
+function textKey(types: ColumnTypes) {
+  return types.bytes === "bytea" ? sql`text collate "C"` : sql`text`;
 }
 
-/** Numbers are names: never edit one that was released, add the next. */
-export function kmsMigrations(postgres: boolean): Record<string, Migration> {
-  const key = textKey(postgres);
-  return {
-    "0001-secrets-and-relay": {
-      async up(db: Kysely<unknown>): Promise<void> {
+export const kmsMigrations: MigrationSet = {
+  name: "kms",
+  migrations: [
+    {
+      name: "secrets, deliveries and relayed enrolments",
+      async up(db, types) {
+        const key = textKey(types);
         await db.schema
           .createTable("kms_secrets")
           .addColumn("path", key, (c) => c.primaryKey())
-          .addColumn("version", "integer", (c) => c.notNull())
-          .addColumn("deleted", "integer", (c) => c.notNull())
+          .addColumn("version", types.integer, (c) => c.notNull())
+          .addColumn("deleted", types.integer, (c) => c.notNull())
           .addColumn("labels", "text", (c) => c.notNull())
           .addColumn("content_type", "text")
-          .addColumn("updated", "bigint", (c) => c.notNull())
+          .addColumn("updated", types.integer, (c) => c.notNull())
           .execute();
         await db.schema
           .createTable("kms_versions")
           .addColumn("path", key, (c) => c.notNull())
-          .addColumn("version", "integer", (c) => c.notNull())
+          .addColumn("version", types.integer, (c) => c.notNull())
           .addColumn("author", "text", (c) => c.notNull())
-          .addColumn("created", "bigint", (c) => c.notNull())
+          .addColumn("created", types.integer, (c) => c.notNull())
           .addColumn("recipients", "text", (c) => c.notNull())
           .addColumn("record", "text")
           .addPrimaryKeyConstraint("kms_versions_key", ["path", "version"])
@@ -116,19 +119,19 @@ export function kmsMigrations(postgres: boolean): Record<string, Migration> {
         await db.schema
           .createTable("kms_recipients")
           .addColumn("recipient", key, (c) => c.primaryKey())
-          .addColumn("sequence", "integer", (c) => c.notNull())
-          .addColumn("published", "integer", (c) => c.notNull())
-          .addColumn("waiting_since", "bigint", (c) => c.notNull())
+          .addColumn("sequence", types.integer, (c) => c.notNull())
+          .addColumn("published", types.integer, (c) => c.notNull())
+          .addColumn("waiting_since", types.integer, (c) => c.notNull())
           .execute();
         await db.schema
           .createTable("kms_events")
           .addColumn("recipient", key, (c) => c.notNull())
-          .addColumn("sequence", "integer", (c) => c.notNull())
+          .addColumn("sequence", types.integer, (c) => c.notNull())
           .addColumn("kind", "text", (c) => c.notNull())
           .addColumn("path", "text", (c) => c.notNull())
-          .addColumn("version", "integer", (c) => c.notNull())
-          .addColumn("time", "bigint", (c) => c.notNull())
-          .addColumn("acknowledged", "bigint")
+          .addColumn("version", types.integer, (c) => c.notNull())
+          .addColumn("time", types.integer, (c) => c.notNull())
+          .addColumn("acknowledged", types.integer)
           .addPrimaryKeyConstraint("kms_events_key", ["recipient", "sequence"])
           .execute();
         await db.schema
@@ -136,33 +139,33 @@ export function kmsMigrations(postgres: boolean): Record<string, Migration> {
           .addColumn("identity", key, (c) => c.notNull())
           .addColumn("key", key, (c) => c.notNull())
           .addColumn("request_hash", "text", (c) => c.notNull())
-          .addColumn("status", "integer", (c) => c.notNull())
+          .addColumn("status", types.integer, (c) => c.notNull())
           .addColumn("body", "text", (c) => c.notNull())
-          .addColumn("expires", "bigint", (c) => c.notNull())
+          .addColumn("expires", types.integer, (c) => c.notNull())
           .addPrimaryKeyConstraint("kms_idempotency_key", ["identity", "key"])
           .execute();
         await db.schema
           .createTable("kms_nonces")
           .addColumn("scope", "text", (c) => c.notNull())
           .addColumn("nonce", key, (c) => c.notNull())
-          .addColumn("expires", "bigint", (c) => c.notNull())
+          .addColumn("expires", types.integer, (c) => c.notNull())
           .addPrimaryKeyConstraint("kms_nonces_key", ["scope", "nonce"])
           .execute();
         await db.schema
           .createTable("kms_enrolments")
           .addColumn("id", key, (c) => c.primaryKey())
           .addColumn("source", "text", (c) => c.notNull())
-          .addColumn("created", "bigint", (c) => c.notNull())
-          .addColumn("expires", "bigint", (c) => c.notNull())
+          .addColumn("created", types.integer, (c) => c.notNull())
+          .addColumn("expires", types.integer, (c) => c.notNull())
           .execute();
         await db.schema
           .createTable("kms_enrolment_parts")
           .addColumn("enrolment", key, (c) => c.notNull())
-          .addColumn("part", "integer", (c) => c.notNull())
+          .addColumn("part", types.integer, (c) => c.notNull())
           .addColumn("request", "text", (c) => c.notNull())
           .addColumn("answer", "text")
-          .addColumn("attempts", "integer", (c) => c.notNull())
-          .addColumn("due", "bigint", (c) => c.notNull())
+          .addColumn("attempts", types.integer, (c) => c.notNull())
+          .addColumn("due", types.integer, (c) => c.notNull())
           .addPrimaryKeyConstraint("kms_enrolment_parts_key", ["enrolment", "part"])
           .execute();
         for (const [name, table, columns] of [
@@ -181,5 +184,5 @@ export function kmsMigrations(postgres: boolean): Record<string, Migration> {
         }
       },
     },
-  };
-}
+  ],
+};

@@ -7,15 +7,25 @@
  * @module
  */
 import type { Identity } from "@milagro/crypto/identity";
+import type { AuditHead, AuditRecord, AuditSigner, SignedAuditHead } from "@milagro/runtime/audit-log";
 
-/** Scalars only: the audit log is read by people who may not read the secrets it speaks of. */
-export interface AuditRecord {
-  readonly action: string;
-  readonly outcome: "allowed" | "refused" | "failed";
-  /** The identity that asked, or nothing when it was not known. */
-  readonly subject?: string;
-  readonly details: Readonly<Record<string, string | number | boolean>>;
-}
+/** The only fields of an audit record's details: the log is read by people who may not read the secrets it speaks of. */
+export const AUDIT_DETAILS = ["path", "version", "operation", "code", "recipients", "epoch", "count"] as const;
+export type AuditDetail = (typeof AUDIT_DETAILS)[number];
+export const AUDIT_ACTIONS = [
+  "put",
+  "import",
+  "rotate",
+  "generate",
+  "read",
+  "list",
+  "delete",
+  "policy",
+  "own-identity",
+] as const;
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+/** `outcome` is "allowed" or the code of the refusal. */
+export type KmsAuditRecord = AuditRecord<AuditAction, AuditDetail>;
 
 /** Where a secret stands. `version` counts for ever: a deleted path goes on where it stopped. */
 export interface SecretHead {
@@ -81,7 +91,7 @@ export interface StoreTransaction {
     recipients: readonly string[],
     event: { readonly kind: EventKind; readonly path: string; readonly version: number; readonly time: number },
   ): Promise<void>;
-  audit(record: AuditRecord): Promise<void>;
+  audit(record: KmsAuditRecord): Promise<void>;
 }
 
 export interface ListQuery {
@@ -156,8 +166,11 @@ export interface KmsStore {
   makeDue(index: number): Promise<void>;
 
   /** Records what happens outside a transaction of its own (refusals). */
-  audit(record: AuditRecord): Promise<void>;
-  auditHead(): Promise<{ readonly index: number; readonly hash: string } | undefined>;
+  audit(record: KmsAuditRecord): Promise<void>;
+  auditHead(): Promise<AuditHead>;
+  /** Signs the head as it is now and keeps the signature; an unchanged head is not signed twice. */
+  signAuditHead(signer: AuditSigner): Promise<SignedAuditHead>;
+  lastSignedAuditHead(): Promise<SignedAuditHead | undefined>;
   /** Forgets what has expired: nonces, idempotency answers, enrolments. @returns rows removed */
   sweep(now: number): Promise<number>;
   /** A cheap question that fails when the database does. */

@@ -1,0 +1,376 @@
+/**
+ * The one table of error codes. `code` is API: people search for it, programs branch on it; docs/errors.md is made
+ * from here. `exit`: 1 something local, 2 something remote, 3 refused by somebody's policy.
+ * @module
+ */
+
+/** What one code means to HTTP, to a shell and to a person. */
+export interface ErrorDefinition {
+  /** HTTP status when a service answers with it. */
+  readonly status: number;
+  /** Exit status of `milagro`: 1 local, 2 remote, 3 refused by policy. */
+  readonly exit: 1 | 2 | 3;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+const define = (status: number, exit: 1 | 2 | 3, meaning: string, remedy: string): ErrorDefinition => ({
+  status,
+  exit,
+  meaning,
+  remedy,
+});
+
+/** Sorted by area, then by name. */
+export const ERROR_CODES = {
+  // What came in
+  ERR_BODY_TOO_LARGE: define(
+    413,
+    1,
+    "The request is larger than this service accepts.",
+    "Send less; files are encrypted locally with `milagro encrypt`.",
+  ),
+  ERR_DOMAIN_ID_INVALID: define(
+    400,
+    1,
+    "Text or bytes are not a domain id.",
+    "A domain id is 32 bytes, 43 characters of base64url.",
+  ),
+  ERR_ENCODING_INVALID: define(
+    400,
+    1,
+    "Bytes are not canonical base64url.",
+    "Use the URL-safe alphabet, without padding or stray bits.",
+  ),
+  ERR_EPOCH_INVALID: define(
+    400,
+    1,
+    "An epoch is not a non-negative whole number.",
+    "Take the epoch from the domain: `milagro status`.",
+  ),
+  ERR_IDENTITY_INVALID: define(
+    400,
+    1,
+    "Text is not an identity.",
+    "Write milagro:<domain>/<kind>/<name> in NFC, at most 255 bytes.",
+  ),
+  ERR_IDENTITY_PATTERN_INVALID: define(
+    400,
+    1,
+    "Text is not a pattern over identities.",
+    "Write an identity whose kind may be `*` and whose segments may end in `*`, the last be `**`.",
+  ),
+  ERR_MESSAGE_INVALID: define(
+    400,
+    1,
+    "A message is not of the form its schema demands.",
+    "The detail names the place; compare with /openapi.json.",
+  ),
+  ERR_METHOD_NOT_ALLOWED: define(
+    405,
+    1,
+    "This path does not know this method.",
+    "See /openapi.json for the methods of each path.",
+  ),
+  ERR_NOT_FOUND: define(404, 1, "There is nothing at this path.", "Check the path against /openapi.json."),
+  ERR_PATH_INVALID: define(
+    400,
+    1,
+    "Text is not a secret path or a path pattern.",
+    "Use segments of letters, digits, `.`, `_`, `-` joined by `/`, at most 200 characters.",
+  ),
+  ERR_POINT_INVALID: define(
+    400,
+    1,
+    "Bytes are not a point of the prime-order group.",
+    "The sender is faulty or hostile; do not retry.",
+  ),
+  ERR_SCALAR_INVALID: define(
+    400,
+    1,
+    "Bytes are not a scalar in [1, r).",
+    "The sender is faulty or the key material is damaged.",
+  ),
+  ERR_SCHEME_INVALID: define(400, 1, "Text is not the name of a scheme.", "Use one of id, mpin, cp, kp, statement."),
+  ERR_USAGE_INVALID: define(400, 1, "Text is not a key usage.", "Use one of enc, sig, kex."),
+  ERR_VERSION_UNSUPPORTED: define(400, 1, "The peer speaks another version of the protocol.", "Update the older side."),
+
+  // Keys and ciphertexts
+  ERR_DECAPSULATION_FAILED: define(
+    422,
+    1,
+    "The ciphertext does not open with this key.",
+    "Check identity, epoch and domain of the recipient; else it was altered.",
+  ),
+  ERR_ENVELOPE_INVALID: define(
+    400,
+    1,
+    "An envelope or encrypted file is malformed, truncated or altered.",
+    "Fetch it again from its source.",
+  ),
+  ERR_HPKE_KEY_INVALID: define(
+    400,
+    1,
+    "Bytes are not a usable X25519 key.",
+    "The sender is faulty or hostile; do not retry.",
+  ),
+  ERR_HPKE_OPEN_FAILED: define(
+    422,
+    1,
+    "A sealed message is for another key or purpose, or was changed on the way.",
+    "Check that both sides hold the same descriptor; then send it again.",
+  ),
+  ERR_KEY_MISSING: define(
+    404,
+    1,
+    "There is no identity key for this identity, usage and epoch.",
+    "Enrol: `milagro enrol`.",
+  ),
+  ERR_PUBLIC_KEY_INVALID: define(
+    400,
+    1,
+    "A public key is zero, repeated, inconsistent or cancels the others.",
+    "Do not found or use this domain; one member is faulty or hostile.",
+  ),
+  ERR_SHARE_INVALID: define(
+    502,
+    2,
+    "A D-TA issued a wrong share; the error names it and carries its signed receipt.",
+    "Show the receipt to that D-TA's operator; enrol again once it is repaired.",
+  ),
+
+  // Domains and ceremonies
+  ERR_CEREMONY_FAULT: define(
+    409,
+    2,
+    "A member broke the founding ceremony; the error names it.",
+    "Settle it with that member and start a new ceremony.",
+  ),
+  ERR_CEREMONY_STATE: define(
+    409,
+    1,
+    "The ceremony is not in the state this step needs.",
+    "Ask for its state and repeat the step that is due.",
+  ),
+  ERR_CEREMONY_UNKNOWN: define(
+    404,
+    1,
+    "This D-TA's operator has not approved such a ceremony.",
+    "Each operator approves the same proposal first.",
+  ),
+  ERR_DESCRIPTOR_FORGED: define(
+    422,
+    2,
+    "A proof or signature of the domain descriptor is wrong.",
+    "Do not use it; fetch the descriptor from another member and compare.",
+  ),
+  ERR_DESCRIPTOR_PIN: define(
+    422,
+    2,
+    "The domain is not the one that was pinned.",
+    "Compare the domain id out of band with the operators.",
+  ),
+  ERR_DESCRIPTOR_STALE: define(
+    409,
+    2,
+    "The descriptor is older than one already seen.",
+    "Fetch the newest descriptor; somebody may be replaying an old one.",
+  ),
+  ERR_DOMAIN_MISMATCH: define(
+    409,
+    1,
+    "A message belongs to another trust domain.",
+    "Use the descriptor of the domain that the message names.",
+  ),
+  ERR_DOMAIN_UNKNOWN: define(
+    404,
+    1,
+    "No such trust domain is known here.",
+    "Pin it first: `milagro domain verify`, or found it.",
+  ),
+
+  // Enrolment and issuance
+  ERR_ENROLMENT_INCOMPLETE: define(
+    503,
+    2,
+    "Some D-TAs have not answered yet.",
+    "Wait or retry; the answers that came are kept.",
+  ),
+  ERR_ENROLMENT_REFUSED: define(
+    403,
+    3,
+    "A D-TA refused to issue its share; the error names it and its reason.",
+    "Bring the evidence that this D-TA asks for.",
+  ),
+  ERR_EPOCH_OUT_OF_WINDOW: define(
+    403,
+    3,
+    "Keys of this epoch may not be had now.",
+    "Ask for the current or next epoch; check the clock.",
+  ),
+  ERR_EVIDENCE_INVALID: define(
+    403,
+    3,
+    "The evidence does not prove what the request asks for.",
+    "Get fresh evidence for this identity, usage and request key.",
+  ),
+  ERR_EVIDENCE_MISSING: define(
+    403,
+    3,
+    "The request brings no evidence that this D-TA's policy accepts.",
+    "Ask the operator for a join token or a grant.",
+  ),
+  ERR_IDENTITY_REVOKED: define(
+    403,
+    3,
+    "This D-TA no longer issues for this identity.",
+    "Ask its operator why; a single refusal suffices to stop issuing.",
+  ),
+  ERR_JOIN_TOKEN_INVALID: define(
+    403,
+    3,
+    "The join token is unknown, expired, used up or meant for another request.",
+    "Ask the operator for a new one.",
+  ),
+  ERR_POLICY_REFUSED: define(
+    403,
+    3,
+    "No rule of this D-TA's policy allows the request.",
+    "Ask its operator to add a rule.",
+  ),
+  ERR_RECEIPT_INVALID: define(
+    502,
+    2,
+    "A D-TA's receipt or refusal does not match what it answers to.",
+    "Do not use its share; report it to its operator.",
+  ),
+  ERR_REQUEST_EXPIRED: define(
+    400,
+    1,
+    "The request is too old or from the future.",
+    "Check the clock and make a new request.",
+  ),
+  ERR_REQUEST_REPLAYED: define(409, 1, "The request was used before with other content.", "Make a new request."),
+
+  // Signed requests and the bus
+  ERR_BUS_TOKEN_INVALID: define(401, 2, "The bus refused the connection token.", "Check identity, epoch and clock."),
+  ERR_DIGEST_INVALID: define(400, 2, "The body does not match its Content-Digest.", "Send the body that was signed."),
+  ERR_SIGNATURE_EXPIRED: define(
+    401,
+    2,
+    "The signature's time window is over or has not begun.",
+    "Check the clock and sign again.",
+  ),
+  ERR_SIGNATURE_INVALID: define(
+    401,
+    2,
+    "A signature does not verify.",
+    "Check identity, epoch and domain; sign exactly what is sent.",
+  ),
+  ERR_SIGNATURE_MISSING: define(
+    401,
+    2,
+    "The request carries no usable signature.",
+    "Sign it with an identity key; see docs/spec/http-signatures.md.",
+  ),
+  ERR_SIGNATURE_REPLAYED: define(401, 2, "This signed request was seen before.", "Sign again with a fresh nonce."),
+
+  // Secrets
+  ERR_ACCESS_DENIED: define(
+    403,
+    3,
+    "No rule of the D-KMS allows this identity to do this here.",
+    "Ask its operator for a rule; denials win over permissions.",
+  ),
+  ERR_IDEMPOTENCY_CONFLICT: define(
+    409,
+    1,
+    "The idempotency key was used for a different request.",
+    "Use a new key for a new request.",
+  ),
+  ERR_SECRET_UNKNOWN: define(
+    404,
+    2,
+    "There is no such secret or version.",
+    "List what there is: `milagro secret list`.",
+  ),
+  ERR_VERSION_CONFLICT: define(
+    409,
+    2,
+    "The secret has moved on since the version this builds upon.",
+    "Fetch the newest version and try again.",
+  ),
+  ERR_VERSION_RECORD_INVALID: define(
+    422,
+    2,
+    "A secret's version record is not what its author signed.",
+    "Do not use it; the D-KMS or its store was tampered with.",
+  ),
+
+  // This machine
+  ERR_AUDIT_CORRUPT: define(
+    500,
+    1,
+    "The audit log's hash chain is broken.",
+    "Stop, keep the files as evidence, restore from backup.",
+  ),
+  ERR_CONFIG_INVALID: define(
+    500,
+    1,
+    "A setting is missing or wrong; the detail names it.",
+    "Correct it; flags win over environment over file.",
+  ),
+  ERR_DATABASE_CORRUPT: define(500, 1, "The database fails its integrity check.", "Stop and restore from backup."),
+  ERR_ENGINE_SELF_TEST: define(
+    500,
+    1,
+    "The arithmetic gives wrong results on this machine.",
+    "Do not use it; report engine, platform and version.",
+  ),
+  ERR_INTERNAL: define(
+    500,
+    2,
+    "Something went wrong that is nobody's input.",
+    "See the service's log at this request id.",
+  ),
+  ERR_KEYSTORE_CORRUPT: define(500, 1, "A sealed key store is damaged or was altered.", "Restore it from backup."),
+  ERR_KEYSTORE_PASSPHRASE: define(
+    403,
+    1,
+    "The passphrase does not open the key store.",
+    "Try again; without it the keys are lost.",
+  ),
+  ERR_RANDOM_UNAVAILABLE: define(
+    500,
+    1,
+    "The source of randomness failed.",
+    "Do not go on; check the operating system.",
+  ),
+  ERR_STORAGE_UNAVAILABLE: define(
+    503,
+    1,
+    "The store cannot be read or written.",
+    "Check disk space, permissions and the database's address.",
+  ),
+
+  // Others' machines
+  ERR_OVERLOADED: define(503, 2, "The service has too much to do.", "Wait as Retry-After says, then retry."),
+  ERR_RATE_LIMITED: define(429, 2, "Too many requests from this source.", "Wait as Retry-After says, then retry."),
+  ERR_SEALED: define(
+    503,
+    2,
+    "The D-TA is running but its master secrets are sealed.",
+    "Its operator unseals it: `milagro dta unseal`.",
+  ),
+  ERR_TIMEOUT: define(504, 2, "The peer did not answer in time.", "Retry; the request is idempotent."),
+  ERR_UNREACHABLE: define(502, 2, "The peer cannot be reached.", "Check its address, the network and whether it runs."),
+} as const satisfies Record<string, ErrorDefinition>;
+
+/** Every code there is. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Whether text is one of our codes (own keys only, so `constructor` is not). */
+export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERROR_CODES, text);
+
+/** The row of a code; a code of a newer version counts as `ERR_INTERNAL`. */
+export const definitionOf = (code: string): ErrorDefinition => ERROR_CODES[isErrorCode(code) ? code : "ERR_INTERNAL"];

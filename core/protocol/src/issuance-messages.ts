@@ -1,0 +1,193 @@
+/**
+ * Messages between a requester and one D-TA: request, evidence, shares, receipt, refusal. Who seals, opens and signs
+ * them is in `issuance.ts`; adding shares up is in `enrolment.ts`.
+ * @module
+ */
+import Type from "typebox";
+import { hashCanonical } from "./canonical.ts";
+import {
+  AuthorityIndex,
+  bytes,
+  bytesBetween,
+  CodeText,
+  Counter,
+  DomainIdBytes,
+  EpochNumber,
+  encoderOf,
+  Hash,
+  IdentityText,
+  type Parsed,
+  parserOf,
+  strict,
+  UnixSeconds,
+  UsageName,
+  Version,
+  type Wire,
+} from "./wire.ts";
+
+/** The most keys one request may ask for. */
+export const MAX_KEYS = 16;
+/** The most pieces of evidence one request may bring. */
+export const MAX_EVIDENCE = 8;
+/** How old, or how far ahead, a request's time may be. */
+export const REQUEST_WINDOW_SECONDS = 300;
+
+const Jwt = Type.String({
+  maxLength: 8192,
+  pattern: "^[A-Za-z0-9_\\-]+\\.[A-Za-z0-9_\\-]+\\.[A-Za-z0-9_\\-]+$",
+  description: "JWT, compact form",
+});
+/** Text of a join token; `join-token.ts` has the grammar. */
+export const JoinTokenText = Type.String({
+  maxLength: 100,
+  pattern: "^mjt1_[1-9][0-9]?_[A-Za-z0-9]{8,32}_[A-Za-z0-9_\\-]{43}$",
+});
+
+export const EvidenceSchema = Type.Union([
+  strict({ type: Type.Literal("join-token"), token: JoinTokenText }, "One-time token of this D-TA's operator"),
+  strict(
+    { type: Type.Literal("grant"), jwt: Jwt },
+    "Grant by a registrar that this D-TA trusts, bound to the request key",
+  ),
+  strict({ type: Type.Literal("oidc"), jwt: Jwt }, "OpenID Connect token, bound to the request key by its nonce"),
+  strict(
+    { type: Type.Literal("renewal"), epoch: EpochNumber, signature: bytes(96, "Identity signature") },
+    "Signature by the identity's own earlier key",
+  ),
+]);
+export type Evidence = Parsed<typeof EvidenceSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseEvidence = parserOf("evidence", EvidenceSchema);
+export const encodeEvidence = encoderOf("evidence", EvidenceSchema);
+/** The kinds of evidence there are. */
+export const EVIDENCE_TYPES = ["join-token", "grant", "oidc", "renewal"] as const;
+export type EvidenceType = (typeof EVIDENCE_TYPES)[number];
+
+/** One key that is asked for. */
+export const KeyRequestSchema = strict({ usage: UsageName, epoch: EpochNumber });
+export type KeyRequest = Parsed<typeof KeyRequestSchema>;
+const Keys = Type.Array(KeyRequestSchema, { minItems: 1, maxItems: MAX_KEYS });
+
+const requestProperties = {
+  v: Version,
+  domainId: DomainIdBytes,
+  identity: IdentityText,
+  keys: Keys,
+  requestKey: bytes(32, "X25519 public key"),
+  nonce: bytesBetween(16, 32, "Random"),
+  time: UnixSeconds,
+} as const;
+
+/** The part of a request that is the same for every D-TA, and that evidence is bound to. */
+export const IssuanceClaimSchema = strict(requestProperties, "Issuance request without evidence");
+export type IssuanceClaim = Parsed<typeof IssuanceClaimSchema>;
+export const encodeIssuanceClaim = encoderOf("issuance claim", IssuanceClaimSchema);
+
+export const IssuanceRequestSchema = strict(
+  { ...requestProperties, evidence: Type.Array(EvidenceSchema, { maxItems: MAX_EVIDENCE }) },
+  "Issuance request, only ever sent sealed",
+);
+export type IssuanceRequest = Parsed<typeof IssuanceRequestSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseIssuanceRequest = parserOf("issuance request", IssuanceRequestSchema);
+export const encodeIssuanceRequest = encoderOf("issuance request", IssuanceRequestSchema);
+
+/** SHA-256 of the canonical claim: common to all D-TAs, since nonce, time and request key are. */
+export function requestHashOf(request: IssuanceClaim | IssuanceRequest): Uint8Array {
+  const { v, domainId, identity, keys, requestKey, nonce, time } = request;
+  return hashCanonical(encodeIssuanceClaim({ v, domainId, identity, keys, requestKey, nonce, time }));
+}
+
+/** The most bytes of a sealed request: what evidence of the largest size needs. */
+export const MAX_SEALED_REQUEST_BYTES = 98_304;
+
+export const SealedRequestSchema = strict(
+  {
+    v: Version,
+    domainId: DomainIdBytes,
+    index: AuthorityIndex,
+    encapsulatedKey: bytes(32, "HPKE encapsulated key"),
+    ciphertext: bytesBetween(17, MAX_SEALED_REQUEST_BYTES, "Sealed issuance request"),
+  },
+  "Issuance request sealed to one D-TA",
+);
+export type SealedRequest = Parsed<typeof SealedRequestSchema>;
+export type SealedRequestWire = Wire<typeof SealedRequestSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseSealedRequest = parserOf("sealed request", SealedRequestSchema);
+export const encodeSealedRequest = encoderOf("sealed request", SealedRequestSchema);
+
+/** One share in the clear: only ever inside HPKE. `g2` is there exactly for `kex`. */
+export const ShareSchema = Type.Union([
+  strict({
+    usage: Type.Enum(["enc", "sig"]),
+    epoch: EpochNumber,
+    g1: bytes(48, "G1 point"),
+  }),
+  strict({ usage: Type.Literal("kex"), epoch: EpochNumber, g1: bytes(48, "G1 point"), g2: bytes(96, "G2 point") }),
+]);
+export type Share = Parsed<typeof ShareSchema>;
+export const ShareListSchema = strict({
+  v: Version,
+  shares: Type.Array(ShareSchema, { minItems: 1, maxItems: MAX_KEYS }),
+});
+export type ShareList = Parsed<typeof ShareListSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseShareList = parserOf("shares", ShareListSchema);
+export const encodeShareList = encoderOf("shares", ShareListSchema);
+
+export const SealedSharesSchema = strict({
+  encapsulatedKey: bytes(32, "HPKE encapsulated key"),
+  ciphertext: bytesBetween(17, 16_384, "Sealed shares"),
+});
+export type SealedShares = Parsed<typeof SealedSharesSchema>;
+
+export const ReceiptSchema = strict(
+  {
+    v: Version,
+    domainId: DomainIdBytes,
+    index: AuthorityIndex,
+    requestHash: Hash,
+    identity: IdentityText,
+    keys: Keys,
+    sharesHash: Hash,
+    policyVersion: Counter,
+    time: UnixSeconds,
+    logIndex: Counter,
+    logHead: Hash,
+    signature: bytes(48, "Statement signature"),
+  },
+  "What a D-TA says it issued, with the place of the record in its log",
+);
+export type Receipt = Parsed<typeof ReceiptSchema>;
+export type ReceiptWire = Wire<typeof ReceiptSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseReceipt = parserOf("receipt", ReceiptSchema);
+export const encodeReceipt = encoderOf("receipt", ReceiptSchema);
+
+export const IssuedAnswerSchema = strict({
+  v: Version,
+  index: AuthorityIndex,
+  requestHash: Hash,
+  shares: SealedSharesSchema,
+  receipt: ReceiptSchema,
+});
+export type IssuedAnswer = Parsed<typeof IssuedAnswerSchema>;
+
+export const RefusedAnswerSchema = strict({
+  v: Version,
+  index: AuthorityIndex,
+  requestHash: Hash,
+  refusal: strict({ code: CodeText, detail: Type.String({ maxLength: 512 }) }),
+  time: UnixSeconds,
+  signature: bytes(48, "Statement signature"),
+});
+export type RefusedAnswer = Parsed<typeof RefusedAnswerSchema>;
+
+/** A D-TA's answer: shares with a receipt, or a signed refusal. */
+export const IssuanceAnswerSchema = Type.Union([IssuedAnswerSchema, RefusedAnswerSchema]);
+export type IssuanceAnswer = Parsed<typeof IssuanceAnswerSchema>;
+export type IssuanceAnswerWire = Wire<typeof IssuanceAnswerSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseIssuanceAnswer = parserOf("answer", IssuanceAnswerSchema);
+export const encodeIssuanceAnswer = encoderOf("answer", IssuanceAnswerSchema);

@@ -353,6 +353,90 @@ export const ERROR_CODES = {
     "Check disk space, permissions and the database's address.",
   ),
 
+  // Programs on this machine: command line and endpoint
+  ERR_ANSWER_INVALID: define(
+    502,
+    2,
+    "A peer's answer is not of the form the protocol demands.",
+    "Check its address and version; a proxy may be answering in its place.",
+  ),
+  ERR_AUTHOR_REFUSED: define(
+    403,
+    3,
+    "A secret's author is not one that this endpoint accepts.",
+    "Add the author to `authors` in the endpoint's configuration, if it should be.",
+  ),
+  ERR_CANCELLED: define(499, 1, "The person or a signal ended the command.", "Run it again."),
+  ERR_COMMAND_FAILED: define(500, 1, "A program could not be started.", "Check its name and permissions."),
+  ERR_DEV_FAILED: define(
+    500,
+    1,
+    "The local demonstration did not run through.",
+    "Read the part's log that is named, or start afresh: `milagro dev --fresh`.",
+  ),
+  ERR_ENDPOINT_UNREACHABLE: define(
+    502,
+    1,
+    "The endpoint daemon's socket cannot be reached.",
+    "Start it: `milagro endpoint run`; check --socket and who may open it.",
+  ),
+  ERR_FILE_EXISTS: define(
+    409,
+    1,
+    "A file of that name exists already.",
+    "Choose another name, or --force where the command has it.",
+  ),
+  ERR_KMS_UNKNOWN: define(404, 1, "Neither the domain nor a setting names a D-KMS.", "Give its address: --kms URL."),
+  ERR_OUTPUT_NOT_MEMORY: define(
+    500,
+    1,
+    "A folder for secret files is not kept in memory.",
+    "Use a tmpfs such as /dev/shm, or allowDisk for this file.",
+  ),
+  ERR_OUTPUT_UNWRITABLE: define(
+    500,
+    1,
+    "A file for a local program cannot be written.",
+    "Check the folder, its owner and its mode.",
+  ),
+  ERR_RELOAD_FAILED: define(
+    500,
+    1,
+    "The program that uses a secret could not be told of its new version.",
+    "Check the pid file or command; the new secret is in place.",
+  ),
+  ERR_SERVICE_ENDED: define(
+    500,
+    1,
+    "A service process ended or did not become ready.",
+    "Read its log, which the message names.",
+  ),
+  ERR_SERVICE_MISSING: define(
+    500,
+    1,
+    "The package of a service is not installed.",
+    "Install it beside the command line.",
+  ),
+  ERR_TEMPLATE_INVALID: define(
+    500,
+    1,
+    "A template has something other than secrets between its braces.",
+    'Write {{secret "path"}}, optionally with | json or | base64.',
+  ),
+  ERR_USAGE: define(400, 1, "A command was called wrongly.", "See its --help."),
+  ERR_VALUE_INVALID: define(
+    400,
+    1,
+    "A value given on the command line cannot be used.",
+    "Give text, @file, or - for standard input.",
+  ),
+  ERR_VERSION_ROLLBACK: define(
+    409,
+    2,
+    "A secret came in an older version than the one already here.",
+    "Nothing was changed; find out who replays or restores old state.",
+  ),
+
   // Others' machines
   ERR_OVERLOADED: define(503, 2, "The service has too much to do.", "Wait as Retry-After says, then retry."),
   ERR_RATE_LIMITED: define(429, 2, "Too many requests from this source.", "Wait as Retry-After says, then retry."),

@@ -1,0 +1,133 @@
+/**
+ * What a command is: a declaration (from which help, completion and docs/cli.md are made) and one function.
+ * @module
+ */
+import { MilagroError } from "@milagro/engine/error";
+import type { ExitStatus } from "./failure.ts";
+import type { Io } from "./io.ts";
+import type { Result } from "./output.ts";
+import type { Settings } from "./settings.ts";
+
+export interface Example {
+  readonly text: string;
+  /** One line that can be pasted; a trailing `\` continues it. */
+  readonly line: string;
+}
+
+export interface OptionSpec {
+  /** Commander's syntax: `-o, --out <file>`, `--force`. The long name, camel-cased, is how the command reads it. */
+  readonly flags: string;
+  readonly text: string;
+  /** May be given more than once; read with `list`. */
+  readonly many?: true;
+  readonly choices?: readonly string[];
+  readonly default?: string;
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  readonly summary: string;
+  /** More than the summary says, when there is more to know. */
+  readonly details?: string;
+  /** Commander's syntax, `<required>`, `[optional]`, `[many...]`, with what it means. */
+  readonly arguments?: readonly (readonly [syntax: string, text: string])[];
+  readonly options?: readonly OptionSpec[];
+  readonly examples: readonly [Example, ...Example[]];
+  /** A result to print; a number to end with that status; nothing when the command printed by itself. */
+  run(context: Context, invocation: Invocation): Promise<Result | ExitStatus | undefined>;
+}
+
+export interface CommandGroup {
+  readonly name: string;
+  readonly summary: string;
+  readonly commands: readonly CommandSpec[];
+}
+
+export type CommandNode = CommandSpec | CommandGroup;
+
+/** What every command has at hand. */
+export interface Context {
+  readonly io: Io;
+  readonly settings: Settings;
+  /** Says what is going on, on stderr, when the work takes longer than a second. */
+  progress<T>(label: string, work: Promise<T>): Promise<T>;
+  /** One line for a person, on stderr. Not printed with `--quiet`. */
+  note(text: string): void;
+  /** Runs when the command is stopped by a signal, and at its end. */
+  readonly signal: AbortSignal;
+}
+
+/** The arguments and options of one call, as text; the command parses them into what they mean. */
+export class Invocation {
+  readonly #args: readonly (string | readonly string[] | undefined)[];
+  readonly #options: Readonly<Record<string, unknown>>;
+
+  constructor(args: readonly (string | readonly string[] | undefined)[], options: Readonly<Record<string, unknown>>) {
+    this.#args = args;
+    this.#options = options;
+  }
+
+  /** A required argument; Commander has refused the call without it. */
+  argument(index: number): string {
+    const value = this.#args[index];
+    if (typeof value !== "string") throw new TypeError(`argument ${index} is not declared as required`);
+    return value;
+  }
+
+  optionalArgument(index: number): string | undefined {
+    const value = this.#args[index];
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** A `[many...]` or `<many...>` argument. */
+  rest(index: number): readonly string[] {
+    const value = this.#args[index];
+    return typeof value === "object" ? value : [];
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#options[name];
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** @throws `ERR_USAGE` when the option is missing */
+  required(name: string): string {
+    const value = this.text(name);
+    if (value === undefined) throw new MilagroError("ERR_USAGE", `--${kebab(name)} is needed; see --help`);
+    return value;
+  }
+
+  flag(name: string): boolean {
+    return this.#options[name] === true;
+  }
+
+  list(name: string): readonly string[] {
+    const value = this.#options[name];
+    return Array.isArray(value) ? value : [];
+  }
+
+  /** A whole number in a range. @throws `ERR_USAGE` */
+  integer(name: string, range: { readonly min: number; readonly max: number }): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    if (!/^\d{1,15}$/.test(text) || value < range.min || value > range.max) {
+      throw new MilagroError("ERR_USAGE", `--${kebab(name)} is a whole number from ${range.min} to ${range.max}`);
+    }
+    return value;
+  }
+}
+
+export function isGroup(node: CommandNode): node is CommandGroup {
+  return "commands" in node;
+}
+
+/** The name a command reads an option by: `--passphrase-file <file>` is `passphraseFile`. */
+export function optionName(spec: OptionSpec): string {
+  const long = /--([a-z][a-z-]*)/.exec(spec.flags)?.[1] ?? "";
+  return long.replace(/^no-/, "").replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

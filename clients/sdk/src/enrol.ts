@@ -1,0 +1,211 @@
+/**
+ * Enrolment over the network: the same n sealed requests go out directly or through the D-KMS, come back as answers, and are
+ * repeated unchanged until every D-TA has answered or the time is up. What each D-TA said is kept.
+ * @module
+ */
+import type { Identity } from "@milagro/crypto/identity";
+import { MilagroError } from "@milagro/engine/error";
+import { beginEnrolment, type Enrolment, finishEnrolment } from "@milagro/protocol/enrolment";
+import {
+  type Evidence,
+  encodeSealedRequest,
+  type IssuanceAnswer,
+  parseIssuanceAnswer,
+  type Receipt,
+  type SealedRequest,
+} from "@milagro/protocol/issuance-messages";
+import { encodeEnrolmentRequest, parseEnrolmentAccepted, parseEnrolmentStatus } from "@milagro/protocol/kms-messages";
+import { errorOfProblem } from "@milagro/protocol/problem";
+import type { ClientDeps } from "./deps.ts";
+import { apiUrl, callJson, jsonBody } from "./json-call.ts";
+import { KeyRing, type KeySlot, type RingKey } from "./key-ring.ts";
+import { kmsUrlOf } from "./kms-client.ts";
+
+/** `auto`: through the D-KMS where the domain has one that answers, else directly. */
+export type EnrolmentRoute = "auto" | "relay" | "direct";
+
+export interface EnrolOptions {
+  readonly identity: Identity;
+  readonly keys: readonly KeySlot[];
+  /** What to show each D-TA, in the order of the domain's authorities. */
+  readonly evidence: readonly (readonly Evidence[])[];
+  readonly route?: EnrolmentRoute;
+  /** Give up after so long. */
+  readonly timeoutMs?: number;
+}
+
+export interface Enrolled {
+  readonly keys: readonly RingKey[];
+  readonly receipts: readonly Receipt[];
+}
+
+const DEFAULT_DEADLINE_MS = 30_000;
+const RETRY_MS = 400;
+const RELAY_WAIT_SECONDS = 10;
+
+/** What one round of asking brought. */
+interface Round {
+  readonly answers: readonly IssuanceAnswer[];
+  /** Why a D-TA has not answered, by index. */
+  readonly faults: ReadonlyMap<number, MilagroError>;
+}
+
+/**
+ * Asks all D-TAs, adds their shares, checks the sum.
+ * @throws `ERR_ENROLMENT_REFUSED` naming the D-TA and its reason, `ERR_SHARE_INVALID` naming the one that lied,
+ * `ERR_ENROLMENT_INCOMPLETE` naming those that did not answer and why
+ */
+export async function enrol(deps: ClientDeps, options: EnrolOptions): Promise<Enrolled> {
+  const { requests, enrolment } = await beginEnrolment({
+    engine: deps.engine,
+    random: deps.random,
+    domain: deps.domain,
+    identity: options.identity,
+    keys: options.keys,
+    evidence: options.evidence,
+    nowMs: deps.clock(),
+  });
+  const answers = await collectAnswers(deps, requests, options);
+  return finish(deps, enrolment, answers);
+}
+
+/** As `enrol`, into a fresh ring. */
+export async function enrolRing(
+  deps: ClientDeps,
+  options: EnrolOptions,
+): Promise<{ readonly ring: KeyRing; readonly receipts: readonly Receipt[] }> {
+  const { keys, receipts } = await enrol(deps, options);
+  const ring = new KeyRing(deps.domain.domainId, options.identity);
+  ring.add(keys);
+  return { ring, receipts };
+}
+
+async function finish(deps: ClientDeps, enrolment: Enrolment, answers: readonly IssuanceAnswer[]): Promise<Enrolled> {
+  const { keys, receipts } = await finishEnrolment({
+    engine: deps.engine,
+    random: deps.random,
+    domain: deps.domain,
+    enrolment,
+    answers,
+  });
+  return { keys, receipts };
+}
+
+async function collectAnswers(
+  deps: ClientDeps,
+  requests: readonly SealedRequest[],
+  options: EnrolOptions,
+): Promise<readonly IssuanceAnswer[]> {
+  const deadlineMs = deps.clock() + (options.timeoutMs ?? DEFAULT_DEADLINE_MS);
+  const answered = new Map<number, IssuanceAnswer>();
+  let ask = askFor(deps, options.route ?? "auto");
+  for (let attempt = 0; ; attempt++) {
+    const open = requests.filter((request) => !answered.has(request.index));
+    const { answers, faults } = await ask(deps, open).catch((error: unknown): Round => {
+      if ((options.route ?? "auto") !== "auto" || !isOutage(error)) throw error;
+      // The relay is down; the D-TAs may not be.
+      ask = askDirectly;
+      return { answers: [], faults: new Map() };
+    });
+    for (const answer of answers) answered.set(answer.index, answer);
+    // One refusal decides: there will be no whole key, so there is nothing to wait for.
+    if (answered.size === requests.length || answers.some((answer) => "refusal" in answer))
+      return [...answered.values()];
+    for (const fault of faults.values()) if (!isOutage(fault)) throw fault;
+    if (deps.clock() >= deadlineMs) {
+      throw incomplete(
+        deps,
+        requests.filter((request) => !answered.has(request.index)).map((request) => request.index),
+        faults,
+      );
+    }
+    await deps.sleep(Math.min(RETRY_MS * 2 ** Math.min(attempt, 4), Math.max(0, deadlineMs - deps.clock())));
+  }
+}
+
+function askFor(
+  deps: ClientDeps,
+  route: EnrolmentRoute,
+): (deps: ClientDeps, requests: readonly SealedRequest[]) => Promise<Round> {
+  if (route === "direct") return askDirectly;
+  if (route === "relay") return askThroughKms;
+  return deps.kmsUrl !== undefined || deps.domain.descriptor.kms !== undefined ? askThroughKms : askDirectly;
+}
+
+async function askDirectly(deps: ClientDeps, requests: readonly SealedRequest[]): Promise<Round> {
+  const answers: IssuanceAnswer[] = [];
+  const faults = new Map<number, MilagroError>();
+  await Promise.all(
+    requests.map(async (request) => {
+      const authority = deps.domain.descriptor.authorities.find(({ index }) => index === request.index);
+      if (!authority) throw new TypeError("a request for no authority of this domain");
+      try {
+        const call = {
+          method: "POST",
+          url: apiUrl(authority.url, "/v1/issue"),
+          body: jsonBody(encodeSealedRequest(request)),
+          idempotent: true,
+        } as const;
+        answers.push(await callJson(deps.http, call, parseIssuanceAnswer));
+      } catch (error) {
+        if (!(error instanceof MilagroError)) throw error;
+        faults.set(request.index, error);
+      }
+    }),
+  );
+  return { answers, faults };
+}
+
+async function askThroughKms(deps: ClientDeps, requests: readonly SealedRequest[]): Promise<Round> {
+  const kms = kmsUrlOf(deps);
+  const body = jsonBody(encodeEnrolmentRequest({ v: 1, requests }));
+  const { id } = await callJson(
+    deps.http,
+    { method: "POST", url: apiUrl(kms, "/v1/enrolments"), body, idempotent: true },
+    parseEnrolmentAccepted,
+  );
+  const status = await callJson(
+    deps.http,
+    {
+      method: "GET",
+      url: apiUrl(kms, `/v1/enrolments/${id}`, { wait: RELAY_WAIT_SECONDS }),
+      timeoutMs: (RELAY_WAIT_SECONDS + 5) * 1000,
+      idempotent: true,
+    },
+    parseEnrolmentStatus,
+  );
+  const faults = new Map(status.problems.map(({ index, problem }) => [index, errorOfProblem(problem)]));
+  return { answers: status.answers, faults };
+}
+
+/** What may be over in a moment, so that the same request is worth repeating. */
+const OUTAGES: readonly string[] = [
+  "ERR_UNREACHABLE",
+  "ERR_TIMEOUT",
+  "ERR_SEALED",
+  "ERR_OVERLOADED",
+  "ERR_RATE_LIMITED",
+  "ERR_ANSWER_INVALID",
+  "ERR_INTERNAL",
+  "ERR_STORAGE_UNAVAILABLE",
+  "ERR_DATABASE_BUSY",
+  "ERR_DATABASE_UNAVAILABLE",
+];
+
+/** Whether an error says "not now" rather than "no". */
+export function isOutage(error: unknown): error is MilagroError {
+  return error instanceof MilagroError && OUTAGES.includes(error.code);
+}
+
+function incomplete(
+  deps: ClientDeps,
+  missing: readonly number[],
+  faults: ReadonlyMap<number, MilagroError>,
+): MilagroError {
+  const names = missing.map((index) => {
+    const name =
+      deps.domain.descriptor.authorities.find((authority) => authority.index === index)?.name ?? String(index);
+    return `${name} (${faults.get(index)?.code ?? "no answer yet"})`;
+  });
+  return new MilagroError("ERR_ENROLMENT_INCOMPLETE", `no share from ${names.join(", ")}`);
+}

@@ -61,7 +61,7 @@ export const encodeLogHead = encoderOf("log head", LogHeadSchema);
 /** One entry as it is hashed; details are short scalars from an allow-list. */
 export const LogEntrySchema = strict({
   index: Counter,
-  time: UnixSeconds,
+  time: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: "Unix milliseconds, as hashed" }),
   action: Type.String({ pattern: "^[a-z][a-z0-9.\\-]{0,63}$" }),
   outcome: Type.String({ pattern: "^[A-Za-z][A-Za-z0-9_.\\-]{0,63}$" }),
   subject: Type.Optional(Type.String({ maxLength: 255 })),

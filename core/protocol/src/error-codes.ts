@@ -232,6 +232,7 @@ export const ERROR_CODES = {
     "The join token is unknown, expired, used up or meant for another request.",
     "Ask the operator for a new one.",
   ),
+  ERR_JOIN_TOKEN_SPENT: define(403, 3, "The join token was spent on another request.", "If that was not you, tell the operator at once: somebody else may have joined with it."),
   ERR_POLICY_REFUSED: define(
     403,
     3,

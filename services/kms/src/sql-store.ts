@@ -16,12 +16,13 @@ import type {
   EnrolmentLimits,
   EnrolmentState,
   KmsStore,
+  ListedVersion,
   NewEnrolment,
   RelayPart,
   SecretHead,
   StoredEvent,
-  StoredVersion,
   StoreTransaction,
+  VersionSummary,
 } from "./store.ts";
 import { AUDIT_DETAILS } from "./store.ts";
 import { type EventRow, type KmsTables, kmsMigrations, type SecretRow, type VersionRow } from "./store-schema.ts";
@@ -29,36 +30,22 @@ import { type EventRow, type KmsTables, kmsMigrations, type SecretRow, type Vers
 type Audit = AuditLog<AuditAction, AuditDetail>;
 
 function toHead(row: SecretRow): SecretHead {
-  return {
-    path: row.path,
-    version: Number(row.version),
-    deleted: Number(row.deleted) === 1,
-    labels: JSON.parse(row.labels) as Record<string, string>,
-    contentType: row.content_type ?? undefined,
-    updated: Number(row.updated),
-  };
+  return { path: row.path, version: row.version, deleted: row.deleted === 1 };
 }
 
-function toVersion(row: VersionRow): StoredVersion {
-  return {
-    path: row.path,
-    version: Number(row.version),
-    author: row.author,
-    created: Number(row.created),
-    recipients: JSON.parse(row.recipients) as string[],
-    record: row.record ?? undefined,
-  };
+function toListed(row: Pick<VersionRow, "path" | "version" | "summary">): ListedVersion {
+  return { path: row.path, version: row.version, summary: JSON.parse(row.summary) as VersionSummary };
 }
 
 function toEvent(row: EventRow): StoredEvent {
   return {
     recipient: row.recipient,
-    sequence: Number(row.sequence),
+    sequence: row.sequence,
     kind: row.kind,
     path: row.path,
-    version: Number(row.version),
-    time: Number(row.time),
-    acknowledged: row.acknowledged !== null,
+    version: row.version,
+    time: row.time,
+    outcome: row.outcome ?? undefined,
   };
 }
 
@@ -85,7 +72,7 @@ function createTransaction(tx: Transaction<KmsTables>, audit: Audit): StoreTrans
         .executeTakeFirstOrThrow();
       return {
         kind: "repeated",
-        entry: { requestHash: row.request_hash, status: Number(row.status), body: row.body },
+        entry: { requestHash: row.request_hash, status: row.status, body: row.body },
       };
     },
 
@@ -101,59 +88,34 @@ function createTransaction(tx: Transaction<KmsTables>, audit: Audit): StoreTrans
     async lockSecret(path) {
       const row = await tx
         .insertInto("kms_secrets")
-        .values({ path, version: 0, deleted: 1, labels: "{}", content_type: null, updated: 0 })
+        .values({ path, version: 0, deleted: 1 })
         .onConflict((c) => c.column("path").doUpdateSet({ path: sql<string>`excluded.path` }))
         .returningAll()
         .executeTakeFirstOrThrow();
       return toHead(row);
     },
 
-    async insertVersion(version, head) {
+    async insertVersion({ path, version, summary, record }) {
       await tx
         .insertInto("kms_versions")
-        .values({
-          path: version.path,
-          version: version.version,
-          author: version.author,
-          created: version.created,
-          recipients: JSON.stringify(version.recipients),
-          record: version.record ?? null,
-        })
+        .values({ path, version, summary: JSON.stringify(summary), record })
         .execute();
-      await tx
-        .updateTable("kms_secrets")
-        .set({
-          version: head.version,
-          deleted: head.deleted ? 1 : 0,
-          labels: JSON.stringify(head.labels),
-          content_type: head.contentType ?? null,
-          updated: head.updated,
-        })
-        .where("path", "=", head.path)
-        .execute();
+      await tx.updateTable("kms_secrets").set({ version, deleted: 0 }).where("path", "=", path).execute();
     },
 
-    async deleteSecret(path, time) {
-      await tx.updateTable("kms_versions").set({ record: null }).where("path", "=", path).execute();
-      await tx
-        .updateTable("kms_secrets")
-        .set({ deleted: 1, labels: "{}", content_type: null, updated: time })
-        .where("path", "=", path)
-        .execute();
+    async deleteSecret(path) {
+      const removed = await tx.deleteFrom("kms_versions").where("path", "=", path).executeTakeFirst();
+      await tx.updateTable("kms_secrets").set({ deleted: 1 }).where("path", "=", path).execute();
+      return Number(removed.numDeletedRows);
     },
 
     async recipientsOf(path) {
-      const rows = await tx
-        .selectFrom("kms_versions")
-        .select("recipients")
-        .where("path", "=", path)
-        .where("record", "is not", null)
-        .execute();
-      const all = new Set(rows.flatMap((row) => JSON.parse(row.recipients) as string[]));
-      return [...all].sort();
+      const rows = await tx.selectFrom("kms_versions").select("summary").where("path", "=", path).execute();
+      return [...new Set(rows.flatMap((row) => (JSON.parse(row.summary) as VersionSummary).recipients))].sort();
     },
 
     async appendEvents(recipients, event) {
+      const sequences = new Map<string, number>();
       for (const recipient of [...new Set(recipients)].sort()) {
         const { sequence } = await tx
           .insertInto("kms_recipients")
@@ -171,15 +133,19 @@ function createTransaction(tx: Transaction<KmsTables>, audit: Audit): StoreTrans
           .insertInto("kms_events")
           .values({
             recipient,
-            sequence: Number(sequence),
+            sequence: sequence,
             kind: event.kind,
             path: event.path,
             version: event.version,
             time: event.time,
             acknowledged: null,
+            outcome: null,
+            code: null,
           })
           .execute();
+        sequences.set(recipient, sequence);
       }
+      return sequences;
     },
 
     async audit(record) {
@@ -253,9 +219,9 @@ function createSqlStore(database: Database<KmsTables>, audit: Audit): KmsStore {
       .execute();
     return {
       id,
-      expires: Number(row.expires),
-      answers: parts.flatMap(({ part, answer }) => (answer === null ? [] : [{ index: Number(part), answer }])),
-      pending: parts.filter((p) => p.answer === null).map((p) => Number(p.part)),
+      expires: row.expires,
+      answers: parts.flatMap(({ part, answer }) => (answer === null ? [] : [{ index: part, answer }])),
+      pending: parts.filter((p) => p.answer === null).map((p) => p.part),
     };
   }
 
@@ -285,7 +251,7 @@ function createSqlStore(database: Database<KmsTables>, audit: Audit): KmsStore {
       .execute();
     const taken: RelayPart[] = [];
     for (const part of due) {
-      const attempts = Number(part.attempts) + 1;
+      const attempts = part.attempts + 1;
       const row = await db
         .updateTable("kms_enrolment_parts")
         .set({ attempts, due: retryAt(attempts) })
@@ -295,7 +261,7 @@ function createSqlStore(database: Database<KmsTables>, audit: Audit): KmsStore {
         .where("answer", "is", null)
         .returning("part")
         .executeTakeFirst();
-      if (row) taken.push({ enrolmentId: part.enrolment, index: Number(part.part), request: part.request, attempts });
+      if (row) taken.push({ enrolmentId: part.enrolment, index: part.part, request: part.request, attempts });
     }
     return taken;
   }
@@ -309,7 +275,7 @@ function createSqlStore(database: Database<KmsTables>, audit: Audit): KmsStore {
         ? base.orderBy("version", "desc").limit(1)
         : base.where("version", "=", version)
       ).executeTakeFirst();
-      return row && toVersion(row);
+      return row && { ...toListed(row), record: row.record };
     },
 
     async readHead(path) {
@@ -317,21 +283,38 @@ function createSqlStore(database: Database<KmsTables>, audit: Audit): KmsStore {
       return row && toHead(row);
     },
 
-    async listVersions(path) {
+    async listVersions(path, limit) {
       const rows = await db
         .selectFrom("kms_versions")
-        .selectAll()
+        .select(["path", "version", "summary"])
         .where("path", "=", path)
-        .orderBy("version")
+        .orderBy("version", "desc")
+        .limit(limit)
         .execute();
-      return rows.map(toVersion);
+      return rows.map(toListed);
     },
 
     async listSecrets({ prefix, after, limit }) {
-      let query = db.selectFrom("kms_secrets").selectAll().where("deleted", "=", 0);
-      if (prefix !== "") query = query.where("path", ">=", prefix).where("path", "<", prefixEnd(prefix));
-      if (after !== undefined) query = query.where("path", ">", after);
-      return (await query.orderBy("path").limit(limit).execute()).map(toHead);
+      let query = db
+        .selectFrom("kms_secrets as s")
+        .innerJoin("kms_versions as v", (join) =>
+          join.onRef("v.path", "=", "s.path").onRef("v.version", "=", "s.version"),
+        )
+        .select(["s.path", "s.version", "v.summary"])
+        .where("s.deleted", "=", 0);
+      if (prefix !== "") query = query.where("s.path", ">=", prefix).where("s.path", "<", prefixEnd(prefix));
+      if (after !== undefined) query = query.where("s.path", ">", after);
+      return (await query.orderBy("s.path").limit(limit).execute()).map(toListed);
+    },
+
+    async readIdempotency(identity, key) {
+      const row = await db
+        .selectFrom("kms_idempotency")
+        .selectAll()
+        .where("identity", "=", identity)
+        .where("key", "=", key)
+        .executeTakeFirst();
+      return row && { requestHash: row.request_hash, status: row.status, body: row.body };
     },
 
     async eventsFor(recipient, after, limit) {
@@ -352,21 +335,30 @@ function createSqlStore(database: Database<KmsTables>, audit: Audit): KmsStore {
         .select("sequence")
         .where("recipient", "=", recipient)
         .executeTakeFirst();
-      return row ? Number(row.sequence) : 0;
+      return row ? row.sequence : 0;
     },
 
-    async acknowledge(recipient, sequences, time) {
-      if (sequences.length === 0) return 0;
-      const rows = await db
-        .updateTable("kms_events")
-        .set({ acknowledged: time })
-        .where("recipient", "=", recipient)
-        .where("sequence", "in", [...sequences])
-        .where("acknowledged", "is", null)
-        .returning("sequence")
-        .execute();
-      return rows.length;
-    },
+    acknowledge: (recipient, acks, time) =>
+      database.transaction(async (tx) => {
+        let fresh = 0;
+        for (const { sequence, outcome, code } of acks) {
+          const row = await tx
+            .updateTable("kms_events")
+            .set({ acknowledged: time, outcome, code: code ?? null })
+            .where("recipient", "=", recipient)
+            .where("sequence", "=", sequence)
+            .where((where) =>
+              where.or([
+                where("outcome", "is", null),
+                ...(outcome === "delivered" ? [where("outcome", "=", "failed" as const)] : []),
+              ]),
+            )
+            .returning("sequence")
+            .executeTakeFirst();
+          if (row) fresh++;
+        }
+        return fresh;
+      }),
 
     async unpublished(limit) {
       const rows = await db
@@ -376,7 +368,7 @@ function createSqlStore(database: Database<KmsTables>, audit: Audit): KmsStore {
         .orderBy("waiting_since")
         .limit(limit)
         .execute();
-      return rows.map(({ recipient, sequence }) => ({ recipient, sequence: Number(sequence) }));
+      return rows.map(({ recipient, sequence }) => ({ recipient, sequence: sequence }));
     },
 
     async markPublished(recipient, upTo) {

@@ -11,18 +11,13 @@ export interface SecretRow {
   path: string;
   version: number;
   deleted: number;
-  labels: string;
-  content_type: string | null;
-  updated: number;
 }
 
 export interface VersionRow {
   path: string;
   version: number;
-  author: string;
-  created: number;
-  recipients: string;
-  record: string | null;
+  summary: string;
+  record: string;
 }
 
 export interface RecipientRow {
@@ -41,6 +36,8 @@ export interface EventRow {
   version: number;
   time: number;
   acknowledged: number | null;
+  outcome: "delivered" | "failed" | null;
+  code: string | null;
 }
 
 export interface IdempotencyRow {
@@ -102,18 +99,13 @@ export const kmsMigrations: MigrationSet = {
           .addColumn("path", key, (c) => c.primaryKey())
           .addColumn("version", types.integer, (c) => c.notNull())
           .addColumn("deleted", types.integer, (c) => c.notNull())
-          .addColumn("labels", "text", (c) => c.notNull())
-          .addColumn("content_type", "text")
-          .addColumn("updated", types.integer, (c) => c.notNull())
           .execute();
         await db.schema
           .createTable("kms_versions")
           .addColumn("path", key, (c) => c.notNull())
           .addColumn("version", types.integer, (c) => c.notNull())
-          .addColumn("author", "text", (c) => c.notNull())
-          .addColumn("created", types.integer, (c) => c.notNull())
-          .addColumn("recipients", "text", (c) => c.notNull())
-          .addColumn("record", "text")
+          .addColumn("summary", "text", (c) => c.notNull())
+          .addColumn("record", "text", (c) => c.notNull())
           .addPrimaryKeyConstraint("kms_versions_key", ["path", "version"])
           .execute();
         await db.schema
@@ -132,6 +124,8 @@ export const kmsMigrations: MigrationSet = {
           .addColumn("version", types.integer, (c) => c.notNull())
           .addColumn("time", types.integer, (c) => c.notNull())
           .addColumn("acknowledged", types.integer)
+          .addColumn("outcome", "text")
+          .addColumn("code", "text")
           .addPrimaryKeyConstraint("kms_events_key", ["recipient", "sequence"])
           .execute();
         await db.schema

@@ -27,27 +27,33 @@ export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 /** `outcome` is "allowed" or the code of the refusal. */
 export type KmsAuditRecord = AuditRecord<AuditAction, AuditDetail>;
 
-/** Where a secret stands. `version` counts for ever: a deleted path goes on where it stopped. */
+/** Where a path stands. `version` counts for ever: a deleted path goes on where it stopped. */
 export interface SecretHead {
   readonly path: string;
   /** The newest version's number; 0 for a path that never held anything. */
   readonly version: number;
   readonly deleted: boolean;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly contentType: string | undefined;
-  /** Unix seconds of the last change. */
-  readonly updated: number;
 }
 
-/** One stored version, `record` being the author's signed text exactly as it came. */
-export interface StoredVersion {
+/** What may be said about a version to whoever may list it: everything but the envelope. */
+export interface VersionSummary {
+  readonly author: { readonly identity: string; readonly epoch: number };
+  readonly recipients: readonly string[];
+  /** Unix seconds, by the author's clock. */
+  readonly created: number;
+  readonly contentType?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface ListedVersion {
   readonly path: string;
   readonly version: number;
-  readonly author: string;
-  readonly created: number;
-  readonly recipients: readonly string[];
-  /** Canonical JSON of the version record, or undefined once the secret was deleted. */
-  readonly record: string | undefined;
+  readonly summary: VersionSummary;
+}
+
+/** One stored version, `record` being the canonical JSON of what its author signed. */
+export interface StoredVersion extends ListedVersion {
+  readonly record: string;
 }
 
 export type EventKind = "version" | "tombstone";
@@ -60,7 +66,16 @@ export interface StoredEvent {
   readonly path: string;
   readonly version: number;
   readonly time: number;
-  readonly acknowledged: boolean;
+  readonly outcome: AckOutcome | undefined;
+}
+
+/** What the recipient made of a delivery. `failed` may still become `delivered`; `delivered` stays. */
+export type AckOutcome = "delivered" | "failed";
+export interface Ack {
+  readonly sequence: number;
+  readonly outcome: AckOutcome;
+  /** Why it failed. */
+  readonly code: string | undefined;
 }
 
 /** The first answer under an idempotency key. */
@@ -81,16 +96,16 @@ export interface StoreTransaction {
   answerIdempotency(identity: string, key: string, status: number, body: string): Promise<void>;
   /** The head of this path, locked until the transaction ends: two writers of one path take turns. */
   lockSecret(path: string): Promise<SecretHead>;
-  insertVersion(version: StoredVersion, head: SecretHead): Promise<void>;
-  /** Marks the path deleted and erases the ciphertexts of all its versions; their numbers stay. */
-  deleteSecret(path: string, time: number): Promise<void>;
-  /** Everyone who was ever sent a version of this path since it was last deleted, sorted. */
+  insertVersion(version: StoredVersion): Promise<void>;
+  /** Marks the path deleted and erases all its versions; the number of the last one stays. @returns how many there were */
+  deleteSecret(path: string): Promise<number>;
+  /** Everyone who was sent a version of this path since it was last deleted, sorted. */
   recipientsOf(path: string): Promise<readonly string[]>;
   /** Gives each recipient its next sequence number. Call once per transaction, so that rows are locked in one order. */
   appendEvents(
     recipients: readonly string[],
     event: { readonly kind: EventKind; readonly path: string; readonly version: number; readonly time: number },
-  ): Promise<void>;
+  ): Promise<ReadonlyMap<string, number>>;
   audit(record: KmsAuditRecord): Promise<void>;
 }
 
@@ -138,16 +153,19 @@ export interface KmsStore {
 
   readVersion(path: string, version: number | undefined): Promise<StoredVersion | undefined>;
   readHead(path: string): Promise<SecretHead | undefined>;
-  listVersions(path: string): Promise<readonly StoredVersion[]>;
-  /** Living secrets in byte order of their paths. */
-  listSecrets(query: ListQuery): Promise<readonly SecretHead[]>;
+  /** Newest first, at most `limit`. */
+  listVersions(path: string, limit: number): Promise<readonly ListedVersion[]>;
+  /** The newest version of each living secret, in byte order of their paths. */
+  listSecrets(query: ListQuery): Promise<readonly ListedVersion[]>;
+  /** The answer that was given under this key, for deciding early; the claim inside the transaction decides for good. */
+  readIdempotency(identity: string, key: string): Promise<IdempotencyEntry | undefined>;
 
   /** Deliveries of one recipient after a sequence number, oldest first. */
   eventsFor(recipient: Identity, after: number, limit: number): Promise<readonly StoredEvent[]>;
   /** The recipient's newest sequence number, 0 when it has none. */
   lastSequence(recipient: string): Promise<number>;
-  /** Marks deliveries as received. Unknown numbers count for nothing. @returns how many were newly acknowledged */
-  acknowledge(recipient: Identity, sequences: readonly number[], time: number): Promise<number>;
+  /** Notes what became of deliveries. Unknown numbers count for nothing. @returns how many said something new */
+  acknowledge(recipient: Identity, acks: readonly Ack[], time: number): Promise<number>;
   /** Recipients with deliveries of which the bus has not been told, with their newest number; oldest first. */
   unpublished(limit: number): Promise<readonly { readonly recipient: string; readonly sequence: number }[]>;
   markPublished(recipient: string, upTo: number): Promise<void>;

@@ -26,12 +26,9 @@ async function put(
   time = 100,
   record = `{"path":"${path}"}`,
 ): Promise<number> {
-  const head = await tx.lockSecret(path);
-  const version = head.version + 1;
-  await tx.insertVersion(
-    { path, version, author: alice, created: time, recipients, record },
-    { path, version, deleted: false, labels: { team: "db" }, contentType: "text/plain", updated: time },
-  );
+  const version = (await tx.lockSecret(path)).version + 1;
+  const summary = { author: { identity: alice, epoch: 7 }, created: time, recipients, labels: { team: "db" } };
+  await tx.insertVersion({ path, version, summary, record });
   await tx.appendEvents(recipients, { kind: "version", path, version, time });
   await tx.audit({ action: "put", outcome: "allowed", subject: alice, details: { path, version } });
   return version;
@@ -51,26 +48,23 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       const path = unique("a/b");
       await store.transaction((tx) => put(tx, path, [bob], 100, "first"));
       await store.transaction((tx) => put(tx, path, [bob], 200, "second"));
-      expect(await store.readVersion(path, 1)).toMatchObject({
+      expect(await store.readVersion(path, 1)).toEqual({
+        path,
         version: 1,
         record: "first",
-        author: alice,
-        recipients: [bob],
+        summary: { author: { identity: alice, epoch: 7 }, created: 100, recipients: [bob], labels: { team: "db" } },
       });
-      expect(await store.readVersion(path, undefined)).toMatchObject({ version: 2, record: "second", created: 200 });
-      expect(await store.readHead(path)).toMatchObject({
-        version: 2,
-        deleted: false,
-        labels: { team: "db" },
-        contentType: "text/plain",
-      });
-      expect((await store.listVersions(path)).map((v) => v.version)).toEqual([1, 2]);
+      expect(await store.readVersion(path, undefined)).toMatchObject({ version: 2, record: "second" });
+      expect(await store.readVersion(path, 3)).toBeUndefined();
+      expect(await store.readHead(path)).toEqual({ path, version: 2, deleted: false });
+      expect((await store.listVersions(path, 10)).map((v) => v.version)).toEqual([2, 1]);
+      expect((await store.listVersions(path, 1)).map((v) => v.version)).toEqual([2]);
     });
 
     test("knows nothing of what was never there", async () => {
       expect(await store.readVersion("never", undefined)).toBeUndefined();
       expect(await store.readHead("never")).toBeUndefined();
-      expect(await store.listVersions("never")).toEqual([]);
+      expect(await store.listVersions("never", 10)).toEqual([]);
       expect(await store.eventsFor(person("nobody"), 0, 10)).toEqual([]);
       expect(await store.lastSequence(person("nobody"))).toBe(0);
       expect(await store.readEnrolment("never", 0)).toBeUndefined();
@@ -104,8 +98,8 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
           (i % 2 === 0 ? store : subject.other).transaction((tx) => put(tx, path, [bob, who, alice])),
         ),
       );
-      expect((await store.listVersions(path)).map((v) => v.version)).toEqual(
-        Array.from({ length: 12 }, (_, i) => i + 1),
+      expect((await store.listVersions(path, 100)).map((v) => v.version)).toEqual(
+        Array.from({ length: 12 }, (_, i) => 12 - i),
       );
       const events = await store.eventsFor(who, 0, 100);
       expect(events.map((e) => e.sequence)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
@@ -132,16 +126,17 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       expect(await store.lastSequence(who)).toBe(1);
     });
 
-    test("deleting erases the ciphertexts, keeps the numbers, and knows whom to tell", async () => {
+    test("deleting erases the versions, keeps counting, and knows whom to tell", async () => {
       const path = unique("deleted");
       await store.transaction((tx) => put(tx, path, [bob]));
       await store.transaction((tx) => put(tx, path, [alice]));
       await store.transaction(async (tx) => {
         expect(await tx.recipientsOf(path)).toEqual([alice, bob]);
-        await tx.deleteSecret(path, 300);
+        expect(await tx.deleteSecret(path)).toBe(2);
       });
-      expect(await store.readHead(path)).toMatchObject({ version: 2, deleted: true, labels: {}, updated: 300 });
-      expect((await store.listVersions(path)).map((v) => v.record)).toEqual([undefined, undefined]);
+      expect(await store.readHead(path)).toEqual({ path, version: 2, deleted: true });
+      expect(await store.listVersions(path, 10)).toEqual([]);
+      expect(await store.readVersion(path, 2)).toBeUndefined();
       await store.transaction(async (tx) => {
         expect(await tx.recipientsOf(path)).toEqual([]);
         expect(await put(tx, path, [alice])).toBe(3);
@@ -154,7 +149,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       const paths = ["B", "a", "a-b", "a.b", "a/b", "a/c", "a0", "b"].map((p) => `${root}/${p}`);
       await store.transaction(async (tx) => {
         for (const path of [...paths, `${root}/gone`]) await put(tx, path, [bob]);
-        await tx.deleteSecret(`${root}/gone`, 1);
+        await tx.deleteSecret(`${root}/gone`);
       });
       const list = async (prefix: string, after?: string, limit = 100) =>
         (await store.listSecrets({ prefix, after, limit })).map((head) => head.path);
@@ -218,18 +213,22 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       expect(await mine()).toContainEqual({ recipient: first, sequence: 3 });
     });
 
-    test("acknowledging counts once, and only one's own deliveries", async () => {
+    test("acknowledging counts once, and only one's own deliveries; failure may still turn into success, not back", async () => {
       const who = person("acking");
+      const other = person("other");
+      const ack = (sequence: number, outcome: "delivered" | "failed" = "delivered") => ({
+        sequence,
+        outcome,
+        code: undefined,
+      });
       for (let i = 0; i < 3; i++) await store.transaction((tx) => put(tx, unique("p"), [who]));
-      expect(await store.acknowledge(bob, [1, 2, 3], 500)).toBeLessThanOrEqual(3);
-      expect((await store.eventsFor(who, 0, 10)).map((e) => e.acknowledged)).toEqual([false, false, false]);
-      expect(await store.acknowledge(who, [1, 3, 99], 500)).toBe(2);
-      expect(await store.acknowledge(who, [1, 3], 600)).toBe(0);
-      expect(await store.acknowledge(who, [], 600)).toBe(0);
-      expect((await store.eventsFor(who, 1, 10)).map((e) => [e.sequence, e.acknowledged])).toEqual([
-        [2, false],
-        [3, true],
-      ]);
+      expect(await store.acknowledge(other, [ack(1), ack(2)], 500)).toBe(0);
+      expect((await store.eventsFor(who, 0, 10)).map((e) => e.outcome)).toEqual([undefined, undefined, undefined]);
+      expect(await store.acknowledge(who, [ack(1), ack(3, "failed"), ack(99)], 500)).toBe(2);
+      expect(await store.acknowledge(who, [ack(1), ack(1, "failed"), ack(3, "failed")], 600)).toBe(0);
+      expect(await store.acknowledge(who, [ack(3)], 600)).toBe(1);
+      expect(await store.acknowledge(who, [ack(3, "failed")], 600)).toBe(0);
+      expect((await store.eventsFor(who, 0, 10)).map((e) => e.outcome)).toEqual(["delivered", undefined, "delivered"]);
     });
 
     test("a nonce is new once in each scope, also for two processes at once", async () => {

@@ -355,7 +355,7 @@ export const ERROR_CODES = {
   ),
 
   // Programs on this machine: command line and endpoint
-  ERR_ANSWER_INVALID: define(
+  ERR_PEER_INVALID: define(
     502,
     2,
     "A peer's answer is not of the form the protocol demands.",

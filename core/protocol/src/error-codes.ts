@@ -36,6 +36,7 @@ export const ERROR_CODES = {
     "Text or bytes are not a domain id.",
     "A domain id is 32 bytes, 43 characters of base64url.",
   ),
+  ERR_CONTENT_TYPE_INVALID: define(415, 1, "The body is not application/json.", "Send JSON with that content type."),
   ERR_ENCODING_INVALID: define(
     400,
     1,
@@ -85,6 +86,7 @@ export const ERROR_CODES = {
     "Bytes are not a point of the prime-order group.",
     "The sender is faulty or hostile; do not retry.",
   ),
+  ERR_ROUTE_UNKNOWN: define(404, 1, "The service has no such route.", "Compare method and path with /openapi.json."),
   ERR_SCALAR_INVALID: define(
     400,
     1,
@@ -232,7 +234,12 @@ export const ERROR_CODES = {
     "The join token is unknown, expired, used up or meant for another request.",
     "Ask the operator for a new one.",
   ),
-  ERR_JOIN_TOKEN_SPENT: define(403, 3, "The join token was spent on another request.", "If that was not you, tell the operator at once: somebody else may have joined with it."),
+  ERR_JOIN_TOKEN_SPENT: define(
+    403,
+    3,
+    "The join token was spent on another request.",
+    "If that was not you, tell the operator at once: somebody else may have joined with it.",
+  ),
   ERR_POLICY_REFUSED: define(
     403,
     3,
@@ -309,57 +316,23 @@ export const ERROR_CODES = {
   ),
 
   // This machine
+  ERR_ADDRESS_IN_USE: define(
+    500,
+    1,
+    "Another program listens on this address or socket.",
+    "Stop it or choose another address.",
+  ),
+  ERR_ADDRESS_UNAVAILABLE: define(
+    500,
+    1,
+    "This address cannot be listened on.",
+    "Check host, port, permissions and the length of a socket's path.",
+  ),
   ERR_AUDIT_CORRUPT: define(
     500,
     1,
     "The audit log's hash chain is broken.",
     "Stop, keep the files as evidence, restore from backup.",
-  ),
-  ERR_CONFIG_INVALID: define(
-    500,
-    1,
-    "A setting is missing or wrong; the detail names it.",
-    "Correct it; flags win over environment over file.",
-  ),
-  ERR_DATABASE_CORRUPT: define(500, 1, "The database fails its integrity check.", "Stop and restore from backup."),
-  ERR_ENGINE_SELF_TEST: define(
-    500,
-    1,
-    "The arithmetic gives wrong results on this machine.",
-    "Do not use it; report engine, platform and version.",
-  ),
-  ERR_INTERNAL: define(
-    500,
-    2,
-    "Something went wrong that is nobody's input.",
-    "See the service's log at this request id.",
-  ),
-  ERR_KEYSTORE_CORRUPT: define(500, 1, "A sealed key store is damaged or was altered.", "Restore it from backup."),
-  ERR_KEYSTORE_PASSPHRASE: define(
-    403,
-    1,
-    "The passphrase does not open the key store.",
-    "Try again; without it the keys are lost.",
-  ),
-  ERR_RANDOM_UNAVAILABLE: define(
-    500,
-    1,
-    "The source of randomness failed.",
-    "Do not go on; check the operating system.",
-  ),
-  ERR_STORAGE_UNAVAILABLE: define(
-    503,
-    1,
-    "The store cannot be read or written.",
-    "Check disk space, permissions and the database's address.",
-  ),
-
-  // Programs on this machine: command line and endpoint
-  ERR_PEER_INVALID: define(
-    502,
-    2,
-    "A peer's answer is not of the form the protocol demands.",
-    "Check its address and version; a proxy may be answering in its place.",
   ),
   ERR_AUTHOR_REFUSED: define(
     403,
@@ -369,6 +342,39 @@ export const ERROR_CODES = {
   ),
   ERR_CANCELLED: define(499, 1, "The person or a signal ended the command.", "Run it again."),
   ERR_COMMAND_FAILED: define(500, 1, "A program could not be started.", "Check its name and permissions."),
+  ERR_CONFIG_INVALID: define(
+    500,
+    1,
+    "A setting is missing or wrong; the detail names it.",
+    "Correct it; flags win over environment over file.",
+  ),
+  ERR_CONFIG_MISSING: define(500, 1, "The configuration file cannot be read.", "Check its path and permissions."),
+  ERR_CONFIG_SECRET: define(
+    500,
+    1,
+    "A secret was given in the environment, where other programs can see it.",
+    "Put it into a file only you can read and give the path.",
+  ),
+  ERR_DATABASE_BUSY: define(
+    503,
+    1,
+    "Other transactions did not let this one through.",
+    "Retry; nothing of it was kept.",
+  ),
+  ERR_DATABASE_CONFLICT: define(409, 1, "A record with this key exists already.", "Read the present one first."),
+  ERR_DATABASE_CORRUPT: define(500, 1, "The database fails its integrity check.", "Stop and restore from backup."),
+  ERR_DATABASE_READ_ONLY: define(
+    503,
+    1,
+    "The database cannot be written.",
+    "Check its permissions, or whether the server is a standby.",
+  ),
+  ERR_DATABASE_VERSION: define(
+    500,
+    1,
+    "The database was made by another version of the program.",
+    "Run the newer version; going back means restoring a backup.",
+  ),
   ERR_DEV_FAILED: define(
     500,
     1,
@@ -381,11 +387,51 @@ export const ERROR_CODES = {
     "The endpoint daemon's socket cannot be reached.",
     "Start it: `milagro endpoint run`; check --socket and who may open it.",
   ),
+  ERR_ENGINE_SELF_TEST: define(
+    500,
+    1,
+    "The arithmetic gives wrong results on this machine.",
+    "Do not use it; report engine, platform and version.",
+  ),
   ERR_FILE_EXISTS: define(
     409,
     1,
     "A file of that name exists already.",
     "Choose another name, or --force where the command has it.",
+  ),
+  ERR_FILE_MISSING: define(404, 1, "There is no such file.", "Check the path."),
+  ERR_FILE_TOO_LARGE: define(413, 1, "A file is larger than its kind can be.", "Check that it is the right file."),
+  ERR_FILE_UNREADABLE: define(500, 1, "A file cannot be read.", "Check permissions and the disk."),
+  ERR_FILE_UNWRITABLE: define(
+    500,
+    1,
+    "A file cannot be written; the old one is untouched.",
+    "Check permissions and the disk.",
+  ),
+  ERR_INTERNAL: define(
+    500,
+    2,
+    "Something went wrong that is nobody's input.",
+    "See the service's log at this request id.",
+  ),
+  ERR_KEYSTORE_CHANGED: define(
+    409,
+    1,
+    "Another program has changed the key store meanwhile.",
+    "Open it again and repeat the change.",
+  ),
+  ERR_KEYSTORE_CORRUPT: define(500, 1, "A sealed key store is damaged or was altered.", "Restore it from backup."),
+  ERR_KEYSTORE_PASSPHRASE: define(
+    403,
+    1,
+    "The passphrase does not open the key store.",
+    "Try again; without it the keys are lost.",
+  ),
+  ERR_KEYSTORE_UNSUPPORTED: define(
+    500,
+    1,
+    "This Node cannot derive the key that the key store needs.",
+    "Use Node 24.7 or newer.",
   ),
   ERR_KMS_UNKNOWN: define(404, 1, "Neither the domain nor a setting names a D-KMS.", "Give its address: --kms URL."),
   ERR_OUTPUT_NOT_MEMORY: define(
@@ -399,6 +445,25 @@ export const ERROR_CODES = {
     1,
     "A file for a local program cannot be written.",
     "Check the folder, its owner and its mode.",
+  ),
+  ERR_PASSPHRASE_INVALID: define(
+    400,
+    1,
+    "A passphrase is empty, too long or more than one line.",
+    "Use one line of at most 4096 bytes.",
+  ),
+  ERR_PASSPHRASE_MISSING: define(
+    400,
+    1,
+    "A passphrase is needed and no source for it was given.",
+    "Give --passphrase-file, or run it at a terminal.",
+  ),
+  ERR_PASSPHRASE_MODE: define(400, 1, "Others can read the passphrase file.", "chmod 600 it."),
+  ERR_RANDOM_UNAVAILABLE: define(
+    500,
+    1,
+    "The source of randomness failed.",
+    "Do not go on; check the operating system.",
   ),
   ERR_RELOAD_FAILED: define(
     500,
@@ -418,6 +483,21 @@ export const ERROR_CODES = {
     "The package of a service is not installed.",
     "Install it beside the command line.",
   ),
+  ERR_STORAGE_FULL: define(503, 1, "The disk is full; nothing was half written.", "Make room and retry."),
+  ERR_STORAGE_UNAVAILABLE: define(
+    503,
+    1,
+    "The store cannot be read or written.",
+    "Check disk space, permissions and the database's address.",
+  ),
+
+  // Programs on this machine: command line and endpoint
+  ERR_PEER_INVALID: define(
+    502,
+    2,
+    "A peer's answer is not of the form the protocol demands.",
+    "Check its address and version; a proxy may be answering in its place.",
+  ),
   ERR_TEMPLATE_INVALID: define(
     500,
     1,
@@ -436,6 +516,12 @@ export const ERROR_CODES = {
     2,
     "A secret came in an older version than the one already here.",
     "Nothing was changed; find out who replays or restores old state.",
+  ),
+  ERR_WORKER_CRASHED: define(
+    503,
+    1,
+    "A worker thread died while it had this task.",
+    "Retry; the log says why if anything is known.",
   ),
 
   // Others' machines

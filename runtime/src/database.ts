@@ -1,0 +1,127 @@
+/**
+ * One way to a database, whether it is a SQLite file or a PostgreSQL server: queries by Kysely, transactions that are serialisable on both, migrations that only go forward.
+ * @module
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { fileURLToPath } from "node:url";
+import { MilagroError } from "@milagro/engine/error";
+import { Kysely, type KyselyPlugin, sql, type Transaction } from "kysely";
+import { sleep } from "./clock.ts";
+import { applyMigrations, type MigrationSet } from "./migration.ts";
+import { openPostgres, type PostgresOptions, postgresDialect } from "./postgres.ts";
+import { jitteredBackoffMs } from "./random.ts";
+import { openSqlite, type SqliteOptions, sqliteDialect } from "./sqlite.ts";
+
+export { isConflict } from "./database-error.ts";
+export type { ColumnTypes, Migration, MigrationSet } from "./migration.ts";
+
+export type DatabaseKind = "sqlite" | "postgres";
+
+/**
+ * An open database. Portable column values: strings, safe integers, `Uint8Array`, null. Booleans are stored as 0 and 1, times as integer milliseconds.
+ */
+export interface Database<Tables> {
+  readonly kind: DatabaseKind;
+  /** Single statements, each its own transaction. Inside `transaction` use what it hands you: this one throws TypeError there. */
+  readonly db: Kysely<Tables>;
+  /**
+   * Runs `work` in one serialisable transaction: all of it is kept or nothing. On PostgreSQL it may run again after a conflict with another one,
+   * so it must do nothing but talk to the transaction; on SQLite transactions queue, so it must not wait for anything else.
+   * @throws `ERR_DATABASE_BUSY` when conflicts do not end, `ERR_STORAGE_FULL`, `ERR_STORAGE_UNAVAILABLE` (then a commit's outcome may be unknown)
+   */
+  transaction<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T>;
+  /** A trivial query, for readiness. */
+  ping(): Promise<void>;
+  /** Waits for running transactions. */
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** Applied at opening, in order. */
+  readonly migrations: readonly MigrationSet[];
+  readonly sqlite?: SqliteOptions;
+  readonly postgres?: PostgresOptions;
+}
+
+const ATTEMPTS = 20;
+const running = new AsyncLocalStorage<unknown>();
+
+/**
+ * Opens a database and brings its tables up to date.
+ * @param url - `file:/path/x.sqlite`, `sqlite:/path`, `sqlite::memory:` or `postgres://…`
+ * @throws `ERR_CONFIG_INVALID` for another URL, `ERR_DATABASE_CORRUPT`, `ERR_STORAGE_UNAVAILABLE`, `ERR_DATABASE_VERSION` when a newer program made the tables
+ */
+export async function openDatabase<Tables>(url: string, options: DatabaseOptions): Promise<Database<Tables>> {
+  const location = parseDatabaseUrl(url);
+  const dialect =
+    location.kind === "sqlite"
+      ? sqliteDialect(openSqlite(location.path, options.sqlite))
+      : postgresDialect(openPostgres(location.url, options.postgres));
+  const kysely = new Kysely<Tables>({ dialect });
+  const database: Database<Tables> = {
+    kind: location.kind,
+    db: kysely.withPlugin(outsideTransactions(kysely)),
+    transaction: (work) => transact(kysely, location.kind, work),
+    ping: async () => {
+      await sql`select 1`.execute(kysely);
+    },
+    close: () => kysely.destroy(),
+  };
+  try {
+    await database.transaction((tx) =>
+      applyMigrations(tx as unknown as Transaction<unknown>, location.kind, options.migrations),
+    );
+  } catch (error) {
+    await kysely.destroy().catch(() => {});
+    throw error;
+  }
+  return database;
+}
+
+/** @throws `ERR_CONFIG_INVALID`; the URL is not repeated: it may hold a password */
+export function parseDatabaseUrl(url: string): { kind: "sqlite"; path: string } | { kind: "postgres"; url: string } {
+  if (/^postgres(ql)?:\/\//.test(url)) return { kind: "postgres", url };
+  const invalid = new MilagroError("ERR_CONFIG_INVALID", "a database is file:/path, sqlite:/path or postgres://…");
+  const rest = /^(?:file|sqlite):(.+)$/s.exec(url)?.[1];
+  if (rest === undefined || rest.includes("\0")) throw invalid;
+  if (rest === ":memory:") return { kind: "sqlite", path: rest };
+  if (!rest.startsWith("//")) return { kind: "sqlite", path: rest };
+  try {
+    return { kind: "sqlite", path: fileURLToPath(`file:${rest}`) };
+  } catch {
+    throw invalid;
+  }
+}
+
+async function transact<Tables, T>(
+  kysely: Kysely<Tables>,
+  kind: DatabaseKind,
+  work: (tx: Transaction<Tables>) => Promise<T>,
+): Promise<T> {
+  if (running.getStore() === kysely)
+    throw new TypeError("a transaction is already open here: use the one you were given");
+  const once = (): Promise<T> => {
+    const builder = kind === "postgres" ? kysely.transaction().setIsolationLevel("serializable") : kysely.transaction();
+    return builder.execute((tx) => running.run(kysely, () => work(tx)));
+  };
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await once();
+    } catch (error) {
+      const again = kind === "postgres" && error instanceof MilagroError && error.code === "ERR_DATABASE_BUSY";
+      if (!again || attempt + 1 >= ATTEMPTS) throw error;
+      await sleep(jitteredBackoffMs(attempt, 4, 250));
+    }
+  }
+}
+
+/** On SQLite such a query would wait for the transaction that waits for it; on PostgreSQL it would silently not be part of it. */
+function outsideTransactions(kysely: unknown): KyselyPlugin {
+  return {
+    transformQuery: ({ node }) => {
+      if (running.getStore() === kysely) throw new TypeError("a transaction is open here: query through it");
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  };
+}

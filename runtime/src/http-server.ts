@@ -1,0 +1,172 @@
+/**
+ * The HTTP server of every service: routes with schemas that are also the OpenAPI document, problem details for every error, limits for every
+ * request, health, readiness and metrics. It adds no protocol of its own: a route's handler gets what the schema let through.
+ * Source: RFC 9457 (problem details), RFC 9110 §10.2.3 (Retry-After).
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import rateLimitPlugin from "@fastify/rate-limit";
+import swagger from "@fastify/swagger";
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
+import { MilagroError } from "@milagro/engine/error";
+import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import { monotonicMs } from "./clock.ts";
+import { addContentTypes } from "./http-content.ts";
+import { answerError, unknownRoute, validationError } from "./http-error.ts";
+import { addHealthRoutes, type ReadinessCheck } from "./http-health.ts";
+import { type ListenAddress, type Listening, listenOn } from "./http-listen.ts";
+import type { Log } from "./log.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
+
+export type { ReadinessCheck } from "./http-health.ts";
+export type { ListenAddress, Listening } from "./http-listen.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** The body's bytes as they came, for digests and signatures; empty without a body. */
+    rawBody: Uint8Array;
+    startedMs: number;
+  }
+}
+
+/** Fastify with types from TypeBox schemas. */
+export type HttpApp = ReturnType<typeof typedApp>;
+
+export interface HttpServerOptions {
+  /** In the OpenAPI document and the metrics. */
+  readonly name: string;
+  readonly version: string;
+  readonly description?: string;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+  /** All must resolve for `/ready` to say so. Each gets two seconds. */
+  readonly readiness?: Readonly<Record<string, ReadinessCheck>>;
+  /** Default 256 KiB. */
+  readonly bodyLimitBytes?: number;
+  /** Per client address (IPv6: per /64). Default 1200 a minute; `false` on a Unix socket, where there are no addresses. Routes may set `config.rateLimit`. */
+  readonly rateLimit?: { readonly max: number; readonly windowMs: number } | false;
+  /** How long a client may take to send a whole request. Default 30 s; headers 10 s at most. */
+  readonly requestTimeoutMs?: number;
+  readonly maxConnections?: number;
+  /** Addresses of proxies whose X-Forwarded-For is believed. Default: nobody's. */
+  readonly trustProxy?: readonly string[];
+}
+
+export interface HttpServer {
+  /** Register routes here, before `listen`. */
+  readonly app: HttpApp;
+  readonly metrics: Metrics;
+  /** Aborts when closing begins: long polls should answer then. */
+  readonly closing: AbortSignal;
+  listen(address: ListenAddress): Promise<Listening>;
+  /** Stops accepting, lets running requests end, closes idle connections. Idempotent. */
+  close(): Promise<void>;
+}
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 15_000;
+/** A header block beyond this is answered with 431 by Node itself. */
+const MAX_HEADER_BYTES = 16_384;
+
+/** Builds the server; nothing listens yet. */
+export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const metrics = options.metrics ?? createMetrics(options.name, options.version);
+  const controller = new AbortController();
+  const app = typedApp(options);
+  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  // Answers are what handlers return, unabridged: a response schema documents, it does not filter.
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.log));
+  addContentTypes(app);
+  addObservation(app, options.log, metrics);
+  await addRateLimit(app, options.rateLimit ?? { max: 1200, windowMs: 60_000 });
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: options.name, version: options.version, description: options.description ?? "" },
+    },
+  });
+  addHealthRoutes(app, { metrics, readiness: options.readiness ?? {} });
+  const exempt = options.rateLimit === false ? {} : { preHandler: app.rateLimit() };
+  app.setNotFoundHandler(exempt, (request) => {
+    throw unknownRoute(request.method);
+  });
+
+  let listening: Listening | undefined;
+  let closed: Promise<void> | undefined;
+  return {
+    app,
+    metrics,
+    closing: controller.signal,
+    async listen(address) {
+      await app.ready();
+      app.server.maxConnections = options.maxConnections ?? 10_000;
+      listening = await listenOn(app.server, address);
+      options.log.info("listening", { url: listening.url });
+      return listening;
+    },
+    close() {
+      closed ??= (async () => {
+        controller.abort(new MilagroError("ERR_OVERLOADED", "the service is shutting down"));
+        const stopped = listening?.stop();
+        await app.close();
+        await stopped;
+      })();
+      return closed;
+    },
+  };
+}
+
+function typedApp(options: HttpServerOptions) {
+  return Fastify({
+    logger: false,
+    bodyLimit: options.bodyLimitBytes ?? 262_144,
+    requestTimeout: options.requestTimeoutMs ?? 30_000,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: 1000 },
+    forceCloseConnections: "idle",
+    genReqId: () => randomBytes(12).toString("base64url"),
+    trustProxy: options.trustProxy ? [...options.trustProxy] : false,
+    schemaErrorFormatter: validationError,
+    onProtoPoisoning: "error",
+    onConstructorPoisoning: "error",
+    routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false, caseSensitive: true },
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply, options.log),
+  }).withTypeProvider<TypeBoxTypeProvider>();
+}
+
+function addObservation(app: HttpApp, log: Log, metrics: Metrics): void {
+  app.decorateRequest("rawBody");
+  app.decorateRequest("startedMs", 0);
+  app.addHook("onRequest", async (request: FastifyRequest, reply: FastifyReply) => {
+    request.startedMs = monotonicMs();
+    request.rawBody = new Uint8Array(0);
+    reply
+      .header("x-request-id", request.id)
+      .header("cache-control", "no-store")
+      .header("x-content-type-options", "nosniff");
+  });
+  app.addHook("onResponse", async (request: FastifyRequest, reply: FastifyReply) => {
+    const durationMs = monotonicMs() - request.startedMs;
+    const route = request.routeOptions.url ?? "unknown";
+    metrics.observeHttp(request.method, route, reply.statusCode, durationMs / 1000);
+    const quiet = route === "/health" || route === "/ready" || route === "/metrics";
+    log[quiet ? "debug" : "info"]("request", {
+      requestId: request.id,
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      durationMs: Math.round(durationMs * 10) / 10,
+    });
+  });
+}
+
+async function addRateLimit(app: HttpApp, limit: { max: number; windowMs: number } | false): Promise<void> {
+  if (limit === false) return;
+  await app.register(rateLimitPlugin, {
+    max: limit.max,
+    timeWindow: limit.windowMs,
+    ipv6Subnet: 64,
+    errorResponseBuilder: () => new MilagroError("ERR_RATE_LIMITED", "too many requests from this address"),
+  });
+}

@@ -1,0 +1,4 @@
+import { createNobleEngine } from "../src/index.ts";
+import { describeEngine } from "./engine-contract.ts";
+
+describeEngine("noble", createNobleEngine);

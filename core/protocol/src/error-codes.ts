@@ -98,17 +98,35 @@ export const ERROR_CODES = {
   ERR_VERSION_UNSUPPORTED: define(400, 1, "The peer speaks another version of the protocol.", "Update the older side."),
 
   // Keys and ciphertexts
+  ERR_CIPHERTEXT_INVALID: define(
+    400,
+    1,
+    "An encapsulation has an impossible length.",
+    "It was cut short or damaged; fetch it again from its source.",
+  ),
   ERR_DECAPSULATION_FAILED: define(
     422,
     1,
     "The ciphertext does not open with this key.",
     "Check identity, epoch and domain of the recipient; else it was altered.",
   ),
+  ERR_ENVELOPE_CORRUPT: define(
+    422,
+    1,
+    "An encrypted file was changed or cut short after its header.",
+    "Discard what was written; fetch the file again from its source.",
+  ),
   ERR_ENVELOPE_INVALID: define(
     400,
     1,
     "An envelope or encrypted file is malformed, truncated or altered.",
     "Fetch it again from its source.",
+  ),
+  ERR_ENVELOPE_TOO_LARGE: define(
+    413,
+    1,
+    "A secret is larger than an envelope holds (1 MiB).",
+    "Encrypt it as a file: `milagro encrypt`.",
   ),
   ERR_HPKE_KEY_INVALID: define(
     400,
@@ -128,17 +146,35 @@ export const ERROR_CODES = {
     "There is no identity key for this identity, usage and epoch.",
     "Enrol: `milagro enrol`.",
   ),
+  ERR_NOT_RECIPIENT: define(
+    422,
+    1,
+    "It was sealed in another domain, or not to this identity in this epoch.",
+    "Use the key of an identity and epoch that the envelope lists.",
+  ),
   ERR_PUBLIC_KEY_INVALID: define(
     400,
     1,
     "A public key is zero, repeated, inconsistent or cancels the others.",
     "Do not found or use this domain; one member is faulty or hostile.",
   ),
+  ERR_RECIPIENTS_INVALID: define(
+    400,
+    1,
+    "A list of recipients is empty, too long or repeats one.",
+    "Address 1 to 1024 different identities.",
+  ),
   ERR_SHARE_INVALID: define(
     502,
     2,
     "A D-TA issued a wrong share; the error names it and carries its signed receipt.",
     "Show the receipt to that D-TA's operator; enrol again once it is repaired.",
+  ),
+  ERR_UNSIGNCRYPT_FAILED: define(
+    422,
+    1,
+    "The message is not for this key, was changed, or was not written by whom it names.",
+    "Check recipient, epoch and domain; ask the sender to send it again.",
   ),
 
   // Domains and ceremonies

@@ -1,0 +1,314 @@
+/**
+ * The founding ceremony as one member lives it: proposed → committed → revealed → signed → founded.
+ *
+ * `advance(state, event)` is pure. The shell stores the new state, and only then lets anything out: a reveal may leave only
+ * once all n commitments are on disk, else a coordinator could show this member two different sets. Every event may be
+ * repeated with the same content and then changes nothing; the same event with other content is a fault of the member
+ * whose part changed. The state holds no secret, and is JSON (`encodeCeremonyState`, `parseCeremonyState`).
+ *
+ * Rogue keys: `commitment = SHA-256(transcript("MILAGRO-V1-CEREMONY-COMMITMENT", ceremonyId, u32 index, canonical entry))`
+ * is fixed before anybody's key is seen, and each key comes with a proof of possession bound to domain, place and ceremony.
+ * @module
+ */
+import { signStatement } from "@milagro/crypto/bls";
+import { equalBytes, transcript, u32 } from "@milagro/crypto/bytes";
+import type { MasterSecretShare } from "@milagro/crypto/master-secret";
+import { verifyPossessions } from "@milagro/crypto/proof-of-possession";
+import type { Engine, RandomBytes } from "@milagro/engine/engine";
+import { MilagroError } from "@milagro/engine/error";
+import { sha256 } from "@noble/hashes/sha2.js";
+import Type from "typebox";
+import {
+  combineAuthorities,
+  type DecodedAuthority,
+  decodeAuthority,
+  findEqualKeys,
+  possessionClaims,
+  possessionContext,
+} from "./authority.ts";
+import { canonicalBytes, canonicalText } from "./canonical.ts";
+import {
+  type CeremonyCommit,
+  CeremonyCommitSchema,
+  CeremonyPhase,
+  type CeremonyPhaseName,
+  type CeremonyProposal,
+  CeremonyProposalSchema,
+  type CeremonyReveal,
+  CeremonyRevealSchema,
+  type CeremonySignature,
+  CeremonySignatureSchema,
+  ceremonyIdOf,
+  encodeCeremonyCommit,
+  encodeCeremonyReveal,
+  encodeCeremonySignature,
+} from "./ceremony-messages.ts";
+import {
+  type Authority,
+  type DomainDescriptor,
+  encodeDescriptor,
+  hashDescriptor,
+  type SignedDescriptor,
+} from "./descriptor.ts";
+import { faultError } from "./fault.ts";
+import { statementBytes } from "./statement.ts";
+import { verifyDescriptor } from "./trust-domain.ts";
+import { SUITE } from "./versions.ts";
+import { AuthorityIndex, encoderOf, Hash, MAX_AUTHORITIES, type Parsed, parserOf, strict, Version } from "./wire.ts";
+
+const perMember = { maxItems: MAX_AUTHORITIES } as const;
+
+export const CeremonyStateSchema = strict(
+  {
+    v: Version,
+    phase: CeremonyPhase,
+    ceremonyId: Hash,
+    index: AuthorityIndex,
+    proposal: CeremonyProposalSchema,
+    own: Type.Optional(CeremonyRevealSchema),
+    commitments: Type.Array(CeremonyCommitSchema, perMember),
+    reveals: Type.Array(CeremonyRevealSchema, perMember),
+    signatures: Type.Array(CeremonySignatureSchema, perMember),
+  },
+  "One member's state of a ceremony",
+);
+export type CeremonyState = Parsed<typeof CeremonyStateSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseCeremonyState = parserOf("ceremony state", CeremonyStateSchema);
+export const encodeCeremonyState = encoderOf("ceremony state", CeremonyStateSchema);
+
+/** What may happen. `authority` is this member's own entry, made by `makeAuthority`. */
+export type CeremonyEvent =
+  | { readonly type: "commit"; readonly authority: Authority }
+  | { readonly type: "commitments"; readonly commitments: readonly CeremonyCommit[] }
+  | { readonly type: "reveals"; readonly reveals: readonly CeremonyReveal[] }
+  | { readonly type: "signatures"; readonly signatures: readonly CeremonySignature[] };
+
+const PHASES: readonly CeremonyPhaseName[] = ["proposed", "committed", "revealed", "signed", "founded"];
+const reached = (state: CeremonyState, phase: CeremonyPhaseName) =>
+  PHASES.indexOf(state.phase) >= PHASES.indexOf(phase);
+
+function outOfTurn(detail: string): never {
+  throw new MilagroError("ERR_CEREMONY_STATE", detail);
+}
+
+/** A new ceremony, approved by the operator of member `index`. @throws `ERR_CEREMONY_STATE` for a proposal nobody could found */
+export function startCeremony(proposal: CeremonyProposal, index: number): CeremonyState {
+  const { members } = proposal;
+  if (members.some((member, i) => member.index !== i + 1)) outOfTurn("members are not numbered 1 to n in order");
+  if (new Set(members.map(({ name }) => name)).size !== members.length) outOfTurn("two members have one name");
+  if (members[index - 1] === undefined) outOfTurn("the proposal has no member of this index");
+  return {
+    v: 1,
+    phase: "proposed",
+    ceremonyId: ceremonyIdOf(proposal),
+    index,
+    proposal,
+    commitments: [],
+    reveals: [],
+    signatures: [],
+  };
+}
+
+/** What a member commits to before it sees anybody else's keys: its whole entry. */
+export function commitmentTo(reveal: CeremonyReveal): Uint8Array {
+  const entry = canonicalBytes(encodeCeremonyReveal(reveal).authority);
+  return sha256(transcript("MILAGRO-V1-CEREMONY-COMMITMENT", reveal.ceremonyId, u32(reveal.index), entry));
+}
+
+/** This member's commitment. @throws `ERR_CEREMONY_STATE` before the `commit` event */
+export function ownCommitment(state: CeremonyState): CeremonyCommit {
+  const own = state.own ?? outOfTurn("this member has not made its keys yet");
+  return { v: 1, ceremonyId: state.ceremonyId, index: state.index, commitment: commitmentTo(own) };
+}
+
+/** This member's reveal. @throws `ERR_CEREMONY_STATE` until all commitments are in: showing keys earlier invites a rogue one */
+export function ownReveal(state: CeremonyState): CeremonyReveal {
+  if (!reached(state, "revealed")) outOfTurn("not all members have committed yet");
+  return state.own ?? outOfTurn("this member has not made its keys yet");
+}
+
+/** The descriptor that all reveals make up. @throws `ERR_CEREMONY_STATE` until all have been verified */
+export function ceremonyDescriptor(state: CeremonyState): DomainDescriptor {
+  if (!reached(state, "signed")) outOfTurn("not all members have revealed yet");
+  const { name, epochSeconds, kms } = state.proposal;
+  const authorities = state.reveals.map(({ authority }) => authority);
+  return {
+    v: 1,
+    name,
+    suite: SUITE,
+    epochSeconds,
+    sequence: 0,
+    ceremonyId: state.ceremonyId,
+    authorities,
+    ...(kms ? { kms } : {}),
+  };
+}
+
+/** This member's signature over the descriptor. Deterministic. @throws `ERR_CEREMONY_STATE` until all reveals were verified */
+export function ownSignature(
+  engine: Engine,
+  statement: MasterSecretShare<"statement">,
+  state: CeremonyState,
+): CeremonySignature {
+  const descriptor = ceremonyDescriptor(state);
+  const signature = signStatement(engine, statement, statementBytes("descriptor", encodeDescriptor(descriptor)));
+  return {
+    v: 1,
+    ceremonyId: state.ceremonyId,
+    index: state.index,
+    descriptorHash: hashDescriptor(descriptor),
+    signature,
+  };
+}
+
+/** The result. @throws `ERR_CEREMONY_STATE` until it is founded */
+export function foundedDescriptor(state: CeremonyState): SignedDescriptor {
+  if (!reached(state, "founded")) outOfTurn("not all members have signed yet");
+  return {
+    v: 1,
+    descriptor: ceremonyDescriptor(state),
+    signatures: state.signatures.map(({ signature }) => signature),
+  };
+}
+
+/**
+ * One step. Pure: same state and event, same result, however often.
+ * @throws `ERR_CEREMONY_FAULT` naming the member that broke the ceremony (`faultReportOf`), `ERR_CEREMONY_STATE` out of turn
+ */
+export function advance(
+  engine: Engine,
+  random: RandomBytes,
+  state: CeremonyState,
+  event: CeremonyEvent,
+): CeremonyState {
+  switch (event.type) {
+    case "commit":
+      return commit(state, event.authority);
+    case "commitments":
+      return acceptCommitments(state, event.commitments);
+    case "reveals":
+      return acceptReveals(engine, random, state, event.reveals);
+    case "signatures":
+      return acceptSignatures(engine, random, state, event.signatures);
+  }
+}
+
+function fault(state: CeremonyState, index: number, what: string): never {
+  const name = state.proposal.members[index - 1]?.name ?? "nobody";
+  throw faultError("ERR_CEREMONY_FAULT", `member ${index} (${name}) ${what}`, { faults: [{ index, name }] });
+}
+
+/** One message per member in order, all of this ceremony; unchanged where one was accepted before. */
+function inOrder<T extends { readonly ceremonyId: Uint8Array; readonly index: number }>(
+  state: CeremonyState,
+  messages: readonly T[],
+  before: readonly T[],
+  spell: (message: T) => unknown,
+): readonly T[] {
+  const { members } = state.proposal;
+  const ordered = members.map(({ index }) => {
+    const own = messages.filter((message) => message.index === index);
+    const [first] = own;
+    if (first === undefined) return outOfTurn(`member ${index} is missing`);
+    if (own.length > 1) return fault(state, index, "is there twice");
+    if (!equalBytes(first.ceremonyId, state.ceremonyId)) return fault(state, index, "speaks of another ceremony");
+    const earlier = before[index - 1];
+    if (earlier !== undefined && canonicalText(spell(earlier)) !== canonicalText(spell(first)))
+      return fault(state, index, "changed what it had said before");
+    return first;
+  });
+  if (messages.length !== members.length) outOfTurn("a message is from no member of this ceremony");
+  return ordered;
+}
+
+function commit(state: CeremonyState, authority: Authority): CeremonyState {
+  const own: CeremonyReveal = { v: 1, ceremonyId: state.ceremonyId, index: state.index, authority };
+  if (!matchesProposal(state, own)) outOfTurn("the entry is not that of this member in the proposal");
+  if (state.own === undefined) return { ...state, phase: "committed", own };
+  if (!equalBytes(commitmentTo(state.own), commitmentTo(own))) outOfTurn("this member has committed to other keys");
+  return state;
+}
+
+function acceptCommitments(state: CeremonyState, messages: readonly CeremonyCommit[]): CeremonyState {
+  const mine = ownCommitment(state);
+  const commitments = inOrder(state, messages, state.commitments, encodeCeremonyCommit);
+  const shown = commitments[state.index - 1];
+  if (!shown || !equalBytes(shown.commitment, mine.commitment))
+    fault(state, state.index, "is shown with a commitment it did not make");
+  const seen = new Set<string>();
+  for (const { index, commitment } of commitments) {
+    const text = commitment.join();
+    if (seen.has(text)) fault(state, index, "repeats somebody's commitment");
+    seen.add(text);
+  }
+  return reached(state, "revealed") ? state : { ...state, phase: "revealed", commitments };
+}
+
+function matchesProposal(state: CeremonyState, { index, authority }: CeremonyReveal): boolean {
+  const member = state.proposal.members[index - 1];
+  if (member === undefined || authority.index !== index) return false;
+  return (["name", "operator", "jurisdiction", "url"] as const).every((key) => member[key] === authority[key]);
+}
+
+function acceptReveals(
+  engine: Engine,
+  random: RandomBytes,
+  state: CeremonyState,
+  messages: readonly CeremonyReveal[],
+): CeremonyState {
+  if (!reached(state, "revealed")) outOfTurn("not all members have committed yet");
+  const reveals = inOrder(state, messages, state.reveals, encodeCeremonyReveal);
+  if (reached(state, "signed")) return state;
+  const decoded = reveals.map((reveal): DecodedAuthority => {
+    const promised = state.commitments[reveal.index - 1];
+    if (!promised || !equalBytes(promised.commitment, commitmentTo(reveal)))
+      fault(state, reveal.index, "reveals other keys than it committed to");
+    if (!matchesProposal(state, reveal)) fault(state, reveal.index, "is not described as in the proposal");
+    try {
+      return decodeAuthority(engine, reveal.authority);
+    } catch {
+      return fault(state, reveal.index, "reveals a key that is not a point of its group");
+    }
+  });
+  const equal = findEqualKeys(engine, decoded);
+  if (equal) fault(state, equal[1].entry.index, "reveals a key that is already there");
+  const claims = decoded.map((authority) =>
+    possessionClaims(
+      authority,
+      possessionContext(state.proposal.name, authority.entry.index, decoded.length, state.ceremonyId),
+    ),
+  );
+  if (!verifyPossessions(engine, random, claims.flat())) {
+    const liar = decoded.find((_, i) => !verifyPossessions(engine, random, claims[i] ?? []));
+    fault(state, liar?.entry.index ?? 0, "does not prove possession of its keys");
+  }
+  combineAuthorities(engine, decoded); // zero sums: every key is proved, so nobody in particular is at fault
+  return { ...state, phase: "signed", reveals };
+}
+
+function acceptSignatures(
+  engine: Engine,
+  random: RandomBytes,
+  state: CeremonyState,
+  messages: readonly CeremonySignature[],
+): CeremonyState {
+  const hash = hashDescriptor(ceremonyDescriptor(state));
+  const signatures = inOrder(state, messages, state.signatures, encodeCeremonySignature);
+  if (reached(state, "founded")) return state;
+  for (const { index, descriptorHash } of signatures) {
+    if (!equalBytes(descriptorHash, hash)) fault(state, index, "signed another descriptor");
+  }
+  const founded: CeremonyState = { ...state, phase: "founded", signatures };
+  try {
+    verifyDescriptor(engine, random, foundedDescriptor(founded));
+  } catch (error) {
+    const liar =
+      error instanceof MilagroError
+        ? (error.cause as { faults?: readonly { index: number }[] } | undefined)?.faults?.[0]
+        : undefined;
+    if (liar === undefined) throw error;
+    fault(state, liar.index, "signed wrongly");
+  }
+  return founded;
+}

@@ -1,0 +1,223 @@
+/**
+ * Issuance: what requester and D-TA do with the messages of `issuance-messages.ts`. Deciding whether to issue is the D-TA's own.
+ *
+ *   request   HPKE to the D-TA's key,   info "milagro issuance v1", aad = domainId ‖ u16 index
+ *   shares    HPKE to the request key,  info "milagro shares v1",   aad = requestHash ‖ u16 index
+ *   receipt   statement signature; `sharesHash` binds it to the sealed shares, so neither can be exchanged on the way
+ * @module
+ */
+
+import { encodeBase64url } from "@milagro/crypto/base64url";
+import { signStatement } from "@milagro/crypto/bls";
+import { concat, equalBytes, parseUtf8, transcript, u16, utf8, wipe } from "@milagro/crypto/bytes";
+import type { DomainId } from "@milagro/crypto/domain-id";
+import type { Epoch } from "@milagro/crypto/epoch";
+import { type HpkePrivateKey, type HpkePublicKey, hpkeOpen, hpkeSeal, parseHpkePublicKey } from "@milagro/crypto/hpke";
+import { signAs, verifySignature } from "@milagro/crypto/ibs";
+import { identityInput } from "@milagro/crypto/identity-input";
+import { encodeIdentityKeyShare, type IdentityKey, issueIdentityKeyShare } from "@milagro/crypto/identity-key";
+import type { DomainPublicKey } from "@milagro/crypto/master-public";
+import type { MasterSecretShare } from "@milagro/crypto/master-secret";
+import type { Engine, RandomBytes } from "@milagro/engine/engine";
+import { MilagroError } from "@milagro/engine/error";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { canonicalBytes } from "./canonical.ts";
+import {
+  type Evidence,
+  encodeIssuanceAnswer,
+  encodeIssuanceRequest,
+  encodeReceipt,
+  encodeShareList,
+  type IssuanceRequest,
+  parseIssuanceRequest,
+  REQUEST_WINDOW_SECONDS,
+  type Receipt,
+  type RefusedAnswer,
+  requestHashOf,
+  type SealedRequest,
+  type SealedShares,
+  type Share,
+} from "./issuance-messages.ts";
+import { statementBytes } from "./statement.ts";
+import { parseJson } from "./wire.ts";
+
+const REQUEST_INFO = utf8("milagro issuance v1");
+const SHARES_INFO = utf8("milagro shares v1");
+
+const requestAad = (domainId: DomainId, index: number) => concat(domainId, u16(index));
+const sharesAad = (requestHash: Uint8Array, index: number) => concat(requestHash, u16(index));
+
+/** Seals a request to one D-TA. */
+export async function sealIssuanceRequest(options: {
+  readonly random: RandomBytes;
+  readonly hpkeKey: HpkePublicKey;
+  readonly index: number;
+  readonly request: IssuanceRequest;
+}): Promise<SealedRequest> {
+  const { random, hpkeKey: publicKey, index, request } = options;
+  const plaintext = canonicalBytes(encodeIssuanceRequest(request));
+  const aad = requestAad(request.domainId, index);
+  const sealed = await hpkeSeal({ publicKey, info: REQUEST_INFO, aad, plaintext, random });
+  wipe(plaintext);
+  return { v: 1, domainId: request.domainId, index, ...sealed };
+}
+
+/** A request that this D-TA could open. */
+export interface OpenedRequest {
+  readonly request: IssuanceRequest;
+  readonly requestHash: Uint8Array;
+}
+
+/**
+ * Opens a request at the D-TA.
+ * @throws `ERR_DOMAIN_MISMATCH` when it is for another domain or D-TA, `ERR_HPKE_OPEN_FAILED`, `ERR_MESSAGE_INVALID`
+ */
+export async function openIssuanceRequest(options: {
+  readonly privateKey: HpkePrivateKey;
+  readonly domainId: DomainId;
+  readonly index: number;
+  readonly sealed: SealedRequest;
+}): Promise<OpenedRequest> {
+  const { privateKey, domainId, index, sealed } = options;
+  const mismatch = () => new MilagroError("ERR_DOMAIN_MISMATCH", "the request is for another domain or another D-TA");
+  if (!equalBytes(sealed.domainId, domainId) || sealed.index !== index) throw mismatch();
+  const { encapsulatedKey, ciphertext } = sealed;
+  const plaintext = await hpkeOpen({
+    privateKey,
+    encapsulatedKey,
+    ciphertext,
+    info: REQUEST_INFO,
+    aad: requestAad(domainId, index),
+  });
+  const request = parseIssuanceRequest(parseJson(parseUtf8(plaintext)));
+  wipe(plaintext);
+  if (!equalBytes(request.domainId, domainId)) throw mismatch();
+  return { request, requestHash: requestHashOf(request) };
+}
+
+/** Whether the request was made within the window around now. */
+export const isTimely = (timeSeconds: number, nowMs: number, windowSeconds = REQUEST_WINDOW_SECONDS): boolean =>
+  Math.abs(nowMs / 1000 - timeSeconds) <= windowSeconds;
+
+/** Multiplies: the D-TA's shares of all requested keys. Slow; a service runs it in a worker. Decide and audit before. */
+export function issueShares(
+  engine: Engine,
+  master: MasterSecretShare<"id">,
+  request: Pick<IssuanceRequest, "domainId" | "identity" | "keys">,
+): Share[] {
+  return request.keys.map(({ usage, epoch }): Share => {
+    const share = issueIdentityKeyShare(
+      engine,
+      master,
+      identityInput(request.domainId, usage, request.identity, epoch),
+      usage,
+    );
+    const encoded = encodeIdentityKeyShare(engine, share);
+    share.destroy();
+    if (usage !== "kex") return { usage, epoch, g1: encoded };
+    const parts = { g1: encoded.slice(0, engine.g1.encodedLength), g2: encoded.slice(engine.g1.encodedLength) };
+    wipe(encoded);
+    return { usage, epoch, ...parts };
+  });
+}
+
+/** Seals shares to the requester. The shares' bytes are overwritten. */
+export async function sealShares(options: {
+  readonly random: RandomBytes;
+  readonly requestKey: Uint8Array;
+  readonly requestHash: Uint8Array;
+  readonly index: number;
+  readonly shares: readonly Share[];
+}): Promise<SealedShares> {
+  const { random, requestHash, index, shares } = options;
+  const plaintext = canonicalBytes(encodeShareList({ v: 1, shares }));
+  for (const share of shares) wipe(share.g1, ...("g2" in share ? [share.g2] : []));
+  const publicKey = parseHpkePublicKey(options.requestKey);
+  try {
+    return await hpkeSeal({ publicKey, info: SHARES_INFO, aad: sharesAad(requestHash, index), plaintext, random });
+  } finally {
+    wipe(plaintext);
+  }
+}
+
+/** Opens shares at the requester: canonical JSON of a `ShareList`. @throws `ERR_HPKE_OPEN_FAILED` */
+export const openShares = (
+  privateKey: HpkePrivateKey,
+  requestHash: Uint8Array,
+  index: number,
+  sealed: SealedShares,
+): Promise<Uint8Array> => hpkeOpen({ privateKey, ...sealed, info: SHARES_INFO, aad: sharesAad(requestHash, index) });
+
+/** What a receipt says of the shares it comes with. */
+export const sharesHashOf = ({ encapsulatedKey, ciphertext }: SealedShares): Uint8Array =>
+  sha256(transcript("MILAGRO-V1-SEALED-SHARES", encapsulatedKey, ciphertext));
+
+/** What is signed of a receipt. */
+export function receiptStatement(receipt: Receipt | Omit<Receipt, "signature">): Uint8Array {
+  const { signature: _, ...body } = encodeReceipt({ ...receipt, signature: new Uint8Array(48) });
+  return statementBytes("receipt", body);
+}
+
+/** Signs a receipt. The log record it names must be on disk. */
+export const signReceipt = (
+  engine: Engine,
+  statement: MasterSecretShare<"statement">,
+  receipt: Omit<Receipt, "signature">,
+): Receipt => ({
+  ...receipt,
+  signature: signStatement(engine, statement, receiptStatement(receipt)),
+});
+
+/** What is signed of a refusal. The request hash binds domain and identity. */
+export function refusalStatement(answer: RefusedAnswer | Omit<RefusedAnswer, "signature">): Uint8Array {
+  const { signature: _, ...body } = encodeIssuanceAnswer({ ...answer, signature: new Uint8Array(48) }) as {
+    signature: string;
+  };
+  return statementBytes("refusal", body);
+}
+
+/** Signs a refusal. */
+export const signRefusal = (
+  engine: Engine,
+  statement: MasterSecretShare<"statement">,
+  answer: Omit<RefusedAnswer, "signature">,
+): RefusedAnswer => ({
+  ...answer,
+  signature: signStatement(engine, statement, refusalStatement(answer)),
+});
+
+/** How grants and OpenID Connect tokens name the request key: base64url(SHA-256(key)), in `request_key` and in `nonce`. */
+export const requestKeyThumbprint = (requestKey: Uint8Array): string => encodeBase64url(sha256(requestKey));
+
+const renewalMessage = (requestHash: Uint8Array) => transcript("MILAGRO-V1-RENEWAL", requestHash);
+
+/** Evidence by the identity's own `sig` key of an earlier epoch. */
+export function makeRenewal(options: {
+  readonly engine: Engine;
+  readonly random: RandomBytes;
+  readonly key: IdentityKey<"sig">;
+  readonly publicKey: DomainPublicKey<"id">;
+  readonly domainId: DomainId;
+  readonly identity: IssuanceRequest["identity"];
+  readonly epoch: Epoch;
+  readonly requestHash: Uint8Array;
+}): Evidence {
+  const { engine, random, key, publicKey, domainId, identity, epoch, requestHash } = options;
+  const input = identityInput(domainId, "sig", identity, epoch);
+  return {
+    type: "renewal",
+    epoch,
+    signature: signAs(engine, random, key, publicKey, input, renewalMessage(requestHash)),
+  };
+}
+
+/** Whether a renewal is that of the request's identity. How old its epoch may be is policy. */
+export function verifyRenewal(
+  engine: Engine,
+  publicKey: DomainPublicKey<"id">,
+  { request, requestHash }: OpenedRequest,
+  evidence: Extract<Evidence, { type: "renewal" }>,
+): boolean {
+  const input = identityInput(request.domainId, "sig", request.identity, evidence.epoch);
+  return verifySignature(engine, publicKey, input, renewalMessage(requestHash), evidence.signature);
+}

@@ -1,0 +1,190 @@
+/**
+ * Deciding whether to believe a descriptor, and what is known once it is believed.
+ *
+ * Checked: places 1…n in order, one signature each; every point in its group; no key twice; every proof of possession (one
+ * product for all); sums that are not zero; every signature (one product for all); the pin, and that nothing newer was seen.
+ * A later descriptor (sequence > 0) is believed only beside an older one of the same domain and only with unchanged keys:
+ * a domain id alone says nothing about who signed what came after.
+ * @module
+ */
+import { type StatementClaim, verifyStatement, verifyStatements } from "@milagro/crypto/bls";
+import { equalBytes } from "@milagro/crypto/bytes";
+import { type DomainId, parseDomainId } from "@milagro/crypto/domain-id";
+import { type Epoch, epochAt } from "@milagro/crypto/epoch";
+import type { DomainPublicKey } from "@milagro/crypto/master-public";
+import { verifyPossessions } from "@milagro/crypto/proof-of-possession";
+import type { Engine, RandomBytes } from "@milagro/engine/engine";
+import { MilagroError } from "@milagro/engine/error";
+import {
+  combineAuthorities,
+  type DecodedAuthority,
+  type DomainPublicKeys,
+  decodeAuthority,
+  findEqualKeys,
+  possessionClaims,
+  possessionContext,
+} from "./authority.ts";
+import { canonicalText } from "./canonical.ts";
+import { type DomainDescriptor, encodeDescriptor, hashDescriptor, type SignedDescriptor } from "./descriptor.ts";
+import { faultError, nameOf } from "./fault.ts";
+import { statementBytes } from "./statement.ts";
+
+/** A domain that was verified. The only way to get one is `verifyDescriptor`. */
+export interface TrustDomain {
+  readonly domainId: DomainId;
+  readonly name: string;
+  readonly epochSeconds: number;
+  /** The sum for the `id` scheme: encryption, signatures, key agreement. */
+  readonly publicKey: DomainPublicKey<"id">;
+  readonly publicKeys: DomainPublicKeys;
+  readonly authorities: readonly DecodedAuthority[];
+  readonly descriptor: DomainDescriptor;
+  readonly signed: SignedDescriptor;
+  /** SHA-256 of the canonical descriptor. */
+  readonly hash: Uint8Array;
+}
+
+/** What the caller already believes. */
+export interface DescriptorTrust {
+  /** The domain it must be. */
+  readonly pin?: DomainId | undefined;
+  /** The newest descriptor of this domain seen so far. */
+  readonly newest?: TrustDomain | undefined;
+}
+
+const forged = (detail: string) => new MilagroError("ERR_DESCRIPTOR_FORGED", detail);
+
+/** The id that a descriptor claims; whether rightly is for `verifyDescriptor` to say. @throws `ERR_DESCRIPTOR_FORGED` */
+export function claimedDomainId(descriptor: DomainDescriptor): DomainId {
+  const { sequence, domainId, previous } = descriptor;
+  if (sequence === 0) {
+    if (domainId !== undefined || previous !== undefined)
+      throw forged("a genesis descriptor names no domain id and no predecessor");
+    return parseDomainId(hashDescriptor(descriptor));
+  }
+  if (domainId === undefined || previous === undefined)
+    throw forged("a later descriptor names its domain id and its predecessor");
+  return domainId;
+}
+
+/** The part of a descriptor that no successor may change in version 1. */
+function lasting(descriptor: DomainDescriptor): string {
+  const { name, suite, epochSeconds, ceremonyId, authorities } = encodeDescriptor(descriptor);
+  const keys = authorities.map(({ index, hpkeKey, statementKey, keys, proofs }) => ({
+    index,
+    hpkeKey,
+    statementKey,
+    keys,
+    proofs,
+  }));
+  return canonicalText({ name, suite, epochSeconds, ceremonyId, keys });
+}
+
+/** Everything that needs no arithmetic. */
+function checkPlace(
+  descriptor: DomainDescriptor,
+  domainId: DomainId,
+  hash: Uint8Array,
+  { pin, newest }: DescriptorTrust,
+): void {
+  if (pin !== undefined && !equalBytes(pin, domainId))
+    throw new MilagroError("ERR_DESCRIPTOR_PIN", "this is another domain than the pinned one");
+  if (newest === undefined) {
+    if (descriptor.sequence > 0)
+      throw forged("a later descriptor is believed only beside an earlier one; fetch the genesis descriptor first");
+    return;
+  }
+  if (!equalBytes(newest.domainId, domainId))
+    throw new MilagroError("ERR_DESCRIPTOR_PIN", "this is another domain than the one known");
+  const ahead = descriptor.sequence - newest.descriptor.sequence;
+  if (ahead < 0) throw new MilagroError("ERR_DESCRIPTOR_STALE", "a newer descriptor of this domain was seen before");
+  if (ahead === 0 && !equalBytes(newest.hash, hash)) throw forged("two different descriptors with one sequence number");
+  if (ahead === 1 && !(descriptor.previous && equalBytes(descriptor.previous, newest.hash)))
+    throw forged("the descriptor does not follow the one before it");
+  if (ahead > 0 && lasting(descriptor) !== lasting(newest.descriptor))
+    throw forged("a later descriptor may not change keys, name or epoch length");
+}
+
+/** The shape that a schema cannot say: places in order, names once, one signature each. */
+function checkPlaces({ authorities }: DomainDescriptor, signatures: number): void {
+  if (authorities.some(({ index }, i) => index !== i + 1)) throw forged("authorities are not numbered 1 to n in order");
+  if (new Set(authorities.map(({ name }) => name)).size !== authorities.length)
+    throw forged("two authorities have one name");
+  if (signatures !== authorities.length) throw forged("not exactly one signature for each authority");
+}
+
+/**
+ * Verifies a descriptor completely.
+ * @throws `ERR_DESCRIPTOR_FORGED` naming the authority where one is at fault, `ERR_PUBLIC_KEY_INVALID`, `ERR_DESCRIPTOR_PIN`,
+ * `ERR_DESCRIPTOR_STALE`
+ */
+export function verifyDescriptor(
+  engine: Engine,
+  random: RandomBytes,
+  signed: SignedDescriptor,
+  trust: DescriptorTrust = {},
+): TrustDomain {
+  const { descriptor, signatures } = signed;
+  const domainId = claimedDomainId(descriptor);
+  const hash = hashDescriptor(descriptor);
+  checkPlaces(descriptor, signatures.length);
+  checkPlace(descriptor, domainId, hash, trust);
+  const authorities = descriptor.authorities.map((entry) => decodeAuthority(engine, entry));
+  const equal = findEqualKeys(engine, authorities);
+  if (equal)
+    throw faultError("ERR_PUBLIC_KEY_INVALID", `${nameOf(equal[1].entry)} has a key that is already there`, {
+      faults: [equal[1].entry],
+    });
+  checkPossessions(engine, random, descriptor, authorities);
+  const publicKeys = combineAuthorities(engine, authorities);
+  const message = statementBytes("descriptor", encodeDescriptor(descriptor));
+  const claims = signatures.map(
+    (signature, i): StatementClaim => ({
+      publicKey: (authorities[i] as DecodedAuthority).publicShares.statement,
+      message,
+      signature,
+    }),
+  );
+  if (!verifyStatements(engine, random, claims)) {
+    const liar = authorities.find((_, i) => {
+      const { publicKey, signature } = claims[i] as StatementClaim;
+      return !verifyStatement(engine, publicKey, message, signature);
+    });
+    throw liar
+      ? faultError("ERR_DESCRIPTOR_FORGED", `the signature of ${nameOf(liar.entry)} is wrong`, { faults: [liar.entry] })
+      : forged("a signature is wrong");
+  }
+  const { name, epochSeconds } = descriptor;
+  return { domainId, name, epochSeconds, publicKey: publicKeys.id, publicKeys, authorities, descriptor, signed, hash };
+}
+
+function checkPossessions(
+  engine: Engine,
+  random: RandomBytes,
+  descriptor: DomainDescriptor,
+  authorities: readonly DecodedAuthority[],
+): void {
+  const claims = authorities.map((authority) =>
+    possessionClaims(
+      authority,
+      possessionContext(descriptor.name, authority.entry.index, authorities.length, descriptor.ceremonyId),
+    ),
+  );
+  if (verifyPossessions(engine, random, claims.flat())) return;
+  const liar = authorities.find((_, i) => !verifyPossessions(engine, random, claims[i] ?? []));
+  throw liar
+    ? faultError("ERR_DESCRIPTOR_FORGED", `${nameOf(liar.entry)} does not prove possession of its keys`, {
+        faults: [liar.entry],
+      })
+    : forged("a proof of possession is wrong");
+}
+
+/** The domain's epoch at an instant. @param nowMs - milliseconds since 1970 */
+export const currentEpoch = (domain: TrustDomain, nowMs: number): Epoch => epochAt(nowMs, domain.epochSeconds);
+
+/** An authority by its place. @throws `ERR_DOMAIN_MISMATCH` when there is no such place */
+export function authorityAt(domain: TrustDomain, index: number): DecodedAuthority {
+  const authority = domain.authorities[index - 1];
+  if (authority === undefined) throw new MilagroError("ERR_DOMAIN_MISMATCH", "the domain has no D-TA of this index");
+  return authority;
+}

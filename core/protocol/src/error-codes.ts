@@ -561,6 +561,13 @@ export const ERROR_CODES = {
   ),
 
   // Others' machines
+  ERR_BUS_REFUSED: define(403, 3, "The bus does not allow this topic.", "Use the topics of your own identity."),
+  ERR_BUS_UNAVAILABLE: define(
+    503,
+    2,
+    "The bus is not connected.",
+    "Nothing is lost: delivery goes on when it is back.",
+  ),
   ERR_OVERLOADED: define(503, 2, "The service has too much to do.", "Wait as Retry-After says, then retry."),
   ERR_RATE_LIMITED: define(429, 2, "Too many requests from this source.", "Wait as Retry-After says, then retry."),
   ERR_SEALED: define(

@@ -1,0 +1,231 @@
+/**
+ * An MQTT 3.1.1 broker inside the process: who connects and who may use which topic is asked of the service. It keeps nothing: no retained messages, no
+ * sessions that outlive a connection, no wills, no QoS 2; what a consumer missed it fetches from the service.
+ * @module
+ */
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { Duplex, pipeline } from "node:stream";
+import { MilagroError } from "@milagro/engine/error";
+import { Aedes, type AuthenticateError, type Client } from "aedes";
+import type { Bus, BusState } from "./bus.ts";
+import { clientIdPrefix } from "./bus.ts";
+import { errorFields, type Log } from "./log.ts";
+import { limitPackets } from "./mqtt-limit.ts";
+
+export interface BrokerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly log: Log;
+  /** Whether the token proves the subject. What it throws counts as no. */
+  authenticate(subject: string, token: string): Promise<boolean> | boolean;
+  /** Whether the subject may publish to a topic, or subscribe to a filter (which may hold wildcards). What it throws counts as no. */
+  authorise(subject: string, action: "publish" | "subscribe", topic: string): Promise<boolean> | boolean;
+  /** Default 256 KiB. */
+  readonly maxPacketBytes?: number;
+  /** Default 10,000. */
+  readonly maxConnections?: number;
+  /** Default 100. */
+  readonly maxConnectionsPerAddress?: number;
+  /** A connection ends after this, so that its subject must prove itself again. Default 1 h. */
+  readonly maxSessionMs?: number;
+}
+
+export interface Broker {
+  /** `mqtt://host:port` */
+  readonly url: string;
+  readonly port: number;
+  /** The service's own side: no network, no token, every topic. */
+  readonly bus: Bus;
+  /** Ends all connections of a subject: it was revoked. Returns how many there were. */
+  disconnect(subject: string): number;
+  connections(): number;
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** CONNACK return codes, MQTT 3.1.1 §3.2.2.3. */
+const BAD_USERNAME_OR_PASSWORD = 4;
+
+/** @throws `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE` */
+export async function createBroker(options: BrokerOptions): Promise<Broker> {
+  const { log } = options;
+  const subjects = new Map<Client, string>();
+  const aedes = await Aedes.createBroker({
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    maxClientsIdLength: 64,
+    maxTopicLevels: 16,
+    preConnect: (_client, packet, done) =>
+      done(null, packet.clean === true && packet.will === undefined && packet.clientId.length <= 64),
+    authenticate: (client, username, password, done) => {
+      const refuse = (): void => {
+        log.warn("bus connection refused", { subject: username ?? "" });
+        done(Object.assign(new Error("refused"), { returnCode: BAD_USERNAME_OR_PASSWORD }) as AuthenticateError, false);
+      };
+      if (!username || !password || !client.id.startsWith(`${clientIdPrefix(username)}-`)) {
+        refuse();
+        return;
+      }
+      asked(() => options.authenticate(username, password.toString("utf8")), log).then((yes) => {
+        if (!yes) {
+          refuse();
+          return;
+        }
+        subjects.set(client, username);
+        done(null, true);
+      });
+    },
+    authorizePublish: (client, packet, done) => {
+      const subject = client && subjects.get(client);
+      const refused = new Error("publishing refused");
+      if (!subject || packet.retain || packet.qos > 1 || packet.topic.startsWith("$")) {
+        done(refused);
+        return;
+      }
+      asked(() => options.authorise(subject, "publish", packet.topic), log).then((yes) => {
+        if (!yes) log.warn("bus publication refused", { subject, topic: packet.topic });
+        done(yes ? null : refused);
+      });
+    },
+    authorizeSubscribe: (client, subscription, done) => {
+      const subject = subjects.get(client);
+      if (!subject || subscription.topic.startsWith("$")) {
+        done(null, null);
+        return;
+      }
+      asked(() => options.authorise(subject, "subscribe", subscription.topic), log).then((yes) => {
+        if (!yes) log.warn("bus subscription refused", { subject, topic: subscription.topic });
+        done(null, yes ? subscription : null);
+      });
+    },
+  });
+  aedes.on("clientDisconnect", (client) => subjects.delete(client));
+  aedes.on("clientError", (client, error) =>
+    log.debug("bus client failed", { subject: subjects.get(client) ?? "", ...errorFields(error) }),
+  );
+  aedes.on("connectionError", (_client, error) => log.debug("bus connection failed", errorFields(error)));
+
+  const perAddress = new Map<string, number>();
+  const server = createServer((socket) => accept(socket, aedes, perAddress, options));
+  server.maxConnections = options.maxConnections ?? 10_000;
+  try {
+    await listen(server, options.host, options.port);
+  } catch (error) {
+    await new Promise<void>((resolve) => aedes.close(resolve));
+    throw error;
+  }
+  const { port } = server.address() as AddressInfo;
+  const url = `mqtt://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`;
+  log.info("bus listening", { url });
+
+  let closed: Promise<void> | undefined;
+  const bus = localBus(aedes, log);
+  return {
+    url,
+    port,
+    bus,
+    connections: () => subjects.size,
+    disconnect(subject) {
+      const clients = [...subjects].filter(([, other]) => other === subject).map(([client]) => client);
+      for (const client of clients) client.close();
+      return clients.length;
+    },
+    close() {
+      closed ??= (async () => {
+        await bus.close();
+        const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+        await new Promise<void>((resolve) => aedes.close(resolve));
+        await stopped;
+      })();
+      return closed;
+    },
+  };
+}
+
+function accept(socket: Socket, aedes: Aedes, perAddress: Map<string, number>, options: BrokerOptions): void {
+  const address = socket.remoteAddress ?? "";
+  const count = (perAddress.get(address) ?? 0) + 1;
+  if (count > (options.maxConnectionsPerAddress ?? 100)) {
+    options.log.warn("too many bus connections from one address", { address, count });
+    socket.destroy();
+    return;
+  }
+  perAddress.set(address, count);
+  const expiry = setTimeout(() => socket.destroy(), options.maxSessionMs ?? 3_600_000);
+  socket.once("close", () => {
+    clearTimeout(expiry);
+    const left = (perAddress.get(address) ?? 1) - 1;
+    if (left > 0) perAddress.set(address, left);
+    else perAddress.delete(address);
+  });
+  socket.setNoDelay(true);
+  const limited = limitPackets(options.maxPacketBytes ?? 262_144);
+  pipeline(socket, limited, (error) => {
+    if (error) socket.destroy();
+  });
+  aedes.handle(Duplex.from({ readable: limited, writable: socket }));
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const code = cause.code === "EADDRINUSE" ? "ERR_ADDRESS_IN_USE" : "ERR_ADDRESS_UNAVAILABLE";
+      reject(new MilagroError(code, "the bus cannot listen on this address", { cause }));
+    });
+    server.listen({ host, port }, resolve);
+  });
+}
+
+/** Fails closed: a hook that throws has said no. */
+async function asked(question: () => Promise<boolean> | boolean, log: Log): Promise<boolean> {
+  try {
+    return (await question()) === true;
+  } catch (error) {
+    log.error("a bus hook failed", errorFields(error));
+    return false;
+  }
+}
+
+function localBus(aedes: Aedes, log: Log): Bus {
+  const listeners = new Set<(state: BusState) => void>();
+  let state: BusState = "connected";
+  return {
+    publish: (topic, payload) =>
+      new Promise((resolve, reject) => {
+        if (state === "closed") reject(new MilagroError("ERR_BUS_UNAVAILABLE", "the bus was closed"));
+        const packet = {
+          cmd: "publish",
+          topic,
+          payload: Buffer.from(payload),
+          qos: 1,
+          retain: false,
+          dup: false,
+        } as const;
+        aedes.publish(packet, (error) => (error ? reject(error) : resolve()));
+      }),
+    subscribe: (filter, handler) =>
+      new Promise((resolve) => {
+        const deliver = (packet: { topic: string; payload: string | Buffer }, done: () => void): void => {
+          Promise.resolve()
+            .then(() => handler(new Uint8Array(Buffer.from(packet.payload)), packet.topic))
+            .catch((error: unknown) =>
+              log.error("a bus handler failed", { topic: packet.topic, ...errorFields(error) }),
+            )
+            .finally(done);
+        };
+        const off = (): Promise<void> => new Promise((resolved) => aedes.unsubscribe(filter, deliver, resolved));
+        aedes.subscribe(filter, deliver, () => resolve(off));
+      }),
+    get state() {
+      return state;
+    },
+    onState(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      if (state === "closed") return;
+      state = "closed";
+      for (const listener of listeners) listener(state);
+    },
+  };
+}

@@ -189,9 +189,18 @@ function createSqlStore(database: Database<KmsTables>, audit: Audit): KmsStore {
         const query = source === undefined ? base : base.where("source", "=", source);
         return Number((await query.executeTakeFirstOrThrow()).open);
       };
+      const known = await tx
+        .selectFrom("kms_enrolments")
+        .select("id")
+        .where("id", "=", enrolment.id)
+        .where("expires", ">", enrolment.created)
+        .executeTakeFirst();
+      if (known) return "known";
       if ((await count(enrolment.source)) >= limits.perSource) return "source-full";
       if ((await count()) >= limits.total) return "full";
       const { id, source, created, expires } = enrolment;
+      await tx.deleteFrom("kms_enrolments").where("id", "=", id).execute(); // expired and not yet swept
+      await tx.deleteFrom("kms_enrolment_parts").where("enrolment", "=", id).execute();
       await tx.insertInto("kms_enrolments").values({ id, source, created, expires }).execute();
       for (const { index, request } of enrolment.requests) {
         await tx

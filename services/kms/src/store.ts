@@ -173,8 +173,11 @@ export interface KmsStore {
   /** @returns false when the nonce was there already */
   rememberNonce(scope: "request" | "bus", nonce: string, expires: number): Promise<boolean>;
 
-  /** @returns `full` when a limit would be passed: nothing was stored */
-  createEnrolment(enrolment: NewEnrolment, limits: EnrolmentLimits): Promise<"created" | "source-full" | "full">;
+  /** @returns `known` when this very id is there already, `…full` when a limit would be passed: then nothing was stored */
+  createEnrolment(
+    enrolment: NewEnrolment,
+    limits: EnrolmentLimits,
+  ): Promise<"created" | "known" | "source-full" | "full">;
   readEnrolment(id: string, now: number): Promise<EnrolmentState | undefined>;
   /** @returns false when this part is unknown, expired or already answered */
   answerEnrolment(id: string, index: number, answer: string, now: number): Promise<boolean>;

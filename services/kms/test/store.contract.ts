@@ -306,6 +306,16 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       );
     });
 
+    test("enrolment: the same id again changes nothing while it lives, and begins anew afterwards", async () => {
+      const id = unique("same");
+      expect(await store.createEnrolment(enrolment(id, "s3"), wide)).toBe("created");
+      await store.answerEnrolment(id, 1, "answer", 1001);
+      expect(await store.createEnrolment(enrolment(id, "s3", 1100), wide)).toBe("known");
+      expect(await store.readEnrolment(id, 1100)).toMatchObject({ expires: 1600, pending: [2, 3] });
+      expect(await store.createEnrolment(enrolment(id, "s3", 1600), wide)).toBe("created");
+      expect(await store.readEnrolment(id, 1600)).toMatchObject({ expires: 2200, pending: [1, 2, 3] });
+    });
+
     test("two instances share the due parts: none is taken by both", async () => {
       const ids = Array.from({ length: 5 }, () => unique("shared"));
       for (const id of ids) await store.createEnrolment(enrolment(id, unique("s")), wide);

@@ -1,0 +1,145 @@
+/**
+ * How a benchmark is run and written down: ours and its peers in turn, in the same process, so that a noisy machine
+ * disturbs both alike; median and minimum of many short rounds.
+ * @module
+ */
+
+/** One unit of work; its result is ignored. */
+export type Run = () => unknown;
+
+/** One line of output. `ratio` > 1 means ahead of the peer, whatever the unit. */
+export interface Row {
+  readonly area: string;
+  readonly name: string;
+  /** The median. */
+  readonly value: number;
+  readonly unit: string;
+  readonly peer: string | null;
+  readonly peerValue: number | null;
+  readonly ratio: number | null;
+  /** The best round, of ours and of the peer. */
+  readonly minimum: number;
+  readonly peerMinimum: number | null;
+}
+
+export interface CompareOptions {
+  /** Wall time to spend on each contender, about. Default 1500. */
+  readonly budgetMs?: number;
+}
+
+/** What an area is given to report with. */
+export interface Reporter {
+  /**
+   * Times `ours` against each peer, in milliseconds per call, interleaved round by round; one row per peer, or one
+   * row without a peer when there is none.
+   */
+  compare(name: string, ours: Run, peers?: Readonly<Record<string, Run>>, options?: CompareOptions): Promise<void>;
+  /** A figure measured some other way. Say in the unit which direction is better: rates end in `/s`. */
+  add(figure: { name: string; value: number; unit: string; peer?: string; peerValue?: number; minimum?: number }): void;
+  /** For people, on stderr. */
+  progress(text: string): void;
+}
+
+/** A batch should last long enough for the clock and be short enough to alternate often. */
+const BATCH_MS = 8;
+const WARM_UP_MS = 150;
+
+export function createReporter(area: string, emit: (row: Row) => void, progress: (text: string) => void): Reporter {
+  return {
+    progress,
+    async compare(name, ours, peers = {}, options = {}) {
+      progress(`${area}: ${name}`);
+      const contenders = [ours, ...Object.values(peers)];
+      const [own, ...others] = await interleave(contenders, options.budgetMs ?? 1500);
+      const { median, minimum } = own as Summary;
+      const names = Object.keys(peers);
+      if (names.length === 0) emit(row(area, name, "ms", median, minimum));
+      names.forEach((peer, i) => {
+        const other = others[i] as Summary;
+        emit(row(area, name, "ms", median, minimum, { name: peer, value: other.median, minimum: other.minimum }));
+      });
+    },
+    add({ name, value, unit, peer, peerValue, minimum = value }) {
+      const other =
+        peer !== undefined && peerValue !== undefined
+          ? { name: peer, value: peerValue, minimum: peerValue }
+          : undefined;
+      emit(row(area, name, unit, value, minimum, other));
+    },
+  };
+}
+
+function row(
+  area: string,
+  name: string,
+  unit: string,
+  value: number,
+  minimum: number,
+  peer?: { name: string; value: number; minimum: number },
+): Row {
+  const ahead = (ours: number, theirs: number): number => (unit.endsWith("/s") ? ours / theirs : theirs / ours);
+  return {
+    area,
+    name,
+    value: round(value),
+    unit,
+    peer: peer?.name ?? null,
+    peerValue: peer ? round(peer.value) : null,
+    ratio: peer ? round(ahead(value, peer.value)) : null,
+    minimum: round(minimum),
+    peerMinimum: peer ? round(peer.minimum) : null,
+  };
+}
+
+interface Summary {
+  readonly median: number;
+  readonly minimum: number;
+}
+
+/** Milliseconds per call of each contender; they take turns, and the order turns too. */
+async function interleave(contenders: readonly Run[], budgetMs: number): Promise<Summary[]> {
+  const batches: number[] = [];
+  for (const run of contenders) batches.push(await batchSize(run));
+  const rounds: number[][] = contenders.map(() => []);
+  const spent = contenders.map(() => 0);
+  for (let turn = 0; turn < 400; turn++) {
+    if (turn >= 5 && spent.every((ms) => ms >= budgetMs)) break;
+    for (let i = 0; i < contenders.length; i++) {
+      const c = (i + turn) % contenders.length;
+      if (turn >= 5 && (spent[c] as number) >= budgetMs) continue;
+      const ms = await time(contenders[c] as Run, batches[c] as number);
+      spent[c] = (spent[c] as number) + ms;
+      (rounds[c] as number[]).push(ms / (batches[c] as number));
+    }
+  }
+  return rounds.map(summarise);
+}
+
+async function time(run: Run, calls: number): Promise<number> {
+  const start = performance.now();
+  for (let i = 0; i < calls; i++) {
+    const result = run();
+    if (result instanceof Promise) await result;
+  }
+  return performance.now() - start;
+}
+
+/** Warms the contender up and finds how many calls fill a batch. */
+async function batchSize(run: Run): Promise<number> {
+  let calls = 1;
+  const start = performance.now();
+  for (;;) {
+    const ms = await time(run, calls);
+    if (performance.now() - start > WARM_UP_MS && ms > 0) return Math.max(1, Math.round((calls * BATCH_MS) / ms));
+    if (ms < BATCH_MS) calls *= 2;
+  }
+}
+
+function summarise(samples: readonly number[]): Summary {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return { median: sorted[sorted.length >> 1] as number, minimum: sorted[0] as number };
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(4));
+}

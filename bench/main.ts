@@ -1,0 +1,62 @@
+/**
+ * `npm run bench -- [area …] [--json] [--save]`: runs the areas, each a file `bench/<area>.ts` that exports
+ * `run(report)`. Without an area all of them run. Results go to stdout, progress to stderr.
+ * @module
+ */
+import { readdirSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { createReporter, type Reporter, type Row } from "./harness/reporter.ts";
+import { saveResults } from "./harness/results.ts";
+import { formatTable } from "./harness/table.ts";
+
+/** What a file in this folder exports to be an area. */
+interface Area {
+  run(report: Reporter): Promise<void>;
+}
+
+const available = readdirSync(new URL(".", import.meta.url))
+  .filter((file) => file.endsWith(".ts") && file !== "main.ts")
+  .map((file) => file.slice(0, -3));
+
+const HELP = `Usage: npm run bench -- [area …] [--json] [--save]
+
+Areas: ${available.join(", ")}
+  --json   one JSON object per line on stdout
+  --save   also write bench/results/<area>.json with machine and commit`;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  let options: { values: { json?: boolean; save?: boolean; help?: boolean }; positionals: string[] };
+  try {
+    options = parseArgs({
+      allowPositionals: true,
+      options: { json: { type: "boolean" }, save: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+    });
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : "bad arguments"}\n\n${HELP}\n`);
+    return 1;
+  }
+  if (options.values.help) {
+    process.stdout.write(`${HELP}\n`);
+    return 0;
+  }
+  const areas = options.positionals.length > 0 ? options.positionals : available;
+  const unknown = areas.filter((area) => !available.includes(area));
+  if (unknown.length > 0) {
+    process.stderr.write(`no such area: ${unknown.join(", ")}\n\n${HELP}\n`);
+    return 1;
+  }
+  for (const name of areas) {
+    const rows: Row[] = [];
+    const emit = (row: Row): void => {
+      rows.push(row);
+      if (options.values.json) process.stdout.write(`${JSON.stringify(row)}\n`);
+    };
+    const area = (await import(new URL(`${name}.ts`, import.meta.url).href)) as Area;
+    await area.run(createReporter(name, emit, (text) => process.stderr.write(`${text}\n`)));
+    if (!options.values.json) process.stdout.write(`\n${name}\n${formatTable(rows)}\n`);
+    if (options.values.save) process.stderr.write(`saved ${saveResults(name, rows).pathname}\n`);
+  }
+  return 0;
+}

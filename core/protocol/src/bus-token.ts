@@ -11,7 +11,7 @@ import { encodeBase64url, parseBase64url } from "@milagro/crypto/base64url";
 import { signStatement, verifyStatement } from "@milagro/crypto/bls";
 import { equalBytes, parseUtf8 } from "@milagro/crypto/bytes";
 import type { DomainId } from "@milagro/crypto/domain-id";
-import { type Epoch, epochAt, epochStartMs } from "@milagro/crypto/epoch";
+import type { Epoch } from "@milagro/crypto/epoch";
 import { signAs, verifySignature } from "@milagro/crypto/ibs";
 import { type Identity, identityOf, parseIdentity } from "@milagro/crypto/identity";
 import { identityInput } from "@milagro/crypto/identity-input";
@@ -24,7 +24,7 @@ import { allAnswersTopic, answersTopic, busAddress, parseTopic, requestsTopic } 
 import { canonicalBytes } from "./canonical.ts";
 import { isTimely } from "./issuance.ts";
 import { statementBytes } from "./statement.ts";
-import type { TrustDomain } from "./trust-domain.ts";
+import { isSigningEpoch, type TrustDomain } from "./trust-domain.ts";
 import {
   bytes,
   bytesBetween,
@@ -41,8 +41,6 @@ import {
 
 /** How far a token's time may be from the broker's clock. */
 export const BUS_TOKEN_WINDOW_SECONDS = 60;
-/** How long after its end an epoch's signing keys still count. */
-export const EPOCH_GRACE_SECONDS = 300;
 
 export const BusTokenSchema = strict({
   v: Version,
@@ -148,25 +146,6 @@ export interface VerifiedBusToken {
   readonly subject: BusSubject;
   readonly nonce: Uint8Array;
   readonly expiresMs: number;
-}
-
-/**
- * Whether signatures by keys of this epoch count at an instant: those of the current epoch do, those of the last one for a
- * while after its end, those of the next one as long before (clocks differ). However short the epochs, never more than one
- * to either side. Keys without expiry do not count: they cannot be revoked.
- */
-export function isSigningEpoch(
-  domain: Pick<TrustDomain, "epochSeconds">,
-  epoch: Epoch,
-  nowMs: number,
-  graceSeconds = EPOCH_GRACE_SECONDS,
-): boolean {
-  const current = epochAt(nowMs, domain.epochSeconds);
-  const intoMs = nowMs - epochStartMs(current, domain.epochSeconds);
-  if (epoch === 0) return false;
-  if (epoch === current - 1) return intoMs < graceSeconds * 1000;
-  if (epoch === current + 1) return domain.epochSeconds * 1000 - intoMs <= graceSeconds * 1000;
-  return epoch === current;
 }
 
 /**

@@ -10,7 +10,7 @@
 import { type StatementClaim, verifyStatement, verifyStatements } from "@milagro/crypto/bls";
 import { equalBytes } from "@milagro/crypto/bytes";
 import { type DomainId, parseDomainId } from "@milagro/crypto/domain-id";
-import { type Epoch, epochAt } from "@milagro/crypto/epoch";
+import { type Epoch, epochAt, epochStartMs } from "@milagro/crypto/epoch";
 import type { DomainPublicKey } from "@milagro/crypto/master-public";
 import { verifyPossessions } from "@milagro/crypto/proof-of-possession";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
@@ -181,6 +181,28 @@ function checkPossessions(
 
 /** The domain's epoch at an instant. @param nowMs - milliseconds since 1970 */
 export const currentEpoch = (domain: TrustDomain, nowMs: number): Epoch => epochAt(nowMs, domain.epochSeconds);
+
+/** How long after its end an epoch's signing keys still count. */
+export const EPOCH_GRACE_SECONDS = 300;
+
+/**
+ * Whether signatures by keys of this epoch count at an instant: those of the current epoch do, those of the last one for a
+ * while after its end, those of the next one as long before (clocks differ). However short the epochs, never more than one
+ * to either side. Keys without expiry do not count: they cannot be revoked.
+ */
+export function isSigningEpoch(
+  domain: Pick<TrustDomain, "epochSeconds">,
+  epoch: Epoch,
+  nowMs: number,
+  graceSeconds = EPOCH_GRACE_SECONDS,
+): boolean {
+  const current = epochAt(nowMs, domain.epochSeconds);
+  const intoMs = nowMs - epochStartMs(current, domain.epochSeconds);
+  if (epoch === 0) return false;
+  if (epoch === current - 1) return intoMs < graceSeconds * 1000;
+  if (epoch === current + 1) return domain.epochSeconds * 1000 - intoMs <= graceSeconds * 1000;
+  return epoch === current;
+}
 
 /** An authority by its place. @throws `ERR_DOMAIN_MISMATCH` when there is no such place */
 export function authorityAt(domain: TrustDomain, index: number): DecodedAuthority {

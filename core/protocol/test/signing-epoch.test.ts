@@ -1,6 +1,6 @@
 import { parseEpoch } from "@milagro/crypto/epoch";
 import { expect, test } from "vitest";
-import { isSigningEpoch } from "../src/bus-token.ts";
+import { isSigningEpoch } from "../src/trust-domain.ts";
 
 const DAY = 86_400;
 const at = (epoch: number, seconds: number) => (epoch * DAY + seconds) * 1000;

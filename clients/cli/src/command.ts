@@ -33,6 +33,8 @@ export interface CommandSpec {
   readonly arguments?: readonly (readonly [syntax: string, text: string])[];
   readonly options?: readonly OptionSpec[];
   readonly examples: readonly [Example, ...Example[]];
+  /** `--home` is the folder of a service, not a profile: its `config.json` is not ours to read. */
+  readonly serviceHome?: true;
   /** A result to print; a number to end with that status; nothing when the command printed by itself. */
   run(context: Context, invocation: Invocation): Promise<Result | ExitStatus | undefined>;
 }

@@ -101,12 +101,26 @@ function configure(command: Command, io: Io): void {
     .helpCommand(false)
     .helpOption("-h, --help", "show this help")
     .showHelpAfterError("Run with --help for usage and examples.")
-    .configureHelp({ showGlobalOptions: true, styleTitle: (text) => style.bold(text), helpWidth: 110 })
+    .configureHelp({
+      showGlobalOptions: true,
+      styleTitle: (text) => style.bold(text),
+      helpWidth: 110,
+      visibleGlobalOptions: (self) => {
+        const own = new Set(self.options.map((option) => option.long));
+        return ancestorsOf(self).flatMap((parent) =>
+          parent.options.filter((option) => !own.has(option.long) && option.long !== "--version"),
+        );
+      },
+    })
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
       outputError: (text, write) => write(text.replace(/^error: /, `${styleFor(io, "stderr").red("milagro:")} `)),
     });
+}
+
+function ancestorsOf(command: Command): Command[] {
+  return command.parent ? [command.parent, ...ancestorsOf(command.parent)] : [];
 }
 
 function toOption(spec: OptionSpec): Option {
@@ -133,7 +147,7 @@ async function execute(
   const shown = options["color"] === false ? { ...io, env: { ...io.env, NO_COLOR: "1" } } : io;
   let format: (typeof OUTPUT_FORMATS)[number] = options["format"] === "json" ? "json" : "table";
   try {
-    const settings = resolveSettings(options, shown);
+    const settings = resolveSettings(options, shown, spec.serviceHome);
     format = settings.format;
     const quiet = options["quiet"] === true;
     const context: Context = {

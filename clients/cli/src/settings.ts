@@ -46,13 +46,13 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
  * Paths given by flag or environment are relative to the current folder, those in the file to the home.
  * @throws `ERR_CONFIG_INVALID` naming the setting and where it came from
  */
-export function resolveSettings(options: Readonly<Record<string, unknown>>, io: Io): Settings {
+export function resolveSettings(options: Readonly<Record<string, unknown>>, io: Io, serviceHome = false): Settings {
   const here = (path: string | undefined) => (path === undefined ? undefined : resolve(io.cwd, path));
   // An empty variable counts as unset: shells make it easy to set one by mistake.
   const env = (name: string) => io.env[name] || undefined;
   const home = here(text(options["home"]) ?? env("MILAGRO_HOME")) ?? join(homedir(), ".milagro");
   const settings = loadConfig(SettingsSchema, {
-    file: join(home, "config.json"),
+    ...(serviceHome ? {} : { file: join(home, "config.json") }),
     optionalFile: true,
     env: {
       prefix: "MILAGRO",

@@ -4,10 +4,17 @@
  * @module
  */
 import type { Identity } from "@milagro/crypto/identity";
+import type { Secret } from "@milagro/crypto/secret";
 import { MilagroError } from "@milagro/engine/error";
-import { beginEnrolment, type Enrolment, finishEnrolment } from "@milagro/protocol/enrolment";
 import {
-  type Evidence,
+  beginEnrolment,
+  type EnrolmentResult,
+  type EvidenceSource,
+  exportEnrolment,
+  finishEnrolment,
+  resumeEnrolment,
+} from "@milagro/protocol/enrolment";
+import {
   encodeSealedRequest,
   type IssuanceAnswer,
   parseIssuanceAnswer,
@@ -18,25 +25,28 @@ import { encodeEnrolmentRequest, parseEnrolmentAccepted, parseEnrolmentStatus } 
 import { errorOfProblem } from "@milagro/protocol/problem";
 import type { ClientDeps } from "./deps.ts";
 import { apiUrl, callJson, jsonBody } from "./json-call.ts";
-import { KeyRing, type KeySlot, type RingKey } from "./key-ring.ts";
+import { KeyRing, type KeySlot } from "./key-ring.ts";
 import { kmsUrlOf } from "./kms-client.ts";
 
 /** `auto`: through the D-KMS where the domain has one that answers, else directly. */
 export type EnrolmentRoute = "auto" | "relay" | "direct";
 
-export interface EnrolOptions {
-  readonly identity: Identity;
-  readonly keys: readonly KeySlot[];
-  /** What to show each D-TA, in the order of the domain's authorities. */
-  readonly evidence: readonly (readonly Evidence[])[];
-  readonly route?: EnrolmentRoute;
+export interface CollectOptions {
+  readonly route?: EnrolmentRoute | undefined;
   /** Give up after so long. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
-export interface Enrolled {
-  readonly keys: readonly RingKey[];
-  readonly receipts: readonly Receipt[];
+export interface EnrolOptions extends CollectOptions {
+  readonly identity: Identity;
+  readonly keys: readonly KeySlot[];
+  /** What to show each D-TA, in the order of the domain's authorities; a function when it must be bound to the request. */
+  readonly evidence: EvidenceSource;
+  /**
+   * Called before anything is sent, with all that is needed to go on after a crash (`resumeEnrol`). Seal it, then resolve: one-time
+   * evidence is spent on this very request.
+   */
+  readonly onBegun?: (enrolment: Secret<"enrolment">) => Promise<void>;
 }
 
 const DEFAULT_DEADLINE_MS = 30_000;
@@ -55,18 +65,34 @@ interface Round {
  * @throws `ERR_ENROLMENT_REFUSED` naming the D-TA and its reason, `ERR_SHARE_INVALID` naming the one that lied,
  * `ERR_ENROLMENT_INCOMPLETE` naming those that did not answer and why
  */
-export async function enrol(deps: ClientDeps, options: EnrolOptions): Promise<Enrolled> {
-  const { requests, enrolment } = await beginEnrolment({
+export async function enrol(deps: ClientDeps, options: EnrolOptions): Promise<EnrolmentResult> {
+  const { random, domain } = deps;
+  const { identity, keys, evidence } = options;
+  const enrolment = await beginEnrolment({ random, domain, identity, keys, evidence, nowMs: deps.clock() });
+  if (options.onBegun) {
+    const exported = exportEnrolment(enrolment);
+    await options.onBegun(exported).finally(() => exported.destroy());
+  }
+  const answers = await collectAnswers(deps, enrolment.requests, options);
+  return finishEnrolment({ engine: deps.engine, random, domain, enrolment, answers });
+}
+
+/** Goes on with an enrolment that a crash cut short: the same requests, which spend no evidence a second time. */
+export async function resumeEnrol(
+  deps: ClientDeps,
+  exported: Uint8Array,
+  options: CollectOptions = {},
+): Promise<EnrolmentResult & { readonly identity: Identity }> {
+  const enrolment = resumeEnrolment(exported);
+  const answers = await collectAnswers(deps, enrolment.requests, options);
+  const result = await finishEnrolment({
     engine: deps.engine,
     random: deps.random,
     domain: deps.domain,
-    identity: options.identity,
-    keys: options.keys,
-    evidence: options.evidence,
-    nowMs: deps.clock(),
+    enrolment,
+    answers,
   });
-  const answers = await collectAnswers(deps, requests, options);
-  return finish(deps, enrolment, answers);
+  return { ...result, identity: enrolment.claim.identity };
 }
 
 /** As `enrol`, into a fresh ring. */
@@ -80,21 +106,10 @@ export async function enrolRing(
   return { ring, receipts };
 }
 
-async function finish(deps: ClientDeps, enrolment: Enrolment, answers: readonly IssuanceAnswer[]): Promise<Enrolled> {
-  const { keys, receipts } = await finishEnrolment({
-    engine: deps.engine,
-    random: deps.random,
-    domain: deps.domain,
-    enrolment,
-    answers,
-  });
-  return { keys, receipts };
-}
-
 async function collectAnswers(
   deps: ClientDeps,
   requests: readonly SealedRequest[],
-  options: EnrolOptions,
+  options: CollectOptions,
 ): Promise<readonly IssuanceAnswer[]> {
   const deadlineMs = deps.clock() + (options.timeoutMs ?? DEFAULT_DEADLINE_MS);
   const answered = new Map<number, IssuanceAnswer>();
@@ -185,7 +200,7 @@ const OUTAGES: readonly string[] = [
   "ERR_SEALED",
   "ERR_OVERLOADED",
   "ERR_RATE_LIMITED",
-  "ERR_ANSWER_INVALID",
+  "ERR_PEER_INVALID",
   "ERR_INTERNAL",
   "ERR_STORAGE_UNAVAILABLE",
   "ERR_DATABASE_BUSY",

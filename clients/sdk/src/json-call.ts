@@ -1,5 +1,5 @@
 /**
- * One JSON call: problems become `MilagroError`s with the peer's code, everything unreadable becomes `ERR_ANSWER_INVALID`.
+ * One JSON call: problems become `MilagroError`s with the peer's code, everything unreadable becomes `ERR_PEER_INVALID`.
  * @module
  */
 import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
@@ -34,7 +34,7 @@ export function apiUrl(
 
 /**
  * @param parse - the parser of the answer's message
- * @throws the peer's own error; `ERR_ANSWER_INVALID` when it answers something else; what the port throws
+ * @throws the peer's own error; `ERR_PEER_INVALID` when it answers something else; what the port throws
  */
 export async function callJson<T>(http: HttpPort, call: JsonCall, parse: (value: unknown) => T): Promise<T> {
   const response = await http({
@@ -62,7 +62,7 @@ function understood<T>(response: HttpResponse, parse: (value: unknown) => T): T 
     return parse(parseJson(parseUtf8(response.body)));
   } catch (cause) {
     throw new MilagroError(
-      "ERR_ANSWER_INVALID",
+      "ERR_PEER_INVALID",
       `the peer answered ${response.status} with a body that is not what the protocol says`,
       { cause },
     );
@@ -74,7 +74,7 @@ function problemIn(response: HttpResponse): MilagroError {
     return errorOfProblem(parseProblem(parseJson(parseUtf8(response.body))));
   } catch {
     return new MilagroError(
-      "ERR_ANSWER_INVALID",
+      "ERR_PEER_INVALID",
       `the peer answered ${response.status} without saying why in the protocol's form`,
     );
   }

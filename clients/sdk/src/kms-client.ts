@@ -71,18 +71,17 @@ export function createKmsClient(deps: ClientDeps, ring: KeyRing): KmsClient {
     const url = apiUrl(kmsUrlOf(deps), request.path, request.query);
     const body = request.body === undefined ? undefined : jsonBody(request.body);
     const epoch = epochAt(deps.clock(), deps.domain.epochSeconds);
-    const headers = signRequest(deps.engine, deps.random, {
-      domainId: deps.domain.domainId,
-      publicKey: deps.domain.publicKey,
-      identity: ring.identity,
-      epoch,
-      key: ring.need("sig", epoch),
-      method: request.method,
-      url,
-      ...(body ? { body } : {}),
-      ...(request.idempotencyKey === undefined ? {} : { idempotencyKey: request.idempotencyKey }),
+    const fields: Record<string, string> =
+      request.idempotencyKey === undefined ? {} : { "idempotency-key": request.idempotencyKey };
+    const signed = signRequest({
+      engine: deps.engine,
+      random: deps.random,
+      domain: deps.domain,
+      author: { party: { identity: ring.identity, epoch }, key: ring.need("sig", epoch) },
+      request: { method: request.method, targetUri: url, headers: fields, ...(body ? { body } : {}) },
       nowMs: deps.clock(),
     });
+    const headers = { ...fields, ...signed };
     return callJson(
       deps.http,
       {

@@ -1,0 +1,76 @@
+/**
+ * `milagro dta approve`: the operator agrees to found a domain with these members.
+ * @module
+ */
+
+import { confirm } from "@inquirer/prompts";
+import { encodeBase64url } from "@milagro/crypto/base64url";
+import { MilagroError } from "@milagro/engine/error";
+import {
+  type CeremonyProposal,
+  ceremonyIdOf,
+  encodeCeremonyProposal,
+  parseCeremonyProposal,
+  parseCeremonyStatus,
+} from "@milagro/protocol/ceremony-messages";
+import { parseDtaStatus } from "@milagro/protocol/dta-messages";
+import type { CommandSpec, Context } from "../command.ts";
+import { readJsonFile } from "../files.ts";
+import { renderView } from "../output.ts";
+import { callAdmin, DTA_HOME, dtaHome } from "./dta-admin.ts";
+
+export const dtaApprove: CommandSpec = {
+  name: "approve",
+  summary: "approve the proposal of a domain that this D-TA is to be a member of",
+  details: "Every operator approves the same file. What is approved is shown first; on a terminal you are asked.",
+  arguments: [["<proposal>", "file of the proposal, or - for stdin"]],
+  options: [DTA_HOME, { flags: "-y, --yes", text: "do not ask" }],
+  examples: [{ text: "Approve after reading it", line: "milagro dta approve --home dta-1 proposal.json" }],
+  serviceHome: true,
+  async run(context, invocation) {
+    const home = dtaHome(context, invocation);
+    const proposal = await readJsonFile(context.io, invocation.argument(0), parseCeremonyProposal);
+    const { name } = await callAdmin(home, { path: "/v1/status" }, parseDtaStatus);
+    const member = proposal.members.find((candidate) => candidate.name === name);
+    if (!member) throw new MilagroError("ERR_CEREMONY_STATE", `the proposal has no member named ${name}`);
+    if (!invocation.flag("yes") && context.io.isTty.stdin) await agree(context, proposal, name);
+    const body = { v: 1, index: member.index, proposal: encodeCeremonyProposal(proposal) };
+    const status = await callAdmin(home, { method: "POST", path: "/v1/ceremonies", body }, parseCeremonyStatus);
+    const ceremony = encodeBase64url(ceremonyIdOf(proposal));
+    return {
+      data: { ceremonyId: ceremony, index: member.index, phase: status.phase },
+      view: {
+        kind: "fields",
+        fields: [
+          ["approved", `${proposal.name}, as member ${member.index} of ${proposal.members.length}`],
+          ["ceremony", ceremony],
+          ["phase", status.phase],
+        ],
+      },
+    };
+  },
+};
+
+async function agree(context: Context, proposal: CeremonyProposal, own: string): Promise<void> {
+  const { io } = context;
+  const view = renderView(io, {
+    kind: "rows",
+    columns: ["", "name", "operator", "jurisdiction", "url"],
+    rows: proposal.members.map((member) => [
+      member.name === own ? "you" : String(member.index),
+      member.name,
+      member.operator,
+      member.jurisdiction,
+      member.url,
+    ]),
+    empty: "",
+  });
+  io.stderr.write(
+    `Domain ${proposal.name}, epochs of ${proposal.epochSeconds} s, all ${proposal.members.length} needed:\n${view}\n`,
+  );
+  const yes = await confirm(
+    { message: "Approve?", default: false },
+    { input: io.stdin as NodeJS.ReadStream, output: io.stderr as NodeJS.WriteStream, signal: context.signal },
+  );
+  if (!yes) throw new MilagroError("ERR_CANCELLED", "not approved");
+}

@@ -1,0 +1,33 @@
+/**
+ * `milagro dta serve`: runs a D-TA in the foreground.
+ * @module
+ */
+import type { CommandSpec } from "../command.ts";
+import { PASSPHRASE_OPTION } from "../options.ts";
+import { runService } from "../service-process.ts";
+import { DTA_HOME, dtaHome } from "./dta-admin.ts";
+
+export const dtaServe: CommandSpec = {
+  name: "serve",
+  summary: "run a D-TA until Ctrl-C",
+  details:
+    "Without a passphrase file it starts sealed: it answers, but issues nothing until its operator unseals it.\nPrints one JSON line with its address when it is ready; logs go to stderr.",
+  options: [
+    DTA_HOME,
+    { flags: "--listen <host:port>", text: "address of the public API; port 0 takes a free one" },
+    PASSPHRASE_OPTION,
+  ],
+  examples: [
+    { text: "Start sealed, then unseal by hand", line: "milagro dta serve --home dta-1 --listen 127.0.0.1:7101" },
+    { text: "Start unsealed", line: "milagro dta serve --home dta-1 --passphrase-file pass-1" },
+  ],
+  serviceHome: true,
+  async run(context, invocation) {
+    const listen = invocation.text("listen");
+    const { passphraseFile } = context.settings;
+    const args = ["serve", "--home", dtaHome(context, invocation)];
+    if (listen !== undefined) args.push("--listen", listen);
+    if (passphraseFile !== undefined) args.push("--passphrase-file", passphraseFile);
+    return runService("dta", args, context);
+  },
+};

@@ -1,0 +1,87 @@
+/**
+ * The profile folder: pinned domains and sealed identity keys.
+ *
+ *   <home>/config.json                                 settings
+ *   <home>/domains/<domain>.json                       pinned domain, newest descriptor seen
+ *   <home>/identities/<domain>/<kind>/<name>.keys      sealed key store with one identity's key ring
+ * @module
+ */
+import { readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { encodeKnownDomain, type KnownDomain, parseKnownDomain } from "@milagro/client/known-domain";
+import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
+import { type Identity, identityOf, isDomainName, splitIdentity } from "@milagro/crypto/identity";
+import { MilagroError } from "@milagro/engine/error";
+import { parseJson } from "@milagro/protocol/wire";
+import { isErrno, makePrivateFolder, readFileLimited, writeFileAtomic } from "@milagro/runtime/atomic-file";
+
+const MAX_DESCRIPTOR_BYTES = 1024 * 1024;
+
+/** Names of the pinned domains, sorted. */
+export async function listDomains(home: string): Promise<readonly string[]> {
+  const names = await namesIn(join(home, "domains"));
+  return names
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => name.slice(0, -".json".length))
+    .filter(isDomainName)
+    .sort();
+}
+
+/** @throws `ERR_DOMAIN_UNKNOWN` */
+export async function readKnownDomain(home: string, name: string): Promise<KnownDomain> {
+  const known = await findKnownDomain(home, name);
+  if (!known) throw new MilagroError("ERR_DOMAIN_UNKNOWN", `no domain ${name} is pinned in ${home}`);
+  return known;
+}
+
+export async function findKnownDomain(home: string, name: string): Promise<KnownDomain | undefined> {
+  try {
+    return parseKnownDomain(parseJson(parseUtf8(await readFileLimited(domainFile(home, name), MAX_DESCRIPTOR_BYTES))));
+  } catch (error) {
+    if (error instanceof MilagroError && error.code === "ERR_FILE_MISSING") return undefined;
+    throw error;
+  }
+}
+
+export async function writeKnownDomain(home: string, known: KnownDomain): Promise<string> {
+  const path = domainFile(home, known.genesis.descriptor.name);
+  await makePrivateFolder(home);
+  await makePrivateFolder(dirname(path));
+  await writeFileAtomic(path, utf8(`${JSON.stringify(encodeKnownDomain(known), null, 2)}\n`));
+  return path;
+}
+
+/** Where an identity's keys rest. The grammar of names leaves no way out of the folder. */
+export function keyFile(home: string, identity: Identity): string {
+  const { domain, kind, name } = splitIdentity(identity);
+  return join(home, "identities", domain, kind, `${name}.keys`);
+}
+
+/** Identities with a key file here, sorted. */
+export async function listIdentities(home: string): Promise<readonly Identity[]> {
+  const root = join(home, "identities");
+  const found: Identity[] = [];
+  for (const domain of await namesIn(root)) {
+    for (const kind of await namesIn(join(root, domain))) {
+      for (const file of await namesIn(join(root, domain, kind), true)) {
+        if (file.endsWith(".keys")) found.push(identityOf({ domain, kind, name: file.slice(0, -".keys".length) }));
+      }
+    }
+  }
+  return found.sort();
+}
+
+function domainFile(home: string, name: string): string {
+  if (!isDomainName(name))
+    throw new MilagroError("ERR_IDENTITY_INVALID", "the domain is not a lower-case DNS-like name");
+  return join(home, "domains", `${name}.json`);
+}
+
+async function namesIn(folder: string, recursive = false): Promise<readonly string[]> {
+  try {
+    return await readdir(folder, { recursive });
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * What a command works with once it needs more than text: engine, network, the pinned domain, the keys of an identity.
+ * @module
+ */
+import { password } from "@inquirer/prompts";
+import type { ClientDeps } from "@milagro/client/deps";
+import { openKnownDomain } from "@milagro/client/known-domain";
+import { type Identity, parseIdentity, splitIdentity } from "@milagro/crypto/identity";
+import { createIdentityStore, type IdentityStore, openIdentityStore } from "@milagro/endpoint/identity-store";
+import { createEngine, type Engine } from "@milagro/engine";
+import { MilagroError } from "@milagro/engine/error";
+import type { TrustDomain } from "@milagro/protocol/trust-domain";
+import { sleep, systemClock } from "@milagro/runtime/clock";
+import { createHttpPort, type HttpPort } from "@milagro/runtime/http-port";
+import { type Passphrase, readPassphrase } from "@milagro/runtime/passphrase";
+import { systemRandom } from "@milagro/runtime/random";
+import type { Context } from "./command.ts";
+import { keyFile, listDomains, listIdentities, readKnownDomain } from "./profile.ts";
+
+let sharedEngine: Promise<Engine> | undefined;
+
+/** One engine per process: its self-test and its tables cost more than most commands. */
+export function engineOf(): Promise<Engine> {
+  sharedEngine ??= createEngine({ random: systemRandom });
+  return sharedEngine;
+}
+
+/** Runs `work` with a network port that is closed afterwards. */
+export async function withHttp<T>(work: (http: HttpPort) => Promise<T>): Promise<T> {
+  const http = createHttpPort();
+  try {
+    return await work(http);
+  } finally {
+    http.close();
+  }
+}
+
+/**
+ * The domain that the command means: `--domain`, else that of the identity, else the only one that is pinned.
+ * @throws `ERR_DOMAIN_UNKNOWN`
+ */
+export async function openDomain(context: Context, identity?: Identity): Promise<TrustDomain> {
+  const { domain, home } = context.settings;
+  const name = domain ?? (identity ? splitIdentity(identity).domain : await onlyDomain(home));
+  const known = await readKnownDomain(home, name);
+  return openKnownDomain(await engineOf(), systemRandom, known);
+}
+
+/** `--id`, else the only identity whose keys are here. @throws `ERR_KEY_MISSING`, `ERR_IDENTITY_INVALID` */
+export async function ownIdentity(context: Context): Promise<Identity> {
+  const { identity, home } = context.settings;
+  if (identity !== undefined) return parseIdentity(identity);
+  const [first, ...others] = await listIdentities(home);
+  if (first === undefined) throw new MilagroError("ERR_KEY_MISSING", `no identity has keys in ${home}`);
+  if (others.length > 0)
+    throw new MilagroError("ERR_KEY_MISSING", "several identities have keys here: say which with --id");
+  return first;
+}
+
+/** What the client library is given; `work` runs with it. */
+export async function withClient<T>(
+  context: Context,
+  identity: Identity | undefined,
+  work: (deps: ClientDeps) => Promise<T>,
+): Promise<T> {
+  const engine = await engineOf();
+  const domain = await openDomain(context, identity);
+  return withHttp((http) =>
+    work({
+      engine,
+      random: systemRandom,
+      clock: systemClock,
+      sleep: (ms) => sleep(ms, context.signal),
+      http,
+      domain,
+      kmsUrl: context.settings.kms,
+    }),
+  );
+}
+
+/** As `withClient`, with the identity's keys, which are wiped afterwards. */
+export async function asIdentity<T>(
+  context: Context,
+  work: (deps: ClientDeps, store: IdentityStore) => Promise<T>,
+): Promise<T> {
+  const identity = await ownIdentity(context);
+  return withClient(context, identity, async (deps) => {
+    const store = await openStore(context, deps, identity);
+    try {
+      return await work(deps, store);
+    } finally {
+      await store.close();
+    }
+  });
+}
+
+/** @throws `ERR_KEY_MISSING` when the identity has not enrolled here */
+export async function openStore(context: Context, deps: ClientDeps, identity: Identity): Promise<IdentityStore> {
+  const passphrase = await readPassphraseFor(context, identity);
+  try {
+    return await openIdentityStore({ path: keyFile(context.settings.home, identity), passphrase, ...deps, identity });
+  } catch (error) {
+    if (!(error instanceof MilagroError) || error.code !== "ERR_FILE_MISSING") throw error;
+    throw new MilagroError("ERR_KEY_MISSING", `${identity} has no keys in ${context.settings.home}`);
+  } finally {
+    passphrase.destroy();
+  }
+}
+
+/** @throws `ERR_FILE_EXISTS` */
+export async function createStore(context: Context, deps: ClientDeps, identity: Identity): Promise<IdentityStore> {
+  const passphrase = await readPassphraseFor(context, identity, "new");
+  try {
+    return await createIdentityStore({ path: keyFile(context.settings.home, identity), passphrase, ...deps, identity });
+  } finally {
+    passphrase.destroy();
+  }
+}
+
+/** From `--passphrase-file`, else from a person at the terminal. */
+export function readPassphraseFor(context: Context, what: string, age: "new" | "known" = "known"): Promise<Passphrase> {
+  const { isTty, stdin, stderr } = context.io;
+  const ask = async (message: string) =>
+    password(
+      { message, mask: "*" },
+      { input: stdin as NodeJS.ReadStream, output: stderr as NodeJS.WriteStream, signal: context.signal },
+    );
+  const prompt = async (): Promise<string> => {
+    const first = await ask(age === "new" ? `New passphrase for ${what}:` : `Passphrase for ${what}:`);
+    if (age === "new" && (await ask("The same again:")) !== first) {
+      throw new MilagroError("ERR_PASSPHRASE_INVALID", "the two passphrases are not the same");
+    }
+    return first;
+  };
+  return readPassphrase({
+    file: context.settings.passphraseFile,
+    prompt: isTty.stdin && isTty.stderr ? prompt : undefined,
+  });
+}
+
+async function onlyDomain(home: string): Promise<string> {
+  const [first, ...others] = await listDomains(home);
+  if (first === undefined) throw new MilagroError("ERR_DOMAIN_UNKNOWN", `no domain is pinned in ${home}`);
+  if (others.length > 0) {
+    throw new MilagroError(
+      "ERR_DOMAIN_UNKNOWN",
+      `several domains are pinned: say which with --domain (${[first, ...others].join(", ")})`,
+    );
+  }
+  return first;
+}

@@ -1,0 +1,160 @@
+/**
+ * Secrets end to end: encapsulated here, stored as ciphertext, believed only after the author's signature was checked.
+ * @module
+ */
+import { type Epoch, epochAt } from "@milagro/crypto/epoch";
+import { type Identity, type IdentityPattern, matchesIdentity } from "@milagro/crypto/identity";
+import type { Secret } from "@milagro/crypto/secret";
+import { MilagroError } from "@milagro/engine/error";
+import type { SecretStored } from "@milagro/protocol/kms-messages";
+import { makeSecretRecord, openSecretRecord, verifySecretRecord } from "@milagro/protocol/secret";
+import type { SecretPath } from "@milagro/protocol/secret-path";
+import type { Party, SecretRecord } from "@milagro/protocol/secret-record";
+import type { ClientDeps } from "./deps.ts";
+import type { KeyRing } from "./key-ring.ts";
+import { createKmsClient } from "./kms-client.ts";
+import { renewKeys } from "./renew.ts";
+
+export interface NewSecret {
+  readonly path: SecretPath;
+  /** Whom it is encapsulated to, in this epoch; they need not have enrolled yet. */
+  readonly recipients: readonly Identity[];
+  /** Stays the caller's to wipe. */
+  readonly plaintext: Uint8Array;
+  readonly contentType?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Default: one more than the newest that the D-KMS knows. */
+  readonly version?: number | undefined;
+}
+
+export interface OpenedSecret {
+  readonly record: SecretRecord;
+  readonly plaintext: Secret<"plaintext">;
+}
+
+/** What the reader insists on, beside a right signature. */
+export interface ReadingRules {
+  /** Whose secrets are believed; everybody's whom the D-KMS let in, when absent. */
+  readonly authors?: readonly IdentityPattern[] | undefined;
+  /** The newest version seen of this path: anything older is a roll-back. */
+  readonly newest?: number | undefined;
+}
+
+/** Encapsulates, signs, stores. Two writers at once: one wins, the other gets `ERR_VERSION_CONFLICT`. */
+export async function putSecret(
+  deps: ClientDeps,
+  ring: KeyRing,
+  secret: NewSecret,
+): Promise<{ readonly record: SecretRecord; readonly stored: SecretStored }> {
+  const kms = createKmsClient(deps, ring);
+  const version = secret.version ?? (await newestVersion(deps, ring, secret.path)) + 1;
+  const epoch = currentEpoch(deps);
+  const record = makeSecretRecord({
+    engine: deps.engine,
+    random: deps.random,
+    domain: deps.domain,
+    author: { party: { identity: ring.identity, epoch }, key: ring.need("sig", epoch) },
+    path: secret.path,
+    version,
+    recipients: secret.recipients.map((identity) => ({ identity, epoch })),
+    plaintext: secret.plaintext,
+    nowMs: deps.clock(),
+    contentType: secret.contentType,
+    labels: secret.labels,
+  });
+  return { record, stored: await kms.put(record) };
+}
+
+/**
+ * A new version for those who have the newest one.
+ * @throws `ERR_SECRET_UNKNOWN`, `ERR_VERSION_RECORD_INVALID` when the newest version is not what its author signed
+ */
+export async function rotateSecret(
+  deps: ClientDeps,
+  ring: KeyRing,
+  path: SecretPath,
+  plaintext: Uint8Array,
+): Promise<{ readonly record: SecretRecord; readonly stored: SecretStored }> {
+  const newest = await createKmsClient(deps, ring).read(path);
+  // The recipients are about to be sent a secret: the D-KMS must not be able to slip one in.
+  verifySecretRecord(deps.engine, deps.domain, newest, { path });
+  return putSecret(deps, ring, {
+    path,
+    recipients: newest.recipients.map(({ identity }) => identity),
+    plaintext,
+    contentType: newest.contentType,
+    labels: newest.labels,
+    version: newest.version + 1,
+  });
+}
+
+/** Fetches, verifies and opens. Keys of a past epoch are asked for when they are missing. */
+export async function getSecret(
+  deps: ClientDeps,
+  ring: KeyRing,
+  path: SecretPath,
+  version?: number,
+  rules: ReadingRules = {},
+): Promise<OpenedSecret> {
+  const record = await createKmsClient(deps, ring).read(path, version);
+  verifyRecord(deps, record, { path, ...(version === undefined ? {} : { version }) }, rules);
+  const party = recipientOf(record, ring.identity);
+  if (ring.find("enc", party.epoch) === undefined) await renewKeys(deps, ring, [{ usage: "enc", epoch: party.epoch }]);
+  return { record, plaintext: openRecord(deps, ring, record) };
+}
+
+/**
+ * @throws `ERR_VERSION_RECORD_INVALID`, `ERR_DOMAIN_MISMATCH`, `ERR_VERSION_ROLLBACK`, `ERR_AUTHOR_REFUSED`
+ */
+export function verifyRecord(
+  deps: Pick<ClientDeps, "engine" | "domain">,
+  record: SecretRecord,
+  expected: { readonly path?: SecretPath; readonly version?: number },
+  rules: ReadingRules,
+): void {
+  if (rules.newest !== undefined && record.version < rules.newest) {
+    throw new MilagroError(
+      "ERR_VERSION_ROLLBACK",
+      `${record.path}: version ${record.version} came after version ${rules.newest}`,
+    );
+  }
+  if (rules.authors && !rules.authors.some((pattern) => matchesIdentity(pattern, record.author.identity))) {
+    throw new MilagroError(
+      "ERR_AUTHOR_REFUSED",
+      `${record.path}: ${record.author.identity} is not an author that is accepted here`,
+    );
+  }
+  verifySecretRecord(deps.engine, deps.domain, record, expected);
+}
+
+/** With the ring's key of the epoch that the record was encapsulated in. @throws `ERR_NOT_RECIPIENT`, `ERR_KEY_MISSING`, `ERR_DECAPSULATION_FAILED` */
+export function openRecord(
+  deps: Pick<ClientDeps, "engine" | "domain">,
+  ring: KeyRing,
+  record: SecretRecord,
+): Secret<"plaintext"> {
+  const party = recipientOf(record, ring.identity);
+  return openSecretRecord(deps.engine, deps.domain, record, party, ring.need("enc", party.epoch));
+}
+
+/** The reader's own place in a record. @throws `ERR_NOT_RECIPIENT` */
+export function recipientOf(record: SecretRecord, identity: Identity): Party {
+  const party = record.recipients.find((recipient) => recipient.identity === identity);
+  if (!party) throw new MilagroError("ERR_NOT_RECIPIENT", `${record.path} is not encapsulated to ${identity}`);
+  return party;
+}
+
+/** The newest version that the D-KMS knows of, 0 when there is none. */
+export async function newestVersion(deps: ClientDeps, ring: KeyRing, path: SecretPath): Promise<number> {
+  try {
+    const { versions } = await createKmsClient(deps, ring).versions(path);
+    return versions.reduce((newest, { version }) => Math.max(newest, version), 0);
+  } catch (error) {
+    if (error instanceof MilagroError && error.code === "ERR_SECRET_UNKNOWN") return 0;
+    throw error;
+  }
+}
+
+function currentEpoch(deps: ClientDeps): Epoch {
+  return epochAt(deps.clock(), deps.domain.epochSeconds);
+}

@@ -1,0 +1,30 @@
+/**
+ * What a D-TA writes into its audit log: the actions, and the only details they may carry. Refusals are recorded like grants: an operator wants
+ * to see who tried.
+ * @module
+ */
+import { type AuditLog, createAuditLog } from "@milagro/runtime/audit-log";
+import type { Clock } from "@milagro/runtime/clock";
+
+const DETAILS = [
+  "ceremonyId", "code", "domain", "domainId", "evidence", "expires", "index", "keys", "pattern", "phase", "policyHash", "policyVersion", "reason",
+  "registrar", "requestHash", "tokenId", "usages",
+] as const;
+
+export type DtaAction =
+  | "issue"
+  | "unseal"
+  | "seal"
+  | "ceremony"
+  | "found"
+  | "join-token.create"
+  | "join-token.delete"
+  | "deny"
+  | "allow"
+  | "policy";
+
+export type DtaAudit = AuditLog<DtaAction, (typeof DETAILS)[number]>;
+
+export function createDtaAudit(clock: Clock): DtaAudit {
+  return createAuditLog<DtaAction, (typeof DETAILS)[number]>({ clock, details: DETAILS });
+}

@@ -1,0 +1,231 @@
+/**
+ * Founding a domain, seen from this D-TA. The rules are the pure state machine of the protocol; here each step is stored, with its audit entry, before anything of it
+ * leaves. Every step may be repeated: after a crash, an outage, or because the coordinator lost its memory.
+ *
+ * The operator approves the proposal on the admin socket; after that the ceremony's id (a hash over a proposal with a random nonce) is what a coordinator must know
+ * to drive it. A D-TA trusts no coordinator: it verifies commitments, proofs, keys, sum and signatures itself.
+ * @module
+ */
+import { formatDomainId, parseDomainId } from "@milagro/crypto/domain-id";
+import { encodeBase64url } from "@milagro/crypto/base64url";
+import { MilagroError } from "@milagro/engine/error";
+import {
+  type CeremonyState,
+  encodeCeremonyState,
+  foundedDescriptor,
+  ownCommitment,
+  ownReveal,
+  parseCeremonyState,
+  startCeremony,
+} from "@milagro/protocol/ceremony";
+import type {
+  CeremonyCommit,
+  CeremonyProposal,
+  CeremonyReveal,
+  CeremonySignature,
+  CeremonyStatus,
+} from "@milagro/protocol/ceremony-messages";
+import { encodeSignedDescriptor, hashDescriptor, parseSignedDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
+import { parseJson } from "@milagro/protocol/wire";
+import type { DtaContext, FoundedDomain } from "./context.ts";
+import type { CeremonyStep } from "./issuer-messages.ts";
+import type { StoreTransaction } from "./store.ts";
+
+export interface Ceremonies {
+  /** The operator says yes to a proposal in which this D-TA is member `index`. @throws `ERR_CEREMONY_STATE` */
+  approve(proposal: CeremonyProposal, index: number): Promise<CeremonyStatus>;
+  /** The operator gives up a ceremony in which this D-TA has shown nothing yet. @throws `ERR_CEREMONY_STATE` once it has */
+  abandon(id: Uint8Array): Promise<void>;
+  /** @throws `ERR_CEREMONY_UNKNOWN` */
+  status(id: Uint8Array): Promise<CeremonyStatus>;
+  list(): Promise<CeremonyStatus[]>;
+  commit(id: Uint8Array): Promise<CeremonyCommit>;
+  takeCommitments(id: Uint8Array, commitments: readonly CeremonyCommit[]): Promise<CeremonyReveal>;
+  takeReveals(id: Uint8Array, reveals: readonly CeremonyReveal[]): Promise<CeremonySignature>;
+  takeSignatures(id: Uint8Array, signatures: readonly CeremonySignature[]): Promise<SignedDescriptor>;
+}
+
+export function createCeremonies(context: DtaContext): Ceremonies {
+  const { store, audit, clock, issuer, log } = context;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One step at a time: two coordinators may drive one ceremony at once. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = last.then(work);
+    last = run.catch(() => {});
+    return run;
+  }
+
+  async function load(id: Uint8Array): Promise<CeremonyState> {
+    const row = await store.db.selectFrom("ceremony").select("state").where("id", "=", id).executeTakeFirst();
+    if (row === undefined) throw new MilagroError("ERR_CEREMONY_UNKNOWN", "this D-TA's operator has not approved such a ceremony");
+    return parseCeremonyState(parseJson(row.state));
+  }
+
+  async function save(tx: StoreTransaction, state: CeremonyState): Promise<void> {
+    const values = {
+      id: state.ceremonyId,
+      domain_name: state.proposal.name,
+      own_index: state.index,
+      phase: state.phase,
+      state: JSON.stringify(encodeCeremonyState(state)),
+      updated_ms: clock(),
+    };
+    await tx
+      .insertInto("ceremony")
+      .values(values)
+      .onConflict((conflict) => conflict.column("id").doUpdateSet(values))
+      .execute();
+    await audit.append(tx, { action: "ceremony", outcome: state.phase, details: detailsOf(state) });
+  }
+
+  /** Takes a step, stores what came of it, and only then returns it. A repeated step stores nothing. */
+  async function take(id: Uint8Array, step: CeremonyStep): Promise<{ state: CeremonyState; signature?: CeremonySignature }> {
+    const before = await load(id);
+    try {
+      const result = await issuer.call("ceremony", { state: before, step });
+      if (result.state.phase !== before.phase) {
+        await store.transaction(async (tx) => {
+          await save(tx, result.state);
+          if (result.state.phase === "founded") await saveDomain(context, tx, result.state);
+        });
+        log.info("ceremony advanced", { phase: result.state.phase, domain: result.state.proposal.name });
+      }
+      return result;
+    } catch (error) {
+      if (error instanceof MilagroError && error.code === "ERR_CEREMONY_FAULT") {
+        log.warn("ceremony fault", { code: error.code, reason: error.message });
+        await store.transaction((tx) =>
+          audit.append(tx, { action: "ceremony", outcome: error.code, details: { ...detailsOf(before), reason: error.message } }),
+        );
+      }
+      throw error;
+    }
+  }
+
+  return {
+    approve: (proposal, index) =>
+      inTurn(async () => {
+        const state = startCeremony(proposal, index);
+        checkMember(context, proposal, index);
+        await store.transaction(async (tx) => {
+          const rows = await tx.selectFrom("ceremony").select(["id", "own_index", "domain_name"]).execute();
+          const same = rows.find((row) => Buffer.compare(row.id, state.ceremonyId) === 0);
+          if (same !== undefined && same.own_index === index) return;
+          const [other] = rows;
+          if (other !== undefined) {
+            throw new MilagroError("ERR_CEREMONY_STATE", `this D-TA takes part in the founding of ${other.domain_name}: one home serves one domain`);
+          }
+          await save(tx, state);
+        });
+        return statusOf(await load(state.ceremonyId));
+      }),
+
+    abandon: (id) =>
+      inTurn(async () => {
+        const state = await load(id);
+        if (state.phase !== "proposed" && state.phase !== "committed") {
+          throw new MilagroError("ERR_CEREMONY_STATE", "this D-TA has shown its keys in this ceremony: initialise a new home for another one");
+        }
+        await store.transaction(async (tx) => {
+          await tx.deleteFrom("ceremony").where("id", "=", id).execute();
+          await audit.append(tx, { action: "ceremony", outcome: "abandoned", details: detailsOf(state) });
+        });
+      }),
+
+    status: async (id) => statusOf(await load(id)),
+
+    list: async () => {
+      const rows = await store.db.selectFrom("ceremony").select("state").orderBy("updated_ms").execute();
+      return rows.map((row) => statusOf(parseCeremonyState(parseJson(row.state))));
+    },
+
+    commit: (id) =>
+      inTurn(async () => {
+        const state = await load(id);
+        return ownCommitment(state.own === undefined ? (await take(id, { type: "commit" })).state : state);
+      }),
+
+    takeCommitments: (id, commitments) =>
+      inTurn(async () => ownReveal((await take(id, { type: "commitments", commitments })).state)),
+
+    takeReveals: (id, reveals) =>
+      inTurn(async () => {
+        const { signature } = await take(id, { type: "reveals", reveals });
+        if (signature === undefined) throw new TypeError("the issuer did not sign");
+        return signature;
+      }),
+
+    takeSignatures: (id, signatures) =>
+      inTurn(async () => {
+        const { state } = await take(id, { type: "signatures", signatures });
+        const signed = foundedDescriptor(state);
+        await serveDomain(context, await loadDomain(context));
+        return signed;
+      }),
+  };
+}
+
+/** The domain in the store, if one was founded. */
+export async function loadDomain(context: Pick<DtaContext, "store">): Promise<FoundedDomain | undefined> {
+  const row = await context.store.db.selectFrom("domain").selectAll().executeTakeFirst();
+  if (row === undefined) return undefined;
+  const signed = parseSignedDescriptor(parseJson(row.signed_descriptor));
+  return {
+    domainId: parseDomainId(row.domain_id),
+    name: row.name,
+    index: row.own_index,
+    epochSeconds: signed.descriptor.epochSeconds,
+    signed,
+  };
+}
+
+/** Serves the domain from now on; the issuer verifies the descriptor first. */
+export async function serveDomain(context: DtaContext, domain: FoundedDomain | undefined): Promise<void> {
+  if (domain === undefined || context.now.domain !== undefined) return;
+  await context.issuer.call("trust", { signed: domain.signed, index: domain.index });
+  context.now.domain = domain;
+  context.log.info("serving domain", { domain: domain.name, domainId: formatDomainId(domain.domainId), index: domain.index });
+  for (const notify of context.listeners) notify();
+}
+
+async function saveDomain(context: DtaContext, tx: StoreTransaction, state: CeremonyState): Promise<void> {
+  const signed = foundedDescriptor(state);
+  const domainId = hashDescriptor(signed.descriptor);
+  await tx
+    .insertInto("domain")
+    .values({
+      domain_id: domainId,
+      name: signed.descriptor.name,
+      own_index: state.index,
+      sequence: signed.descriptor.sequence,
+      signed_descriptor: JSON.stringify(encodeSignedDescriptor(signed)),
+      founded_ms: context.clock(),
+    })
+    .execute();
+  await context.audit.append(tx, {
+    action: "found",
+    outcome: "ok",
+    subject: signed.descriptor.name,
+    details: { domainId: encodeBase64url(domainId), index: state.index },
+  });
+}
+
+/** The proposal must describe this D-TA as it was initialised: nobody signs under another operator's name. */
+function checkMember({ config }: DtaContext, proposal: CeremonyProposal, index: number): void {
+  const member = proposal.members[index - 1];
+  for (const key of ["name", "operator", "jurisdiction"] as const) {
+    if (member?.[key] !== config[key]) {
+      throw new MilagroError("ERR_CEREMONY_STATE", `the proposal's member ${index} has another ${key} than this D-TA`);
+    }
+  }
+}
+
+const statusOf = ({ ceremonyId, index, phase, proposal }: CeremonyState): CeremonyStatus => ({ v: 1, ceremonyId, index, phase, proposal });
+
+const detailsOf = (state: CeremonyState) => ({
+  ceremonyId: encodeBase64url(state.ceremonyId),
+  domain: state.proposal.name,
+  index: state.index,
+  phase: state.phase,
+});

@@ -1,0 +1,122 @@
+/**
+ * The decision to issue: pure, so that every branch is one row of a test table. It is made inside the transaction that writes the
+ * audit record and consumes the evidence; whatever needs the network or a pairing was looked at before and arrives here as a verdict.
+ *
+ * Order: the deny-list beats everything, also a request that was issued before; then a known request is answered again; then
+ * freshness; then policy; then evidence. Nothing is allowed that no rule allows.
+ * @module
+ */
+import { type Epoch, epochAt } from "@milagro/crypto/epoch";
+import { type Identity, type IdentityPattern, matchesIdentity } from "@milagro/crypto/identity";
+import type { IdentityUsage } from "@milagro/crypto/usage";
+import type { ErrorCode } from "@milagro/protocol/error-codes";
+import type { EvidenceType } from "@milagro/protocol/issuance-messages";
+import type { IssuancePolicy, IssuanceRule } from "@milagro/protocol/policy";
+
+
+
+
+/** How far a request's own time may lie from this D-TA's clock, either way. */
+export const FRESHNESS_MS = 300_000;
+/** How long an issued request is answered again, so that an answer lost in a crash or an outage is not lost for good. */
+export const ANSWER_AGAIN_MS = 7 * 86_400_000;
+
+/** What one piece of evidence is worth, for the identity and request it came with. */
+export type EvidenceVerdict =
+  | {
+      readonly type: EvidenceType;
+      readonly ok: true;
+      /** The usages it speaks for; absent: all that the policy allows. */
+      readonly usages?: readonly IdentityUsage[];
+      /** For renewal: the epoch of the key that signed; it may be as old as the keys which the rule still issues. */
+      readonly keyEpoch?: Epoch;
+    }
+  | { readonly type: EvidenceType; readonly ok: false; readonly code: ErrorCode };
+
+export interface RequestedKey {
+  readonly usage: IdentityUsage;
+  readonly epoch: Epoch;
+}
+
+/** Everything the decision may depend on. */
+export interface IssuanceFacts {
+  readonly identity: Identity;
+  readonly keys: readonly RequestedKey[];
+  /** The request's own time. */
+  readonly requestTimeMs: number;
+  readonly nowMs: number;
+  readonly epochSeconds: number;
+  readonly policy: IssuancePolicy;
+  /** Patterns of the deny-list; those of the policy are added here. */
+  readonly denied: readonly IdentityPattern[];
+  readonly evidence: readonly EvidenceVerdict[];
+  /** When this very request was issued before: at what time. */
+  readonly issuedMs?: number | undefined;
+}
+
+export type IssuanceDecision =
+  | { readonly kind: "issue"; /** Index into `facts.evidence`: the one piece that carried the request. */ readonly carrier: number }
+  | { readonly kind: "again" }
+  | { readonly kind: "refuse"; readonly code: ErrorCode };
+
+const refuse = (code: ErrorCode): IssuanceDecision => ({ kind: "refuse", code });
+
+/**
+ * Whether the rule issues keys of this epoch now. Past epochs serve to open what was encrypted before the identity enrolled (`enc`);
+ * signing or agreeing keys of the past would only serve to forge it. Epoch 0 is never issued.
+ */
+export function inEpochWindow(rule: IssuanceRule, key: RequestedKey, nowMs: number, epochSeconds: number): boolean {
+  // The two clocks may stand on different sides of an epoch's end: the tolerance for freshness applies here too.
+  const earliest = epochAt(nowMs - FRESHNESS_MS, epochSeconds) - (key.usage === "enc" ? rule.maxEpochsBack : 0);
+  const latest = epochAt(nowMs + FRESHNESS_MS, epochSeconds) + rule.maxEpochsAhead;
+  return key.epoch >= Math.max(1, earliest) && key.epoch <= latest;
+}
+
+/** The rules that may allow the key, given the right evidence; or why none does. */
+function rulesFor(facts: IssuanceFacts, key: RequestedKey): ErrorCode | readonly IssuanceRule[] {
+  const open = facts.policy.rules.filter(
+    (rule) =>
+      rule.usages.includes(key.usage) && rule.identities.some((pattern) => matchesIdentity(pattern, facts.identity)),
+  );
+  if (open.length === 0) return "ERR_POLICY_REFUSED";
+  const timely = open.filter((rule) => inEpochWindow(rule, key, facts.nowMs, facts.epochSeconds));
+  return timely.length === 0 ? "ERR_EPOCH_OUT_OF_WINDOW" : timely;
+}
+
+function reaches(
+  facts: IssuanceFacts,
+  verdict: EvidenceVerdict & { ok: true },
+  rules: readonly (readonly IssuanceRule[])[],
+): boolean {
+  const now = epochAt(facts.nowMs, facts.epochSeconds);
+  return facts.keys.every((key, at) => {
+    if (verdict.usages !== undefined && !verdict.usages.includes(key.usage)) return false;
+    return rules[at]?.some(
+      (rule) =>
+        rule.evidence.includes(verdict.type) &&
+        (verdict.keyEpoch === undefined || verdict.keyEpoch >= Math.max(1, now - rule.maxEpochsBack)),
+    );
+  });
+}
+
+/** One piece of evidence must carry the whole request: pieces do not add up, so that an audit record names exactly one reason. */
+export function decideIssuance(facts: IssuanceFacts): IssuanceDecision {
+  const denied = [...facts.denied, ...facts.policy.denied];
+  if (denied.some((pattern) => matchesIdentity(pattern, facts.identity))) return refuse("ERR_IDENTITY_REVOKED");
+
+  if (facts.issuedMs !== undefined && facts.nowMs - facts.issuedMs <= ANSWER_AGAIN_MS) return { kind: "again" };
+  if (Math.abs(facts.nowMs - facts.requestTimeMs) > FRESHNESS_MS) return refuse("ERR_REQUEST_EXPIRED");
+
+  const rules: (readonly IssuanceRule[])[] = [];
+  for (const key of facts.keys) {
+    const found = rulesFor(facts, key);
+    if (typeof found === "string") return refuse(found);
+    rules.push(found);
+  }
+
+  const carrier = facts.evidence.findIndex((verdict) => verdict.ok && reaches(facts, verdict, rules));
+  if (carrier >= 0) return { kind: "issue", carrier };
+  const failed = facts.evidence.find((verdict) => !verdict.ok);
+  if (failed !== undefined && !failed.ok) return refuse(failed.code);
+  return refuse(facts.evidence.length === 0 ? "ERR_EVIDENCE_MISSING" : "ERR_EVIDENCE_INVALID");
+}

@@ -1,0 +1,193 @@
+/**
+ * One D-TA as a running thing: opens what is on disk, starts the issuer sealed, listens, and takes it all down in order. `main` wraps a process around it; tests run
+ * several in one.
+ * @module
+ */
+import type { RandomBytes } from "@milagro/engine/engine";
+import { MilagroError } from "@milagro/engine/error";
+import { removeLeftovers } from "@milagro/runtime/atomic-file";
+import { auditEntries, verifyAuditLog } from "@milagro/runtime/audit-verify";
+import type { Clock } from "@milagro/runtime/clock";
+import { createHttpServer, type HttpServer } from "@milagro/runtime/http-server";
+import { errorFields, type Log } from "@milagro/runtime/log";
+import { createMetrics, type Metrics } from "@milagro/runtime/metrics";
+import type { Passphrase } from "@milagro/runtime/passphrase";
+import { addAdminRoutes } from "./admin.ts";
+import { createDtaAudit } from "./audit.ts";
+import { startBusWorker } from "./bus-worker.ts";
+import { createCeremonies, loadDomain, serveDomain } from "./ceremony.ts";
+import { createCommitGroup } from "./commit-group.ts";
+import { type DtaConfig, type Home, publicAddress } from "./config.ts";
+import { type DtaContext, domainOf } from "./context.ts";
+import { readDenials } from "./deny-list.ts";
+import { forgetOld, startHousekeeping } from "./housekeeping.ts";
+import { createIssuance, type IssuanceCounters } from "./issue.ts";
+import { createIssuer, type Issuer } from "./issuer.ts";
+import { createOidcAttestor } from "./oidc.ts";
+import { openPolicyFile } from "./policy-file.ts";
+import { addPublicRoutes } from "./routes.ts";
+import { addCeremonyRoutes } from "./routes-ceremony.ts";
+import { unseal } from "./seal.ts";
+import { openStore, type Store } from "./store.ts";
+import { VERSION } from "./version.ts";
+
+export interface DtaOptions {
+  readonly home: Home;
+  readonly config: DtaConfig;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** Reads the passphrase at start, and again when the issuer was lost. Without it the operator unseals over the admin socket. */
+  readonly readPassphrase?: (() => Promise<Passphrase>) | undefined;
+  /** For tests that stand in the way of the issuer or the store. */
+  readonly wrap?: { issuer?(issuer: Issuer): Issuer; store?(store: Store): Store };
+}
+
+export interface RunningDta {
+  /** `undefined` when it listens to nobody. */
+  readonly url: string | undefined;
+  readonly adminSocket: string;
+  readonly context: DtaContext;
+  close(): Promise<void>;
+}
+
+/** A D-TA's evidence is at most 96 KiB sealed; ceremonies of 32 members stay below this too. */
+const BODY_LIMIT_BYTES = 262_144;
+
+/** @throws `ERR_DATABASE_CORRUPT`, `ERR_AUDIT_CORRUPT`, `ERR_CONFIG_INVALID`, `ERR_KEYSTORE_PASSPHRASE`, `ERR_ADDRESS_IN_USE` and others: a D-TA that cannot start well does not start */
+export async function startDta(options: DtaOptions): Promise<RunningDta> {
+  const { home, config, log, clock } = options;
+  const closers: (() => Promise<void> | void)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.splice(0).toReversed()) await close();
+  };
+  try {
+    await removeLeftovers(home.folder);
+    const policy = await openPolicyFile(home.policy);
+    const opened = await openStore(home.database);
+    const store = options.wrap?.store?.(opened) ?? opened;
+    closers.push(() => opened.close());
+    const metrics = createMetrics("milagro-dta", VERSION);
+    const issuer = startIssuer(options, () => void recover());
+    closers.push(() => issuer.close());
+    const context: DtaContext = {
+      ...options,
+      store,
+      commit: createCommitGroup(store),
+      audit: createDtaAudit(clock),
+      issuer,
+      policy,
+      oidc: createOidcAttestor(),
+      now: { domain: undefined, denied: [] },
+      listeners: new Set(),
+    };
+    const recover = async (): Promise<void> => {
+      for (const notify of context.listeners) notify();
+      try {
+        const { domain } = context.now;
+        if (domain !== undefined) await issuer.call("trust", { signed: domain.signed, index: domain.index });
+        await unsealFromFile(options, context);
+      } catch (error) {
+        log.error("the issuer stays sealed", errorFields(error));
+      }
+    };
+    await checkAuditLog(context);
+    await forgetOld(store, clock());
+    const housekeeping = startHousekeeping(() =>
+      forgetOld(store, clock()).catch((error: unknown) => log.error("housekeeping failed", errorFields(error))),
+    );
+    closers.push(() => housekeeping.stop());
+    await serveDomain(context, await loadDomain(context));
+    const { domain } = context.now;
+    if (domain !== undefined) {
+      context.now.denied = (await store.transaction((tx) => readDenials(tx, domain.domainId))).map(({ pattern }) => pattern);
+    }
+    await unsealFromFile(options, context);
+
+    const issue = createIssuance(context, issuanceCounters(metrics));
+    const ceremonies = createCeremonies(context);
+    const admin = await createHttpServer({ name: "milagro-dta-admin", version: VERSION, log: log.with({ name: "admin" }), rateLimit: false, bodyLimitBytes: 4_194_304 });
+    addAdminRoutes(admin.app, context, ceremonies);
+    closers.push(() => admin.close());
+    const open = await openPublicServer(context, metrics, issue, ceremonies);
+    closers.push(() => open.close());
+    const bus = startBusWorker(context, issue);
+    closers.push(() => bus.close());
+    await admin.listen({ socketPath: home.adminSocket });
+    const address = publicAddress(config);
+    const listening = address === undefined ? undefined : await open.listen(address);
+    return { url: listening?.url, adminSocket: home.adminSocket, context, close: closeAll };
+  } catch (error) {
+    await closeAll().catch(() => {});
+    throw error;
+  }
+}
+
+function startIssuer({ log, wrap }: DtaOptions, onLost: () => void): Issuer {
+  const issuer = createIssuer({
+    onLost: (error) => {
+      log.error("the issuer was lost", errorFields(error));
+      onLost();
+    },
+  });
+  return wrap?.issuer?.(issuer) ?? issuer;
+}
+
+async function unsealFromFile(options: DtaOptions, context: DtaContext): Promise<void> {
+  const passphrase = await options.readPassphrase?.();
+  if (passphrase === undefined) return;
+  try {
+    await unseal(context, passphrase);
+  } finally {
+    passphrase.destroy();
+  }
+}
+
+/** A D-TA whose log was tampered with must not go on writing into it. */
+async function checkAuditLog({ audit, store }: DtaContext): Promise<void> {
+  const entries = auditEntries((after, limit) => audit.read(store.db, after, limit));
+  const verdict = await verifyAuditLog({ entries });
+  if (!verdict.ok) throw new MilagroError("ERR_AUDIT_CORRUPT", `the audit log cannot be trusted from entry ${verdict.index} on: ${verdict.fault}`);
+}
+
+async function openPublicServer(
+  context: DtaContext,
+  metrics: Metrics,
+  issue: ReturnType<typeof createIssuance>,
+  ceremonies: ReturnType<typeof createCeremonies>,
+): Promise<HttpServer> {
+  const { issuer, store, config, log } = context;
+  const server = await createHttpServer({
+    name: "milagro-dta",
+    version: VERSION,
+    description: "One Distributed Trust Authority",
+    log,
+    metrics,
+    bodyLimitBytes: BODY_LIMIT_BYTES,
+    rateLimit: { max: config.requestsPerMinute, windowMs: 60_000 },
+    readiness: {
+      database: () => store.ping(),
+      domain: () => void domainOf(context),
+      seal: () => {
+        if (issuer.sealed) throw new MilagroError("ERR_SEALED", "this D-TA is sealed");
+      },
+    },
+  });
+  metrics.gauge({ name: "milagro_dta_sealed", help: "1 while the masters are sealed", read: () => (issuer.sealed ? 1 : 0) });
+  metrics.gauge({ name: "milagro_dta_issuer_pending", help: "Calls the issuer has not answered", read: () => issuer.pending });
+  addPublicRoutes(server.app, context, issue);
+  addCeremonyRoutes(server.app, ceremonies);
+  return server;
+}
+
+function issuanceCounters(metrics: Metrics): IssuanceCounters {
+  const requests = metrics.counter({
+    name: "milagro_dta_requests_total",
+    help: "Issuance requests that were decided, by outcome",
+    labels: ["outcome"],
+  });
+  return {
+    issued: (again) => requests.inc({ outcome: again ? "again" : "issued" }),
+    refused: (code) => requests.inc({ outcome: code }),
+  };
+}

@@ -1,0 +1,117 @@
+/**
+ * Registrar grants: a JWT (EdDSA) by which somebody this D-TA trusts for certain identities lets one of them in, for one request key.
+ *
+ *   iss  name of the registrar in the policy      sub          the identity
+ *   aud  domain id, base64url                     request_key  base64url of SHA-256 of the request's HPKE key
+ *   exp, jti                                      usages       array of enc, sig, kex; absent: all that the policy allows
+ *
+ * A grant is spent by its first request, like a join token: the store remembers `(registrar, jti)`.
+ * Source: RFC 7519 §4.1 (claims), RFC 8037 §3.1 (EdDSA). Only that algorithm is accepted, whatever the header says.
+ * @module
+ */
+import { equalBytes } from "@milagro/crypto/bytes";
+import { type DomainId, formatDomainId } from "@milagro/crypto/domain-id";
+import { type Identity, matchesIdentity } from "@milagro/crypto/identity";
+import { IDENTITY_USAGES, type IdentityUsage } from "@milagro/crypto/usage";
+import { requestKeyThumbprint } from "@milagro/protocol/issuance";
+import type { IssuancePolicy } from "@milagro/protocol/policy";
+import { decodeJwt, errors, importJWK, type JWK, type JWTPayload, jwtVerify } from "jose";
+import type { EvidenceVerdict } from "./decide-issuance.ts";
+import type { StoreTransaction } from "./store.ts";
+
+/** What both kinds of JWT must be bound to. */
+export interface JwtContext {
+  readonly identity: Identity;
+  readonly domainId: DomainId;
+  readonly requestKey: Uint8Array;
+  readonly nowMs: number;
+}
+
+/** What is remembered of a grant that was used, until it would have expired. */
+export interface SpentGrant {
+  readonly registrar: string;
+  readonly jti: string;
+  readonly expiresMs: number;
+}
+
+/** A good grant also says what to mark as spent. */
+export type GrantVerdict = EvidenceVerdict & { readonly spends?: SpentGrant };
+
+/** Grants and tokens are bearer texts of foreign make; longer ones are refused unread. */
+const MAX_JTI = 128;
+const CLOCK_TOLERANCE_SECONDS = 60;
+
+export const invalidJwt = (type: "grant" | "oidc"): EvidenceVerdict => ({ type, ok: false, code: "ERR_EVIDENCE_INVALID" });
+
+/** The claims without any check, to find out whose key is needed; `undefined` when the text is no JWT. */
+export function claimsOf(jwt: string): JWTPayload | undefined {
+  try {
+    return decodeJwt(jwt);
+  } catch {
+    return undefined;
+  }
+}
+
+export async function judgeGrant(policy: IssuancePolicy, jwt: string, context: JwtContext): Promise<GrantVerdict> {
+  const issuer = claimsOf(jwt)?.iss;
+  const registrar = policy.registrars.find((known) => known.name === issuer);
+  if (registrar === undefined) return invalidJwt("grant");
+  if (!registrar.identities.some((pattern) => matchesIdentity(pattern, context.identity))) return invalidJwt("grant");
+  let claims: JWTPayload;
+  try {
+    const key = await importJWK(registrar.publicKey as JWK, "EdDSA");
+    const verified = await jwtVerify(jwt, key, {
+      algorithms: ["EdDSA", "Ed25519"],
+      issuer: registrar.name,
+      audience: formatDomainId(context.domainId),
+      subject: context.identity,
+      currentDate: new Date(context.nowMs),
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      requiredClaims: ["exp", "jti", "request_key"],
+    });
+    claims = verified.payload;
+  } catch (error) {
+    if (error instanceof errors.JOSEError || error instanceof TypeError) return invalidJwt("grant");
+    throw error;
+  }
+  const { jti, exp, usages } = claims as JWTPayload & { usages?: unknown };
+  if (claims["request_key"] !== requestKeyThumbprint(context.requestKey)) return invalidJwt("grant");
+  if (typeof jti !== "string" || jti.length === 0 || jti.length > MAX_JTI || exp === undefined) return invalidJwt("grant");
+  if (usages !== undefined && !isUsageList(usages)) return invalidJwt("grant");
+  return {
+    type: "grant",
+    ok: true,
+    ...(usages === undefined ? {} : { usages }),
+    spends: { registrar: registrar.name, jti, expiresMs: exp * 1000 },
+  };
+}
+
+function isUsageList(value: unknown): value is IdentityUsage[] {
+  return Array.isArray(value) && value.every((usage) => IDENTITY_USAGES.includes(usage as IdentityUsage));
+}
+
+/** Whether the grant was spent on another request. */
+export async function isSpentElsewhere(
+  tx: StoreTransaction,
+  domainId: Uint8Array,
+  grant: SpentGrant,
+  requestHash: Uint8Array,
+): Promise<boolean> {
+  const row = await tx
+    .selectFrom("grant_use")
+    .select("request_hash")
+    .where("domain_id", "=", domainId)
+    .where("registrar", "=", grant.registrar)
+    .where("jti", "=", grant.jti)
+    .executeTakeFirst();
+  return row !== undefined && !equalBytes(row.request_hash, requestHash);
+}
+
+/** Binds the grant to the request. */
+export async function spendGrant(tx: StoreTransaction, domainId: Uint8Array, grant: SpentGrant, requestHash: Uint8Array): Promise<void> {
+  await tx
+    .insertInto("grant_use")
+    .values({ domain_id: domainId, registrar: grant.registrar, jti: grant.jti, request_hash: requestHash, expires_ms: grant.expiresMs })
+    .onConflict((conflict) => conflict.columns(["domain_id", "registrar", "jti"]).doNothing())
+    .execute();
+}

@@ -1,0 +1,128 @@
+/**
+ * Issuing, the heart of a D-TA: parse → decide → record and consume → act. The decision, the audit entry, the spent token and the memory of the request are
+ * one durable commit; only after it the worker computes the shares. No audit record, no share; and whoever lost the answer asks again with the same request.
+ * @module
+ */
+import { MilagroError } from "@milagro/engine/error";
+import { definitionOf, type ErrorCode } from "@milagro/protocol/error-codes";
+import type { OpenedRequest } from "@milagro/protocol/issuance";
+import type { IssuanceAnswer, SealedRequest } from "@milagro/protocol/issuance-messages";
+import { type DtaContext, domainOf, type FoundedDomain } from "./context.ts";
+import { decideIssuance, type IssuanceDecision } from "./decide-issuance.ts";
+import { type ExaminedEvidence, examineEvidence, spendEvidence, weighEvidence } from "./evidence.ts";
+import type { IssuanceRow, StoreTransaction } from "./store.ts";
+
+/** Requests that are being worked on at once; more are refused before anything is done for them. */
+export const MAX_IN_FLIGHT = 256;
+
+/** What the transaction settled. */
+type Settled =
+  | { readonly kind: "issue"; readonly row: IssuanceRow; readonly again: boolean }
+  | { readonly kind: "refuse"; readonly code: ErrorCode; readonly nowMs: number };
+
+export interface IssuanceCounters {
+  issued(again: boolean): void;
+  refused(code: ErrorCode): void;
+}
+
+/**
+ * The operation behind `POST /v1/issue` and the bus. A refusal is a value, signed by this D-TA; it throws for what never became a request.
+ * @throws `ERR_SEALED`, `ERR_DOMAIN_UNKNOWN`, `ERR_DOMAIN_MISMATCH`, `ERR_MESSAGE_INVALID`, `ERR_OVERLOADED`, and the store's codes
+ */
+export function createIssuance(context: DtaContext, counters: IssuanceCounters): (sealed: SealedRequest) => Promise<IssuanceAnswer> {
+  let inFlight = 0;
+  return async (sealed) => {
+    if (inFlight >= MAX_IN_FLIGHT) throw new MilagroError("ERR_OVERLOADED", "this D-TA has too many requests under way");
+    inFlight++;
+    try {
+      return await issue(context, counters, sealed);
+    } finally {
+      inFlight--;
+    }
+  };
+}
+
+async function issue(context: DtaContext, counters: IssuanceCounters, sealed: SealedRequest): Promise<IssuanceAnswer> {
+  const domain = domainOf(context);
+  if (context.issuer.sealed) throw new MilagroError("ERR_SEALED", "this D-TA is sealed; its operator unseals it");
+  const opened = await context.issuer.call("open", sealed);
+  const evidence = await examineEvidence(context, domain, opened);
+  const settled = await context.commit((tx) => settle(context, tx, domain, opened, evidence));
+  const { request, requestHash } = opened;
+  if (settled.kind === "refuse") {
+    counters.refused(settled.code);
+    context.log.info("issuance refused", { identity: request.identity, code: settled.code });
+    const { code, nowMs } = settled;
+    // Somebody else's server is down, say: that is no verdict, and whoever relays the request should try again.
+    if (definitionOf(code).status >= 500) throw new MilagroError(code, "the evidence could not be checked now; try again");
+    return context.issuer.call("refuse", { requestHash, code, detail: definitionOf(code).meaning, timeMs: nowMs });
+  }
+  counters.issued(settled.again);
+  context.log.info("issuance recorded", { identity: request.identity, logIndex: settled.row.log_index });
+  const { policy_version: policyVersion, time_ms: timeMs, log_index: logIndex, log_head: logHead } = settled.row;
+  return context.issuer.call("issue", { opened, policyVersion, timeMs, logIndex, logHead });
+}
+
+/** Everything that must happen together or not at all. Touches nothing but the transaction: it may run twice. */
+async function settle(
+  context: DtaContext,
+  tx: StoreTransaction,
+  domain: FoundedDomain,
+  opened: OpenedRequest,
+  evidence: readonly ExaminedEvidence[],
+): Promise<Settled> {
+  const { request, requestHash } = opened;
+  const nowMs = context.clock();
+  const policy = context.policy.current;
+  const before = await tx
+    .selectFrom("issuance")
+    .selectAll()
+    .where("domain_id", "=", domain.domainId)
+    .where("request_hash", "=", requestHash)
+    .executeTakeFirst();
+  const verdicts = await weighEvidence(tx, domain, opened, evidence, nowMs);
+  const decision = decideIssuance({
+    identity: request.identity,
+    keys: request.keys,
+    requestTimeMs: request.time * 1000,
+    nowMs,
+    epochSeconds: domain.epochSeconds,
+    policy,
+    denied: context.now.denied,
+    evidence: verdicts,
+    issuedMs: before?.time_ms,
+  });
+  if (decision.kind === "again" && before !== undefined) return { kind: "issue", row: before, again: true };
+
+  const entry = await context.audit.append(tx, {
+    action: "issue",
+    outcome: decision.kind === "refuse" ? decision.code : "ok",
+    subject: request.identity,
+    details: {
+      requestHash: Buffer.from(requestHash).toString("base64url"),
+      keys: request.keys.map(({ usage, epoch }) => `${usage}@${epoch}`).join(" "),
+      policyVersion: policy.version,
+      evidence: describeEvidence(decision, verdicts),
+    },
+  });
+  if (decision.kind !== "issue") return { kind: "refuse", code: decision.kind === "refuse" ? decision.code : "ERR_INTERNAL", nowMs };
+
+  await spendEvidence(tx, domain, opened, evidence[decision.carrier] as ExaminedEvidence, nowMs);
+  const row: IssuanceRow = {
+    domain_id: domain.domainId,
+    request_hash: requestHash,
+    identity: request.identity,
+    policy_version: policy.version,
+    time_ms: nowMs,
+    log_index: entry.index,
+    log_head: entry.hash,
+  };
+  await tx.insertInto("issuance").values(row).execute();
+  return { kind: "issue", row, again: false };
+}
+
+/** The piece that carried the request; of a refused one, all that were shown. Kinds only: evidence is a bearer secret. */
+function describeEvidence(decision: IssuanceDecision, verdicts: readonly { readonly type: string }[]): string {
+  if (decision.kind === "issue") return verdicts[decision.carrier]?.type ?? "";
+  return verdicts.map(({ type }) => type).join(" ");
+}

@@ -1,0 +1,78 @@
+/**
+ * What the main thread may ask of the issuer's worker thread, and what it gets. Everything here can be structured-cloned; nothing here is a master secret
+ * or the HPKE private key: those never leave the worker.
+ * @module
+ */
+import type { CeremonyState } from "@milagro/protocol/ceremony";
+import type {
+  CeremonyCommit,
+  CeremonyReveal,
+  CeremonySignature,
+} from "@milagro/protocol/ceremony-messages";
+import type { SignedDescriptor } from "@milagro/protocol/descriptor";
+import type { FaultReport } from "@milagro/protocol/fault";
+import type { OpenedRequest } from "@milagro/protocol/issuance";
+import type { Evidence, IssuanceAnswer, SealedRequest } from "@milagro/protocol/issuance-messages";
+import type { StatementKind } from "@milagro/protocol/statement";
+
+/** As `CeremonyEvent`, but the worker makes this D-TA's own entry itself. */
+export type CeremonyStep =
+  | { readonly type: "commit" }
+  | { readonly type: "commitments"; readonly commitments: readonly CeremonyCommit[] }
+  | { readonly type: "reveals"; readonly reveals: readonly CeremonyReveal[] }
+  | { readonly type: "signatures"; readonly signatures: readonly CeremonySignature[] };
+
+/** What a receipt says beside the request: the place of the record that is on disk. */
+export interface RecordedIssuance {
+  readonly opened: OpenedRequest;
+  readonly policyVersion: number;
+  readonly timeMs: number;
+  readonly logIndex: number;
+  readonly logHead: Uint8Array;
+}
+
+/** Name → [input, output]. */
+export interface IssuerCalls {
+  /** Opens the key store. The passphrase's bytes are the worker's to wipe. */
+  unseal: [{ readonly file: string; readonly passphrase: Uint8Array }, null];
+  /** Forgets the masters. */
+  seal: [null, null];
+  /** Verifies the descriptor of the domain that is served from now on. */
+  trust: [{ readonly signed: SignedDescriptor; readonly index: number }, { readonly domainId: Uint8Array }];
+  /** Opens a sealed request. The evidence inside is a bearer secret: it goes back to the caller and nowhere else. */
+  open: [SealedRequest, OpenedRequest];
+  verifyRenewal: [
+    { readonly opened: OpenedRequest; readonly evidence: Extract<Evidence, { type: "renewal" }> },
+    boolean,
+  ];
+  /** Computes and seals the shares, signs the receipt. */
+  issue: [RecordedIssuance, IssuanceAnswer];
+  /** Signs a refusal. */
+  refuse: [
+    { readonly requestHash: Uint8Array; readonly code: string; readonly detail: string; readonly timeMs: number },
+    IssuanceAnswer,
+  ];
+  /** Signs a statement; `body` is its wire form without the signature. */
+  sign: [{ readonly kind: StatementKind; readonly body: unknown }, Uint8Array];
+  /** A token for connecting to the bus as this D-TA. */
+  busToken: [{ readonly nowMs: number }, string];
+  /** One step of the ceremony; after `reveals` also this member's signature. */
+  ceremony: [
+    { readonly state: CeremonyState; readonly step: CeremonyStep },
+    { readonly state: CeremonyState; readonly signature?: CeremonySignature },
+  ];
+}
+
+export type IssuerCall = keyof IssuerCalls;
+
+/** A call on its way in. */
+export interface IssuerRequest<C extends IssuerCall = IssuerCall> {
+  readonly id: number;
+  readonly call: C;
+  readonly input: IssuerCalls[C][0];
+}
+
+/** A result on its way out. Of an error that is not a `MilagroError` only the name travels: its message may quote input. */
+export type IssuerReply =
+  | { readonly id: number; readonly ok: true; readonly output: unknown }
+  | { readonly id: number; readonly ok: false; readonly code: string; readonly message: string; readonly report: FaultReport };

@@ -1,0 +1,150 @@
+/**
+ * The issuer's worker thread. The unsealed master secrets and the private HPKE key live in this file's `masters` and nowhere else in the process; everything that
+ * multiplies or pairs runs here. Calls are served one after the other, so `seal` waits for the share before it.
+ * @module
+ */
+import { parentPort } from "node:worker_threads";
+import { signStatement } from "@milagro/crypto/bls";
+import { Secret } from "@milagro/crypto/secret";
+import { createEngine } from "@milagro/engine";
+import { MilagroError } from "@milagro/engine/error";
+import { makeAuthority } from "@milagro/protocol/authority";
+import { makeDtaBusToken } from "@milagro/protocol/bus-token";
+import { advance, ownSignature } from "@milagro/protocol/ceremony";
+import { faultReportOf } from "@milagro/protocol/fault";
+import {
+  issueShares,
+  openIssuanceRequest,
+  sealShares,
+  sharesHashOf,
+  signReceipt,
+  signRefusal,
+  verifyRenewal,
+} from "@milagro/protocol/issuance";
+import { statementBytes } from "@milagro/protocol/statement";
+import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
+import { systemRandom as random } from "@milagro/runtime/random";
+import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
+import { destroyMasters, type Masters, unsealMasters } from "./masters.ts";
+
+type Tasks = { readonly [C in IssuerCall]: (input: IssuerCalls[C][0]) => Promise<IssuerCalls[C][1]> | IssuerCalls[C][1] };
+
+const engine = await createEngine({ random });
+let masters: Masters | undefined;
+let served: { readonly domain: TrustDomain; readonly index: number } | undefined;
+
+function unsealed(): Masters {
+  if (masters === undefined) throw new MilagroError("ERR_SEALED", "this D-TA is sealed; its operator unseals it");
+  return masters;
+}
+
+function place(): { readonly domain: TrustDomain; readonly index: number } {
+  if (served === undefined) throw new MilagroError("ERR_DOMAIN_UNKNOWN", "this D-TA does not belong to a trust domain yet");
+  return served;
+}
+
+const tasks: Tasks = {
+  unseal: async ({ file, passphrase: bytes }) => {
+    const passphrase = new Secret("passphrase", bytes);
+    try {
+      const opened = await unsealMasters(engine, { path: file, passphrase, random });
+      if (masters !== undefined) destroyMasters(masters);
+      masters = opened;
+    } finally {
+      passphrase.destroy();
+    }
+    return null;
+  },
+
+  seal: () => {
+    if (masters !== undefined) destroyMasters(masters);
+    masters = undefined;
+    return null;
+  },
+
+  trust: ({ signed, index }) => {
+    const domain = verifyDescriptor(engine, random, signed);
+    served = { domain, index };
+    return { domainId: domain.domainId };
+  },
+
+  open: (sealed) => {
+    const { domain, index } = place();
+    const { privateKey } = unsealed().hpke;
+    return openIssuanceRequest({ privateKey, domainId: domain.domainId, index, sealed });
+  },
+
+  verifyRenewal: ({ opened, evidence }) => verifyRenewal(engine, place().domain.publicKey, opened, evidence),
+
+  issue: async ({ opened, policyVersion, timeMs, logIndex, logHead }) => {
+    const { domain, index } = place();
+    const { id, statement } = unsealed().shares;
+    const { request, requestHash } = opened;
+    const shares = await sealShares({
+      random,
+      requestKey: request.requestKey,
+      requestHash,
+      index,
+      shares: issueShares(engine, id, request),
+    });
+    const receipt = signReceipt(engine, statement, {
+      v: 1,
+      domainId: domain.domainId,
+      index,
+      requestHash,
+      identity: request.identity,
+      keys: request.keys,
+      sharesHash: sharesHashOf(shares),
+      policyVersion,
+      time: Math.floor(timeMs / 1000),
+      logIndex,
+      logHead,
+    });
+    return { v: 1, index, requestHash, shares, receipt };
+  },
+
+  refuse: ({ requestHash, code, detail, timeMs }) =>
+    signRefusal(engine, unsealed().shares.statement, {
+      v: 1,
+      index: place().index,
+      requestHash,
+      refusal: { code, detail },
+      time: Math.floor(timeMs / 1000),
+    }),
+
+  sign: ({ kind, body }) => signStatement(engine, unsealed().shares.statement, statementBytes(kind, body)),
+
+  busToken: ({ nowMs }) => {
+    const { domain, index } = place();
+    return makeDtaBusToken(engine, random, { domainId: domain.domainId, index, statement: unsealed().shares.statement, nowMs });
+  },
+
+  ceremony: ({ state, step }) => {
+    if (step.type !== "commit") {
+      const next = advance(engine, random, state, step);
+      if (step.type !== "reveals") return { state: next };
+      return { state: next, signature: ownSignature(engine, unsealed().shares.statement, next) };
+    }
+    const { shares, hpke } = unsealed();
+    const { proposal, ceremonyId, index } = state;
+    const authority = makeAuthority(engine, shares, hpke.publicKey, proposal, ceremonyId, index);
+    return { state: advance(engine, random, state, { type: "commit", authority }) };
+  },
+};
+
+async function serve<C extends IssuerCall>({ id, call, input }: IssuerRequest<C>): Promise<IssuerReply> {
+  try {
+    return { id, ok: true, output: await (tasks[call] as (input: IssuerCalls[C][0]) => unknown)(input) };
+  } catch (error) {
+    if (error instanceof MilagroError) {
+      return { id, ok: false, code: error.code, message: error.message, report: faultReportOf(error) };
+    }
+    const name = error instanceof Error ? error.name : typeof error;
+    return { id, ok: false, code: "ERR_INTERNAL", message: `the issuer failed with a ${name} in ${call}`, report: faultReportOf(undefined) };
+  }
+}
+
+let last: Promise<void> = Promise.resolve();
+parentPort?.on("message", (request: IssuerRequest) => {
+  last = last.then(async () => parentPort?.postMessage(await serve(request)));
+});

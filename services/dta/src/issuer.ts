@@ -1,0 +1,102 @@
+/**
+ * The main thread's end of the issuer: typed calls into one worker thread, which is the only place where unsealed master secrets exist. Pairings and
+ * scalar multiplications happen there too, so the thread that answers HTTP stays free.
+ *
+ * A worker that dies takes the secrets with it: calls under way fail with `ERR_SEALED`, a new worker starts sealed.
+ * @module
+ */
+import { Worker } from "node:worker_threads";
+import { MilagroError } from "@milagro/engine/error";
+import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
+
+export interface Issuer {
+  /** Runs one call; calls run in the order in which they were made. @throws what the worker threw, `ERR_SEALED` when it needs the masters and they are sealed */
+  call<C extends IssuerCall>(call: C, input: IssuerCalls[C][0]): Promise<IssuerCalls[C][1]>;
+  readonly sealed: boolean;
+  /** Calls that have not been answered. */
+  readonly pending: number;
+  close(): Promise<void>;
+}
+
+export interface IssuerOptions {
+  /** Called when the worker died by itself; the secrets are gone with it. */
+  onLost(error: unknown): void;
+}
+
+interface Waiting {
+  readonly call: IssuerCall;
+  resolve(output: unknown): void;
+  reject(error: Error): void;
+}
+
+/** The file of this folder as the running program has it: source or build. */
+const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./issuer-worker.ts" : "./issuer-worker.js", import.meta.url);
+
+/** As `faultError` made it over there: the report is its cause again. */
+function errorOf(reply: IssuerReply & { ok: false }): Error {
+  return new MilagroError(reply.code, reply.message, { cause: reply.report });
+}
+
+export function createIssuer(options: IssuerOptions): Issuer {
+  const waiting = new Map<number, Waiting>();
+  let nextId = 1;
+  let sealed = true;
+  let closing = false;
+  let worker = start();
+
+  function start(): Worker {
+    const fresh = new Worker(WORKER, { name: "issuer", stdout: false, stderr: false });
+    fresh.on("message", settle);
+    fresh.on("error", lost);
+    fresh.on("exit", (code) => {
+      if (!closing && fresh === worker) lost(new Error(`the issuer's thread ended with status ${code}`));
+    });
+    return fresh;
+  }
+
+  function lost(error: unknown): void {
+    if (closing) return;
+    sealed = true;
+    worker.removeAllListeners();
+    // A thread may die of a full heap while its port is still open: make sure before the next one starts.
+    void worker.terminate();
+    worker = start();
+    for (const { reject } of waiting.values()) {
+      reject(new MilagroError("ERR_SEALED", "the issuer was lost and starts again sealed; its operator unseals it"));
+    }
+    waiting.clear();
+    options.onLost(error);
+  }
+
+  function settle(reply: IssuerReply): void {
+    const caller = waiting.get(reply.id);
+    if (caller === undefined) return;
+    waiting.delete(reply.id);
+    if (!reply.ok) return caller.reject(errorOf(reply));
+    if (caller.call === "unseal") sealed = false;
+    if (caller.call === "seal") sealed = true;
+    caller.resolve(reply.output);
+  }
+
+  return {
+    call: <C extends IssuerCall>(call: C, input: IssuerCalls[C][0]) =>
+      new Promise<IssuerCalls[C][1]>((resolve, reject) => {
+        if (closing) return reject(new MilagroError("ERR_SEALED", "this D-TA is shutting down"));
+        const request: IssuerRequest<C> = { id: nextId++, call, input };
+        waiting.set(request.id, { call, resolve: resolve as (output: unknown) => void, reject });
+        worker.postMessage(request);
+      }),
+    get sealed() {
+      return sealed;
+    },
+    get pending() {
+      return waiting.size;
+    },
+    close: async () => {
+      closing = true;
+      await worker.terminate();
+      for (const { reject } of waiting.values()) reject(new MilagroError("ERR_SEALED", "this D-TA is shutting down"));
+      waiting.clear();
+    },
+  };
+}

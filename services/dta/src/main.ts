@@ -1,0 +1,127 @@
+/**
+ * `milagro-dta init | serve`: one Distributed Trust Authority. Prints one JSON line on standard output when it is ready; logs go to standard error.
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { MilagroError } from "@milagro/engine/error";
+import { definitionOf } from "@milagro/protocol/error-codes";
+import { systemClock } from "@milagro/runtime/clock";
+import { createLifecycle } from "@milagro/runtime/lifecycle";
+import { createLogger, errorFields } from "@milagro/runtime/log";
+import { readPassphrase, readPassphraseFile } from "@milagro/runtime/passphrase";
+import { systemRandom } from "@milagro/runtime/random";
+import { homeOf, readConfig } from "./config.ts";
+import { startDta } from "./dta.ts";
+import { initDta } from "./init.ts";
+import { VERSION } from "./version.ts";
+
+const USAGE = `milagro-dta: one Distributed Trust Authority
+
+  milagro-dta init  --home DIR --name NAME --operator TEXT --jurisdiction TEXT --passphrase-file FILE [--listen HOST:PORT]
+  milagro-dta serve --home DIR [--listen HOST:PORT|none] [--bus-url URL|none] [--passphrase-file FILE] [--log-file FILE]
+
+  --passphrase-file   a file that only you can read (mode 0600). Without it, serve starts sealed: unseal over DIR/admin.sock
+  --listen            public API; port 0 takes a free one; "none": reached over the bus only. Default 127.0.0.1:0
+`;
+
+const OPTIONS = {
+  home: { type: "string" },
+  name: { type: "string" },
+  operator: { type: "string" },
+  jurisdiction: { type: "string" },
+  listen: { type: "string" },
+  "bus-url": { type: "string" },
+  "log-file": { type: "string" },
+  "log-level": { type: "string" },
+  "passphrase-file": { type: "string" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean" },
+} as const;
+
+type Flags = ReturnType<typeof parseFlags>["values"];
+
+function parseFlags(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  } catch (cause) {
+    throw new MilagroError("ERR_CONFIG_INVALID", "an option is unknown or lacks its value; see milagro-dta --help", { cause });
+  }
+}
+
+function need(flags: Flags, name: "home" | "name" | "operator" | "jurisdiction" | "passphrase-file"): string {
+  const value = flags[name];
+  if (value === undefined || value === "") throw new MilagroError("ERR_CONFIG_INVALID", `--${name} is needed; see milagro-dta --help`);
+  return value;
+}
+
+async function init(flags: Flags): Promise<void> {
+  const home = homeOf(need(flags, "home"));
+  const passphrase = await readPassphrase({ file: need(flags, "passphrase-file") });
+  try {
+    await initDta({
+      home,
+      passphrase,
+      random: systemRandom,
+      settings: {
+        name: need(flags, "name"),
+        operator: need(flags, "operator"),
+        jurisdiction: need(flags, "jurisdiction"),
+        ...(flags.listen === undefined ? {} : { listen: flags.listen }),
+      },
+    });
+  } finally {
+    passphrase.destroy();
+  }
+  process.stdout.write(`${JSON.stringify({ initialised: true, home: home.folder })}\n`);
+}
+
+async function serve(flags: Flags): Promise<void> {
+  const home = homeOf(need(flags, "home"));
+  const config = readConfig(
+    home,
+    { listen: flags.listen, busUrl: flags["bus-url"], logFile: flags["log-file"], logLevel: flags["log-level"] },
+    process.env,
+  );
+  const log = createLogger({
+    component: "dta",
+    level: config.logLevel,
+    file: config.logFile === "stderr" ? undefined : config.logFile,
+  }).with({ name: config.name });
+  const lifecycle = createLifecycle({ log });
+  const file = flags["passphrase-file"];
+  try {
+    const dta = await startDta({
+      home,
+      config,
+      log,
+      clock: systemClock,
+      random: systemRandom,
+      readPassphrase: file === undefined ? undefined : () => readPassphraseFile(file),
+    });
+    lifecycle.onClose("dta", () => dta.close());
+    process.stdout.write(`${JSON.stringify({ ready: true, url: dta.url, admin: dta.adminSocket })}\n`);
+  } catch (error) {
+    log.fatal("the D-TA did not start", errorFields(error));
+    log.flush();
+    throw error;
+  }
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { values: flags, positionals } = parseFlags(args);
+  if (flags.version) return void process.stdout.write(`${VERSION}\n`);
+  const [command, ...rest] = positionals;
+  if (flags.help || command === undefined) return void process.stdout.write(USAGE);
+  if (rest.length > 0) throw new MilagroError("ERR_CONFIG_INVALID", "too many arguments; see milagro-dta --help");
+  if (command === "init") return init(flags);
+  if (command === "serve") return serve(flags);
+  throw new MilagroError("ERR_CONFIG_INVALID", "the command is init or serve; see milagro-dta --help");
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  const known = error instanceof MilagroError;
+  process.stderr.write(known ? `${error.code}: ${error.message}\n` : "ERR_INTERNAL: milagro-dta failed; the log has the rest\n");
+  process.exit(known ? definitionOf(error.code).exit : 1);
+}

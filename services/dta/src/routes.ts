@@ -1,0 +1,72 @@
+/**
+ * The public API of a D-TA: status, descriptor, issuing, and the log for everybody to watch. Routes only parse and hand on.
+ * @module
+ */
+import { encodeSignedDescriptor, SignedDescriptorSchema } from "@milagro/protocol/descriptor";
+import { type DtaStatus, DtaStatusSchema, encodeDtaStatus, LogHeadSchema, LogPageSchema } from "@milagro/protocol/dta-messages";
+import {
+  encodeIssuanceAnswer,
+  type IssuanceAnswer,
+  IssuanceAnswerSchema,
+  parseSealedRequest,
+  type SealedRequest,
+  SealedRequestSchema,
+} from "@milagro/protocol/issuance-messages";
+import type { HttpApp } from "@milagro/runtime/http-server";
+import Type from "typebox";
+import { type DtaContext, domainOf } from "./context.ts";
+import { logPage, MAX_LOG_PAGE, signedLogHead } from "./log-page.ts";
+import { VERSION } from "./version.ts";
+
+const LogQuery = Type.Object(
+  {
+    after: Type.Integer({ minimum: 0, default: 0, description: "Entries with a higher index" }),
+    limit: Type.Integer({ minimum: 1, maximum: MAX_LOG_PAGE, default: 100 }),
+  },
+  { additionalProperties: false },
+);
+
+export function addPublicRoutes(app: HttpApp, context: DtaContext, issue: (sealed: SealedRequest) => Promise<IssuanceAnswer>): void {
+  app.get("/v1/dta", { schema: { tags: ["domain"], summary: "Who this is", response: { 200: DtaStatusSchema } } }, async () =>
+    encodeDtaStatus(await dtaStatus(context)),
+  );
+
+  app.get(
+    "/v1/descriptor",
+    { schema: { tags: ["domain"], summary: "The signed descriptor of the domain", response: { 200: SignedDescriptorSchema } } },
+    async () => encodeSignedDescriptor(domainOf(context).signed),
+  );
+
+  app.post(
+    "/v1/issue",
+    {
+      schema: {
+        tags: ["issuance"],
+        summary: "Ask for key shares; a refusal is an answer too, and signed",
+        body: SealedRequestSchema,
+        response: { 200: IssuanceAnswerSchema },
+      },
+    },
+    async (request) => encodeIssuanceAnswer(await issue(parseSealedRequest(request.body))),
+  );
+
+  app.get(
+    "/v1/log/head",
+    { schema: { tags: ["log"], summary: "Where the audit log ends, signed", response: { 200: LogHeadSchema } } },
+    () => signedLogHead(context),
+  );
+
+  app.get(
+    "/v1/log",
+    { schema: { tags: ["log"], summary: "Entries of the audit log", querystring: LogQuery, response: { 200: LogPageSchema } } },
+    async ({ query }) => logPage(context, query.after, query.limit),
+  );
+}
+
+/** The same for everybody: nothing in it is worth hiding. */
+export async function dtaStatus(context: DtaContext): Promise<DtaStatus> {
+  const { config, issuer, now, audit, store } = context;
+  const { name, operator, jurisdiction } = config;
+  const domains = now.domain === undefined ? [] : [{ domainId: now.domain.domainId, name: now.domain.name, index: now.domain.index }];
+  return { v: 1, name, operator, jurisdiction, software: VERSION, sealed: issuer.sealed, domains, log: await audit.head(store.db) };
+}

@@ -31,33 +31,29 @@ export interface HpkeSealed {
 }
 
 const KEY_LENGTH = 32;
-const drawsNothing: RandomBytes = () => {
-  throw new TypeError("this operation draws no randomness");
-};
 
-function suite(random: RandomBytes): CipherSuite {
+/** The suite, with an ephemeral key pair that comes from `seed`; without one it can only receive. */
+function suite(seed?: Uint8Array): CipherSuite {
   const kem: KEMFactory = () => {
     const standard = KEM_DHKEM_X25519_HKDF_SHA256();
     return {
       ...standard,
       GenerateKeyPair: async (extractable: boolean) => {
-        const seed = random(KEY_LENGTH);
-        try {
-          return await standard.DeriveKeyPair(seed, extractable);
-        } finally {
-          wipe(seed);
-        }
+        if (!seed) throw new TypeError("this operation draws no randomness");
+        return standard.DeriveKeyPair(seed, extractable);
       },
     };
   };
   return new CipherSuite(kem, KDF_HKDF_SHA256, AEAD_AES_256_GCM);
 }
 
-const receiving = suite(drawsNothing);
+const receiving = suite();
 
 /** A fresh key pair. */
 export async function generateHpkeKeyPair(random: RandomBytes): Promise<HpkeKeyPair> {
-  const pair = await suite(random).GenerateKeyPair(true);
+  const seed = random(KEY_LENGTH);
+  const pair = await suite(seed).GenerateKeyPair(true);
+  wipe(seed);
   const publicKey = (await receiving.SerializePublicKey(pair.publicKey)).slice();
   const privateKey = await receiving.SerializePrivateKey(pair.privateKey);
   return { publicKey: publicKey as HpkePublicKey, privateKey: new Secret("HPKE private key", privateKey) };
@@ -87,7 +83,8 @@ export async function hpkeSeal(options: {
   readonly random: RandomBytes;
 }): Promise<HpkeSealed> {
   const { info, aad } = options;
-  const sender = suite(options.random);
+  const seed = options.random(KEY_LENGTH);
+  const sender = suite(seed);
   const publicKey = await sender.DeserializePublicKey(options.publicKey);
   try {
     const { encapsulatedSecret, ciphertext } = await sender.Seal(publicKey, options.plaintext, { info, aad });
@@ -95,6 +92,8 @@ export async function hpkeSeal(options: {
   } catch (cause) {
     if (!(cause instanceof EncapError)) throw cause;
     throw new MilagroError("ERR_HPKE_KEY_INVALID", "not a usable X25519 public key", { cause });
+  } finally {
+    wipe(seed);
   }
 }
 

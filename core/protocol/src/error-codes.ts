@@ -240,6 +240,12 @@ export const ERROR_CODES = {
     "A D-TA refused to issue its share; the error names it and its reason.",
     "Bring the evidence that this D-TA asks for.",
   ),
+  ERR_ENROLMENT_UNKNOWN: define(
+    404,
+    2,
+    "There is no such enrolment, or it has expired.",
+    "Begin again: `milagro enrol`.",
+  ),
   ERR_EPOCH_OUT_OF_WINDOW: define(
     403,
     3,
@@ -296,6 +302,12 @@ export const ERROR_CODES = {
   ),
   ERR_REQUEST_REPLAYED: define(409, 1, "The request was used before with other content.", "Make a new request."),
 
+  ERR_CURSOR_INVALID: define(
+    400,
+    1,
+    "A cursor was not made for this listing.",
+    "Start the listing again without a cursor.",
+  ),
   // Signed requests and the bus
   ERR_BUS_TOKEN_INVALID: define(401, 2, "The bus refused the connection token.", "Check identity, epoch and clock."),
   ERR_DIGEST_INVALID: define(400, 2, "The body does not match its Content-Digest.", "Send the body that was signed."),
@@ -326,6 +338,7 @@ export const ERROR_CODES = {
     "No rule of the D-KMS allows this identity to do this here.",
     "Ask its operator for a rule; denials win over permissions.",
   ),
+  ERR_CURSOR_INVALID: define(400, 1, "A cursor was not made for this listing.", "Start the listing again without a cursor."),
   ERR_IDEMPOTENCY_CONFLICT: define(
     409,
     1,
@@ -575,6 +588,12 @@ export const ERROR_CODES = {
     2,
     "The D-TA is running but its master secrets are sealed.",
     "Its operator unseals it: `milagro dta unseal`.",
+  ),
+  ERR_SERVICE_NOT_ENROLLED: define(
+    503,
+    2,
+    "The D-KMS has no identity of its own yet, and so cannot sign.",
+    "Its operator gives it a passphrase file and join tokens; secrets can be put meanwhile.",
   ),
   ERR_TIMEOUT: define(504, 2, "The peer did not answer in time.", "Retry; the request is idempotent."),
   ERR_UNREACHABLE: define(502, 2, "The peer cannot be reached.", "Check its address, the network and whether it runs."),

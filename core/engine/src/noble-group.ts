@@ -6,9 +6,8 @@ import { mulAddUnsafe, pippenger } from "@noble/curves/abstract/curve.js";
 import type { WeierstrassPoint, WeierstrassPointCons } from "@noble/curves/abstract/weierstrass.js";
 import type { FixedBase, Group, Scalar } from "./engine.ts";
 import { decodePoint, encodeAffine, encodeInfinity, FP_BYTES } from "./noble-codec.ts";
-import { fromScalar, ORDER, type RandomIntegers } from "./noble-scalars.ts";
+import { fromScalar, type RandomIntegers, splitScalar } from "./noble-scalars.ts";
 import {
-  multiplyDifference,
   multiplySplit,
   multiplyWindows,
   toBase,
@@ -17,10 +16,6 @@ import {
   windowTables,
 } from "./noble-windows.ts";
 
-const ORDER_BITS = 255;
-/** ρ of 160 bits hides k < 2³² up to a statistical distance of 2⁻¹²⁸; their sum has 161 bits. */
-const SMALL_BLIND_BYTES = 20;
-const SMALL_BITS = 161;
 const SMALL_LIMIT = 2 ** 32;
 
 /** What tells one group from the other. */
@@ -51,10 +46,7 @@ export function createNobleGroup<H, F>(parameters: NobleGroupParameters<F>, rand
   };
   const width = parts(Point.Fp.ONE).length;
 
-  function multiplySecret(point: Point, k: bigint): Point {
-    const blind = random.modOrder();
-    return multiplySplit(walk, point, (k + blind) % ORDER, ORDER - blind === ORDER ? 0n : ORDER - blind);
-  }
+  const multiplySecret = (point: Point, k: bigint): Point => multiplySplit(walk, point, splitScalar(k, random));
 
   /** Points and scalars of a public product, each split by the endomorphism. */
   function splitPublic(points: readonly Point[], scalars: readonly bigint[]): { points: Point[]; scalars: bigint[] } {
@@ -78,16 +70,15 @@ export function createNobleGroup<H, F>(parameters: NobleGroupParameters<F>, rand
   function fixedBase(point: Point): FixedBase<H> {
     let built: WindowTables<Point> | undefined;
     const tables = (): WindowTables<Point> => {
-      built ??= windowTables(walk, point, ORDER_BITS);
+      built ??= windowTables(walk, point);
       return built;
     };
     return {
       multiplySecret(k) {
-        const blind = random.modOrder();
-        const parts = [(fromScalar(k) + blind) % ORDER, (ORDER - blind) % ORDER];
-        return into(multiplyWindows(walk, tables(), ORDER_BITS, parts));
+        const [a, b] = splitScalar(fromScalar(k), random);
+        return into(multiplyWindows(walk, tables(), a).add(multiplyWindows(walk, tables(), b)));
       },
-      multiplyPublic: (k) => into(multiplyWindows(walk, tables(), ORDER_BITS, [fromScalar(k)])),
+      multiplyPublic: (k) => into(multiplyWindows(walk, tables(), fromScalar(k))),
     };
   }
 
@@ -115,8 +106,8 @@ export function createNobleGroup<H, F>(parameters: NobleGroupParameters<F>, rand
     multiplySecret: (point, k) => into(multiplySecret(from(point), fromScalar(k))),
     multiplySmallSecret(point, k) {
       if (!Number.isSafeInteger(k) || k < 0 || k >= SMALL_LIMIT) throw new TypeError("expected an integer in [0, 2³²)");
-      const blind = random.ofBytes(SMALL_BLIND_BYTES);
-      return into(multiplyDifference(walk, from(point), blind + BigInt(k), blind, SMALL_BITS));
+      // ρ must have 160 bits to hide k, and those without the endomorphism take as long as 255 bits with it.
+      return into(multiplySecret(from(point), BigInt(k)));
     },
     multiplyPublic: (point, k) => into(multiplyPublic(from(point), fromScalar(k))),
     fixedBase: (point) => fixedBase(from(point)),

@@ -10,7 +10,7 @@ import type { Gt, Scalar, TargetGroup } from "./engine.ts";
 import { MilagroError } from "./error.ts";
 import { FP_BYTES, P } from "./noble-codec.ts";
 import { PARAMETER } from "./noble-g1.ts";
-import { fromScalar, ORDER, type RandomIntegers } from "./noble-scalars.ts";
+import { fromScalar, type RandomIntegers, splitScalar } from "./noble-scalars.ts";
 import { multiplySplit, signedDigits, toBase, type WalkGroup } from "./noble-windows.ts";
 
 const F12 = bls12_381.fields.Fp12;
@@ -57,10 +57,7 @@ export function createNobleTargetGroup(random: RandomIntegers): TargetGroup {
     encode: (a) => writeCoefficients(from(a)),
     multiply: (a, b) => toGt(F12.mul(from(a), from(b))),
     invert: (a) => toGt(F12.conjugate(from(a))),
-    powerSecret(a, k) {
-      const blind = random.modOrder();
-      return toGt(multiplySplit(WALK, from(a), (fromScalar(k) + blind) % ORDER, (ORDER - blind) % ORDER));
-    },
+    powerSecret: (a, k) => toGt(multiplySplit(WALK, from(a), splitScalar(fromScalar(k), random))),
     powerPublic: (a, k: Scalar) => toGt(powerPublic(from(a), fromScalar(k))),
     equals: (a, b) => F12.eql(from(a), from(b)),
     isOne: (a) => F12.eql(from(a), F12.ONE),

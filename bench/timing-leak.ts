@@ -1,0 +1,155 @@
+/**
+ * Does the time of a secret operation depend on the secret? A dudect-style test: two classes of secrets in random
+ * order, Welch's t on the running times, on several cuts of the slow tail. |t| above 4.5 is a leak as good as proven;
+ * below it, the smallest difference that would have been found is printed, because "no leak found" says nothing alone.
+ *
+ * A control that is known to leak runs beside each engine (noble's own multiplication with a short scalar, unsplit):
+ * if the control does not show, the measurement is worthless and the run says so.
+ *
+ * Source: Reparaz, Balasch, Verbauwhede, "Dude, is my code constant time?" (2016).
+ * What it cannot see: caches as a neighbour on the machine sees them, power, and anything below the noise.
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { createEngine, ENGINE_TIERS, type Engine, type Scalar } from "@milagro/engine";
+import { bls12_381 } from "@noble/curves/bls12-381.js";
+import type { Reporter } from "./harness/reporter.ts";
+import { type TimingSample, type TimingVerdict, welch } from "./harness/welch.ts";
+
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+/** Wall time for each experiment; more finds smaller leaks. */
+const SECONDS = Number(process.env["TIMING_SECONDS"] ?? 6);
+const SECRETS = 64;
+
+/** One operation and two classes of secrets that must not be told apart. */
+export interface TimingExperiment {
+  readonly name: string;
+  /** True for the control. */
+  readonly leaks: boolean;
+  /** Work on the i-th prepared secret of a class; nothing else may differ between the classes. */
+  readonly classes: readonly [(i: number) => unknown, (i: number) => unknown];
+}
+
+export async function run(report: Reporter): Promise<void> {
+  for (const tier of ENGINE_TIERS) {
+    let engine: Engine;
+    try {
+      engine = await createEngine({ random, tier });
+    } catch {
+      report.progress(`timing-leak: ${tier} does not run here`);
+      continue;
+    }
+    for (const experiment of [...controls(), ...experiments(engine)]) {
+      report.progress(`timing-leak: ${tier}, ${experiment.name}`);
+      addVerdict(report, tier, experiment, measure(experiment, SECONDS));
+    }
+  }
+}
+
+/** The experiments that an engine's secret operations have to pass. */
+export function experiments(engine: Engine): TimingExperiment[] {
+  const { scalars, g1, g2, gt } = engine;
+  const p = g1.hash(random(8), "TIMING");
+  const q = g2.hash(random(8), "TIMING");
+  const target = engine.pair(p, q);
+  const full = many(() => scalars.random());
+  const pins = many(() => scalars.fromInteger(pin()));
+  const fixed = Array<Scalar>(SECRETS).fill(scalars.fromInteger(1));
+  const sparse = Array<Scalar>(SECRETS).fill(scalars.reduce(Uint8Array.from({ length: 48 }, (_, i) => +(i === 16))));
+  const largest = Array<Scalar>(SECRETS).fill(scalars.negate(scalars.one));
+  const smallIntegers = many(pin);
+  const table = g1.fixedBase(p);
+  const pair = (
+    name: string,
+    work: (k: Scalar) => unknown,
+    a: readonly Scalar[],
+    b: readonly Scalar[],
+  ): TimingExperiment => ({
+    name,
+    leaks: false,
+    classes: [(i) => work(a[i] as Scalar), (i) => work(b[i] as Scalar)],
+  });
+  return [
+    pair("G1 multiplySecret, PINs against full size", (k) => g1.multiplySecret(p, k), pins, full),
+    pair("G1 multiplySecret, fixed 1 against random", (k) => g1.multiplySecret(p, k), fixed, full),
+    pair("G1 multiplySecret, fixed 2^248 against random", (k) => g1.multiplySecret(p, k), sparse, full),
+    pair("G1 multiplySecret, fixed r − 1 against random", (k) => g1.multiplySecret(p, k), largest, full),
+    pair("G1 fixed base, PINs against full size", (k) => table.multiplySecret(k), pins, full),
+    pair("G2 multiplySecret, PINs against full size", (k) => g2.multiplySecret(q, k), pins, full),
+    {
+      name: "G1 multiplySmallSecret, fixed 0 against PINs",
+      leaks: false,
+      classes: [() => g1.multiplySmallSecret(p, 0), (i) => g1.multiplySmallSecret(p, smallIntegers[i] as number)],
+    },
+    {
+      name: "G1 multiplySmallSecret, PINs against 32 bits",
+      leaks: false,
+      classes: [
+        (i) => g1.multiplySmallSecret(p, smallIntegers[i] as number),
+        (i) => g1.multiplySmallSecret(p, 2 ** 32 - 1 - i * 65_537),
+      ],
+    },
+    pair("GT power, PINs against full size", (k) => gt.powerSecret(target, k), pins, full),
+    pair("scalar inversion, PINs against full size", (k) => scalars.invert(k), pins, full),
+    pair("scalar inversion, fixed 1 against random", (k) => scalars.invert(k), fixed, full),
+  ];
+}
+
+/** Unprotected uses of big integers: these must be caught. */
+export function controls(): TimingExperiment[] {
+  const { G1, fields } = bls12_381;
+  const p = G1.hashToCurve(random(8));
+  const full = many(() => fields.Fr.fromBytes(bls12_381.utils.randomSecretKey()));
+  const pins = many(() => BigInt(pin()));
+  const of = (name: string, work: (k: bigint) => unknown): TimingExperiment => ({
+    name,
+    leaks: true,
+    classes: [(i) => work(pins[i] as bigint), (i) => work(full[i] as bigint)],
+  });
+  return [
+    of("control: noble multiplyUnsafe, PINs against full size", (k) => p.multiplyUnsafe(k)),
+    of("control: noble multiply, PINs against full size", (k) => p.multiply(k)),
+    of("control: noble field inversion, PINs against full size", (k) => fields.Fr.inv(k)),
+  ];
+}
+
+const pin = (): number => 1000 + (new DataView(random(4).buffer).getUint32(0) % 9000);
+const many = <T>(make: () => T): T[] => Array.from({ length: SECRETS }, make);
+
+/** Runs an experiment for about the given time: class and secret are drawn before the clock starts. */
+export function measure(experiment: TimingExperiment, seconds: number): TimingVerdict {
+  const { classes } = experiment;
+  for (let i = 0; i < 200; i++) classes[i & 1]?.(i % SECRETS); // compile both before measuring either
+  const samples: TimingSample[] = [];
+  const end = performance.now() + 1000 * seconds;
+  while (performance.now() < end) {
+    const draws = random(256);
+    for (let d = 0; d < 256; d += 2) {
+      const which = (draws[d] as number) & 1;
+      const secret = (draws[d + 1] as number) % SECRETS;
+      const work = classes[which] as (i: number) => unknown;
+      const start = process.hrtime.bigint();
+      work(secret);
+      samples.push({ which, ns: Number(process.hrtime.bigint() - start) });
+    }
+  }
+  return welch(samples);
+}
+
+function addVerdict(report: Reporter, tier: string, experiment: TimingExperiment, verdict: TimingVerdict): void {
+  const label = `${tier}, ${experiment.name}`;
+  const caught = Math.abs(verdict.t) > 4.5;
+  report.progress(
+    `  |t| = ${Math.abs(verdict.t).toFixed(1)} over ${verdict.samples} samples; classes differ by ` +
+      `${(100 * verdict.difference).toFixed(3)} %, detectable from ${(100 * verdict.detectable).toFixed(3)} %: ` +
+      (experiment.leaks
+        ? caught
+          ? "the control leaks, as it must"
+          : "THE CONTROL DOES NOT SHOW, this run proves nothing"
+        : caught
+          ? "LEAKS"
+          : "no leak found"),
+  );
+  report.add({ name: `${label}: |t|`, value: Math.abs(verdict.t), unit: "t" });
+  report.add({ name: `${label}: smallest detectable`, value: 100 * verdict.detectable, unit: "%" });
+}

@@ -302,12 +302,6 @@ export const ERROR_CODES = {
   ),
   ERR_REQUEST_REPLAYED: define(409, 1, "The request was used before with other content.", "Make a new request."),
 
-  ERR_CURSOR_INVALID: define(
-    400,
-    1,
-    "A cursor was not made for this listing.",
-    "Start the listing again without a cursor.",
-  ),
   // Signed requests and the bus
   ERR_BUS_TOKEN_INVALID: define(401, 2, "The bus refused the connection token.", "Check identity, epoch and clock."),
   ERR_DIGEST_INVALID: define(400, 2, "The body does not match its Content-Digest.", "Send the body that was signed."),
@@ -338,7 +332,12 @@ export const ERROR_CODES = {
     "No rule of the D-KMS allows this identity to do this here.",
     "Ask its operator for a rule; denials win over permissions.",
   ),
-  ERR_CURSOR_INVALID: define(400, 1, "A cursor was not made for this listing.", "Start the listing again without a cursor."),
+  ERR_CURSOR_INVALID: define(
+    400,
+    1,
+    "A cursor was not made for this listing.",
+    "Start the listing again without a cursor.",
+  ),
   ERR_IDEMPOTENCY_CONFLICT: define(
     409,
     1,

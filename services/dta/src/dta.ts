@@ -106,7 +106,7 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
 
     const issue = createIssuance(context, issuanceCounters(metrics));
     const ceremonies = createCeremonies(context);
-    const admin = await createHttpServer({ name: "milagro-dta-admin", version: VERSION, log: log.with({ name: "admin" }), rateLimit: false, bodyLimitBytes: 4_194_304 });
+    const admin = await createHttpServer({ name: "milagro-dta-admin", version: VERSION, log: log.with({ kind: "admin" }), rateLimit: false, bodyLimitBytes: 4_194_304 });
     addAdminRoutes(admin.app, context, ceremonies);
     closers.push(() => admin.close());
     const open = await openPublicServer(context, metrics, issue, ceremonies);

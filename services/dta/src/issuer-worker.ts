@@ -3,13 +3,17 @@
  * multiplies or pairs runs here. Calls are served one after the other, so `seal` waits for the share before it.
  * @module
  */
+import { createHmac, hkdfSync } from "node:crypto";
 import { parentPort } from "node:worker_threads";
 import { signStatement } from "@milagro/crypto/bls";
+import type { HpkePrivateKey } from "@milagro/crypto/hpke";
 import { Secret } from "@milagro/crypto/secret";
 import { createEngine } from "@milagro/engine";
+import type { RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { makeAuthority } from "@milagro/protocol/authority";
 import { makeDtaBusToken } from "@milagro/protocol/bus-token";
+import { canonicalBytes } from "@milagro/protocol/canonical";
 import { advance, ownSignature } from "@milagro/protocol/ceremony";
 import { faultReportOf } from "@milagro/protocol/fault";
 import {
@@ -21,6 +25,7 @@ import {
   signRefusal,
   verifyRenewal,
 } from "@milagro/protocol/issuance";
+import { encodeShareList, type Share } from "@milagro/protocol/issuance-messages";
 import { statementBytes } from "@milagro/protocol/statement";
 import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { systemRandom as random } from "@milagro/runtime/random";
@@ -41,6 +46,19 @@ function unsealed(): Masters {
 function place(): { readonly domain: TrustDomain; readonly index: number } {
   if (served === undefined) throw new MilagroError("ERR_DOMAIN_UNKNOWN", "this D-TA does not belong to a trust domain yet");
   return served;
+}
+
+/**
+ * The ephemeral key of an answer, derived from everything that the answer is made of: the same request gets the same bytes again, however often and after whatever crash,
+ * and two different plaintexts never meet under one key.
+ */
+function answerRandom(privateKey: HpkePrivateKey, requestHash: Uint8Array, shares: readonly Share[]): RandomBytes {
+  const plaintext = canonicalBytes(encodeShareList({ v: 1, shares }));
+  const seed = privateKey.use((key) =>
+    createHmac("sha256", key).update("milagro answer seed v1\0").update(requestHash).update(plaintext).digest(),
+  );
+  plaintext.fill(0);
+  return (length) => new Uint8Array(hkdfSync("sha256", seed, new Uint8Array(0), "milagro answer ephemeral", length));
 }
 
 const tasks: Tasks = {
@@ -78,14 +96,16 @@ const tasks: Tasks = {
 
   issue: async ({ opened, policyVersion, timeMs, logIndex, logHead }) => {
     const { domain, index } = place();
-    const { id, statement } = unsealed().shares;
+    const { shares: masterShares, hpke } = unsealed();
+    const { id, statement } = masterShares;
     const { request, requestHash } = opened;
+    const issued = issueShares(engine, id, request);
     const shares = await sealShares({
-      random,
+      random: answerRandom(hpke.privateKey, requestHash, issued),
       requestKey: request.requestKey,
       requestHash,
       index,
-      shares: issueShares(engine, id, request),
+      shares: issued,
     });
     const receipt = signReceipt(engine, statement, {
       v: 1,

@@ -10,8 +10,10 @@ import { SecretPathText } from "./secret-path.ts";
 import { ContentType, Labels, MAX_RECIPIENTS, PartySchema, SecretRecordSchema } from "./secret-record.ts";
 import {
   AuthorityIndex,
+  bytes,
   CodeText,
   Counter,
+  EpochNumber,
   encoderOf,
   Hash,
   IdentityText,
@@ -178,8 +180,22 @@ export type AckAccepted = Parsed<typeof AckAcceptedSchema>;
 export const parseAckAccepted = parserOf("ack accepted", AckAcceptedSchema);
 export const encodeAckAccepted = encoderOf("ack accepted", AckAcceptedSchema);
 
-/** Answer of `GET /v1/audit/head`. */
-export const AuditHeadSchema = strict({ v: Version, index: Counter, hash: Hash, time: UnixSeconds });
+/** Answer of `GET /v1/audit/head`. `signed` is the last head that the D-KMS has signed, see `kms-audit.ts`. */
+export const AuditHeadSchema = strict({
+  v: Version,
+  index: Counter,
+  hash: Hash,
+  time: UnixSeconds,
+  signed: Type.Optional(
+    strict({
+      index: Counter,
+      hash: Hash,
+      time: UnixSeconds,
+      epoch: EpochNumber,
+      signature: bytes(96, "Signature by the D-KMS's identity"),
+    }),
+  ),
+});
 export type AuditHead = Parsed<typeof AuditHeadSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */
 export const parseAuditHead = parserOf("audit head", AuditHeadSchema);

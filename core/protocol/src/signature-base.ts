@@ -21,8 +21,9 @@ export interface HttpRequestParts {
 }
 
 const invalid = (detail: string) => new MilagroError("ERR_SIGNATURE_INVALID", detail);
-const URI =
-  /^(https?):\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(\/[!$-;=?-Z_a-z~@%&'()*+,]*)?(?:\?([!$-;=?-Z_a-z~@%]*))?$/;
+// Before the query: printable ASCII without '"', "#" and "?", which cannot stand in a URI's path.
+const URI = /^(https?):\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(\/[!$-~]*)?$/;
+const QUERY = /^[!$-~]*$/;
 
 interface UriParts {
   readonly scheme: string;
@@ -35,9 +36,8 @@ function splitUri(uri: string): UriParts {
   const at = uri.indexOf("?");
   const [, scheme = "", host, port, path = "/"] = URI.exec(at < 0 ? uri : uri.slice(0, at)) ?? [];
   const query = at < 0 ? undefined : uri.slice(at + 1);
-  if (uri.length > 4096 || host === undefined || !/^[!-~]*$/.test(query ?? "") || (query ?? "").includes("#")) {
+  if (uri.length > 4096 || host === undefined || !QUERY.test(query ?? ""))
     throw invalid("the target is not an absolute http(s) URI without user and fragment");
-  }
   const usual = port === undefined || port === (scheme === "https" ? "443" : "80");
   return { scheme, authority: host.toLowerCase() + (usual ? "" : `:${port}`), path, query };
 }

@@ -1,16 +1,15 @@
 #!/usr/bin/env node
-// Starts the built program, or the sources where nothing was built. The process is replaced, not forked: its id, signals
-// and exit status are those of the program itself.
-import { existsSync } from "node:fs";
+// Starts the program: its build when installed as a package, its sources in a checkout, where a build may be old. There
+// the process is replaced, not forked: its id, signals and exit status are those of the program itself.
 import { fileURLToPath } from "node:url";
 
-const CONDITION = "--conditions=@milagro/source";
-const built = new URL("../dist/main.js", import.meta.url);
-const args = process.argv.slice(2);
-if (existsSync(built) && !process.execArgv.includes(CONDITION)) {
-  const { main } = await import(built.href);
-  await main(args);
-} else {
+if (import.meta.url.includes("/node_modules/")) await import("../dist/main.js");
+else {
   const source = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-  process.execve(process.execPath, [process.execPath, CONDITION, source, ...args], process.env);
+  process.execve(process.execPath, [
+    process.execPath,
+    "--conditions=@milagro/source",
+    source,
+    ...process.argv.slice(2),
+  ]);
 }

@@ -11,7 +11,13 @@
 import type { Identity } from "@milagro/crypto/identity";
 import { matchesIdentity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
-import { type AccessDecision, type AccessPolicy, type AccessRule, decideAccess, parseAccessPolicy } from "@milagro/protocol/policy";
+import {
+  type AccessDecision,
+  type AccessPolicy,
+  type AccessRule,
+  decideAccess,
+  parseAccessPolicy,
+} from "@milagro/protocol/policy";
 import type { SecretPath } from "@milagro/protocol/secret-path";
 import { isErrno, readFileLimited } from "@milagro/runtime/atomic-file";
 import { errorFields, type Log } from "@milagro/runtime/log";
@@ -80,7 +86,8 @@ export async function openPolicy(file: string, log: Log): Promise<PolicyHolder> 
     try {
       bytes = await readFileLimited(file, MAX_POLICY_BYTES);
     } catch (error) {
-      if (isErrno(error, "ENOENT") || (error instanceof MilagroError && error.code === "ERR_FILE_MISSING")) return NOBODY;
+      if (isErrno(error, "ENOENT") || (error instanceof MilagroError && error.code === "ERR_FILE_MISSING"))
+        return NOBODY;
       throw error;
     }
     let text: unknown;

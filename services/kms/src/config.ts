@@ -31,6 +31,7 @@ const LimitsSchema = Type.Object(
     enrolmentTtlSeconds: Count("How long an enrolment waits for its D-TAs", 600, 86_400),
     waiting: Count("Requests that may wait for news (?wait=) at once", 5000, 100_000),
     busConnections: Count("Connections to the embedded bus", 5000, 100_000),
+    busConnectionsPerAddress: Count("Connections to the embedded bus from one address", 200, 100_000),
   },
   { additionalProperties: false, default: {} },
 );

@@ -20,7 +20,10 @@ export function drawSecret(random: RandomBytes, form: GenerateRequest["form"]): 
   if (new Set(alphabet).size !== alphabet.length)
     throw new MilagroError("ERR_MESSAGE_INVALID", "the alphabet repeats a character, which would make it likelier");
   if (length * Math.log2(alphabet.length) < MIN_BITS)
-    throw new MilagroError("ERR_MESSAGE_INVALID", `length and alphabet give less than ${MIN_BITS} bits: take more characters`);
+    throw new MilagroError(
+      "ERR_MESSAGE_INVALID",
+      `length and alphabet give less than ${MIN_BITS} bits: take more characters`,
+    );
   const secret = new Uint8Array(length);
   const bound = 256 - (256 % alphabet.length); // bytes from here on would favour the first characters
   for (let i = 0; i < length; ) {

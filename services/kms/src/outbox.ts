@@ -88,7 +88,8 @@ export function createOutbox({ store, bus, domainId, log }: OutboxOptions): Outb
           failures++;
           again = false;
           // One line when it begins and one now and then: a broker that is down for a night must not fill the disk.
-          if (failures === 1 || failures % 60 === 0) log.warn("outbox waits", { attempt: failures, ...errorFields(error) });
+          if (failures === 1 || failures % 60 === 0)
+            log.warn("outbox waits", { attempt: failures, ...errorFields(error) });
         },
       )
       .finally(() => {

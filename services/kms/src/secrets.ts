@@ -7,10 +7,9 @@ import { equalBytes } from "@milagro/crypto/bytes";
 import type { Epoch } from "@milagro/crypto/epoch";
 import { type Identity, splitIdentity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
-import { isSigningEpoch } from "@milagro/protocol/bus-token";
 import { decideAccess } from "@milagro/protocol/policy";
 import { parseSecretPath, type SecretPath } from "@milagro/protocol/secret-path";
-import type { TrustDomain } from "@milagro/protocol/trust-domain";
+import { isSigningEpoch, type TrustDomain } from "@milagro/protocol/trust-domain";
 import { type Clock, unixSeconds } from "@milagro/runtime/clock";
 import { decideRead, decideWrite, mayListSomething, type PolicyHolder, type WriteOperation } from "./access-policy.ts";
 import { answerOf, type IdempotentUse, type KeptAnswer, once } from "./idempotency.ts";
@@ -169,7 +168,10 @@ export async function putSecret(
     const answer = await deps.store.transaction((tx) =>
       once(tx, use, unixSeconds(deps.clock), () => writeVersion(tx, deps, caller, operation, record)),
     );
-    announce(deps, record.recipients.map(({ identity }) => identity));
+    announce(
+      deps,
+      record.recipients.map(({ identity }) => identity),
+    );
     return answer;
   } catch (error) {
     // The very same record again, its answer lost on the way: it is there, and that is what the caller wanted.
@@ -210,7 +212,11 @@ export async function readSecret(
 }
 
 /** All versions of a path without their envelopes, newest first. @throws as `readSecret` */
-export async function listVersions(deps: SecretsDeps, caller: Caller, path: SecretPath): Promise<readonly ListedVersion[]> {
+export async function listVersions(
+  deps: SecretsDeps,
+  caller: Caller,
+  path: SecretPath,
+): Promise<readonly ListedVersion[]> {
   const { rules } = deps.policy.current;
   const versions = await deps.store.listVersions(path, MAX_LIST);
   const mayList = decideAccess(rules, caller.identity, "list", path).kind === "allow";

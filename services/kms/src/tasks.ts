@@ -4,9 +4,9 @@
  * @module
  */
 import { verifyStatement } from "@milagro/crypto/bls";
-import { parseUtf8, transcript, u64, wipe } from "@milagro/crypto/bytes";
+import { parseUtf8, wipe } from "@milagro/crypto/bytes";
 import { parseEpoch } from "@milagro/crypto/epoch";
-import { signAs } from "@milagro/crypto/ibs";
+import { type SignatureClaim, signAs, verifySignature } from "@milagro/crypto/ibs";
 import { parseIdentity } from "@milagro/crypto/identity";
 import { identityInput } from "@milagro/crypto/identity-input";
 import { encodeIdentityKey, type IdentityKey, parseIdentityKey } from "@milagro/crypto/identity-key";
@@ -50,10 +50,6 @@ export interface TaskEnvironment {
   readonly domain: TrustDomain;
 }
 
-/** What signs a head of the audit log. */
-export const auditHeadMessage = (domainId: Uint8Array, index: number, hash: Uint8Array, time: number): Uint8Array =>
-  transcript("MILAGRO-V1-KMS-AUDIT-HEAD", domainId, u64(index), hash, u64(time));
-
 function toVerified(record: SecretRecord): VerifiedRecord {
   const { domainId, path, version, author, recipients, created, contentType, labels } = record;
   return {
@@ -85,6 +81,11 @@ export function createTasks({ engine, random, domain }: TaskEnvironment) {
   }
 
   return {
+    /** Whether one signature by an identity of this domain holds. */
+    verifyClaim({ input, message, signature }: SignatureClaim): boolean {
+      return verifySignature(engine, domain.publicKey, input, message, signature);
+    },
+
     /** @throws `ERR_MESSAGE_INVALID`, `ERR_VERSION_RECORD_INVALID`, `ERR_ENVELOPE_INVALID`, `ERR_DOMAIN_MISMATCH` */
     verifyRecord(body: Uint8Array): VerifiedRecord {
       const record = parseSecretRecord(parseJson(parseUtf8(body)));
@@ -170,9 +171,10 @@ export function createTasks({ engine, random, domain }: TaskEnvironment) {
     },
 
     /** Adds up the shares of our own enrolment. `enrolment` is what `exportEnrolment` gave; it is wiped. */
-    async finishEnrolment(order: { readonly enrolment: Uint8Array; readonly answers: readonly string[] }): Promise<
-      readonly { readonly usage: string; readonly epoch: number; readonly bytes: Uint8Array }[]
-    > {
+    async finishEnrolment(order: {
+      readonly enrolment: Uint8Array;
+      readonly answers: readonly string[];
+    }): Promise<readonly { readonly usage: string; readonly epoch: number; readonly bytes: Uint8Array }[]> {
       const enrolment = resumeEnrolment(order.enrolment);
       wipe(order.enrolment);
       const answers = order.answers.map((text) => parseIssuanceAnswer(parseJson(text)));

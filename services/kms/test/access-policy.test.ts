@@ -73,7 +73,14 @@ describe("reading", () => {
     ["endpoint/web-1/x", "other/db", ["endpoint/web-1"], "deny"],
     ["user/mallory", "team/db", ["user/mallory"], "deny"],
   ])("%s reads %s, sent to %j: %s", (name, path, recipients, expected) => {
-    expect(decideRead(rules, who(name), parseSecretPath(path), recipients.map((r) => who(r))).kind).toBe(expected);
+    expect(
+      decideRead(
+        rules,
+        who(name),
+        parseSecretPath(path),
+        recipients.map((r) => who(r)),
+      ).kind,
+    ).toBe(expected);
   });
 });
 
@@ -100,7 +107,10 @@ describe("the policy file", () => {
     ["an unknown action", { v: 1, version: 1, rules: [rule("allow", "user/*", ["fly"], ["**"])] }],
     ["an unknown property", { ...policy(1), extra: true }],
     ["a pattern that is none", { v: 1, version: 1, rules: [rule("allow", "user/*", ["put"], ["a//b"])] }],
-    ["an identity of no domain", { v: 1, version: 1, rules: [{ ...rule("allow", "x", ["put"], ["**"]), identities: ["*"] }] }],
+    [
+      "an identity of no domain",
+      { v: 1, version: 1, rules: [{ ...rule("allow", "x", ["put"], ["**"]), identities: ["*"] }] },
+    ],
   ])("at start, refused: %s", async (_, content) => {
     write(content);
     await expect(openPolicy(file, silentLog)).rejects.toMatchObject({ code: "ERR_CONFIG_INVALID" });

@@ -1,0 +1,236 @@
+/**
+ * The identity of the D-KMS itself, `milagro:<domain>/service/kms`. It enrols as everybody does, at each D-TA, through its
+ * own relay: the first time with join tokens from a file, then each epoch with a signature by its earlier key. Keys rest
+ * in a key store sealed by a passphrase; an enrolment under way rests there too, so that a restart goes on with it.
+ *
+ * Without a passphrase file the D-KMS has no identity: it stores and relays, and refuses to generate.
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { wipe } from "@milagro/crypto/bytes";
+import { type Epoch, parseEpoch } from "@milagro/crypto/epoch";
+import type { Identity } from "@milagro/crypto/identity";
+import { MilagroError } from "@milagro/engine/error";
+import { kmsIdentity } from "@milagro/protocol/bus-token";
+import { beginEnrolment, type Enrolment, exportEnrolment, resumeEnrolment } from "@milagro/protocol/enrolment";
+import { type Evidence, REQUEST_WINDOW_SECONDS } from "@milagro/protocol/issuance-messages";
+import { parseJoinToken } from "@milagro/protocol/join-token";
+import { currentEpoch, isSigningEpoch, type TrustDomain } from "@milagro/protocol/trust-domain";
+import { readFileLimited } from "@milagro/runtime/atomic-file";
+import { type Clock, sleep } from "@milagro/runtime/clock";
+import { createKeyStore, type KeyStore, openKeyStore } from "@milagro/runtime/key-store";
+import { errorFields, type Log } from "@milagro/runtime/log";
+import { readPassphraseFile } from "@milagro/runtime/passphrase";
+import { jitteredBackoffMs, systemRandom } from "@milagro/runtime/random";
+import type { WorkerPool } from "@milagro/runtime/worker-pool";
+import type { Relay } from "./relay-enrolment.ts";
+import type { SigningKeyBytes, Tasks } from "./tasks.ts";
+
+export interface OwnIdentityOptions {
+  readonly domain: TrustDomain;
+  readonly keyStoreFile: string;
+  readonly passphraseFile: string | undefined;
+  readonly joinTokensFile: string | undefined;
+  readonly relay: Relay;
+  readonly pool: WorkerPool<Tasks>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface OwnIdentity {
+  readonly identity: Identity;
+  /** Whether there is a key whose signatures count now. */
+  readonly ready: boolean;
+  /** A copy of the newest key whose signatures count now, for one call to a worker; undefined before the first enrolment. */
+  signingKey(): SigningKeyBytes | undefined;
+  stop(): Promise<void>;
+}
+
+const KIND = "kms-identity";
+const PENDING = "enrolment";
+const MAX_TOKENS_BYTES = 65_536;
+/** How often it looks whether a key is missing; epochs are a minute or longer. */
+const LOOK_MS = 5000;
+const POLL_MS = 5000;
+
+const entryName = (epoch: number): string => `sig/${epoch}`;
+
+/** The epochs whose keys are in the store, ascending. */
+function epochsIn(keys: KeyStore): Epoch[] {
+  return keys
+    .names()
+    .flatMap((name) => (name.startsWith("sig/") ? [parseEpoch(Number(name.slice(4)))] : []))
+    .sort((a, b) => a - b);
+}
+
+/**
+ * Join tokens by D-TA, from text with one token a line, in any order.
+ * @throws `ERR_JOIN_TOKEN_INVALID` unless there is exactly one for each of 1 to `count`; the text is not repeated
+ */
+export function parseJoinTokens(text: string, count: number): readonly string[] {
+  const tokens = new Map<number, string>();
+  for (const line of text.split(/\s+/).filter((part) => part !== "")) {
+    const { index } = parseJoinToken(line);
+    if (tokens.has(index)) throw new MilagroError("ERR_JOIN_TOKEN_INVALID", `two join tokens are for D-TA ${index}`);
+    tokens.set(index, line);
+  }
+  return Array.from({ length: count }, (_, i) => {
+    const token = tokens.get(i + 1);
+    if (token === undefined)
+      throw new MilagroError("ERR_JOIN_TOKEN_INVALID", `the join token of D-TA ${i + 1} is missing`);
+    return token;
+  });
+}
+
+/** @throws `ERR_KEYSTORE_PASSPHRASE`, `ERR_KEYSTORE_CORRUPT` and what reading the passphrase throws */
+export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnIdentity> {
+  const { domain, keyStoreFile, passphraseFile, clock, log, relay, pool } = options;
+  const identity = kmsIdentity(domain);
+  if (passphraseFile === undefined) {
+    log.warn("no passphrase file: this D-KMS has no identity and will not generate secrets");
+    return { identity, ready: false, signingKey: () => undefined, stop: async () => {} };
+  }
+  const passphrase = await readPassphraseFile(passphraseFile);
+  const opened = { kind: KIND, passphrase, random: systemRandom };
+  const keys = existsSync(keyStoreFile)
+    ? await openKeyStore(keyStoreFile, opened)
+    : await createKeyStore(keyStoreFile, opened);
+  passphrase.destroy();
+
+  function keyOf(epoch: Epoch): SigningKeyBytes | undefined {
+    const entry = keys.get(entryName(epoch));
+    if (entry === undefined) return undefined;
+    const bytes = entry.use((secret) => secret.slice());
+    entry.destroy();
+    return { author: { identity, epoch }, bytes };
+  }
+
+  async function evidenceFor(requestHash: Uint8Array): Promise<readonly (readonly Evidence[])[]> {
+    const current = currentEpoch(domain, clock());
+    const earlier = epochsIn(keys).findLast((epoch) => epoch <= current);
+    if (earlier !== undefined) {
+      const key = keyOf(earlier) as SigningKeyBytes;
+      const evidence = await pool.call(
+        "renewal",
+        { key, requestHash },
+        { transfer: [key.bytes.buffer as ArrayBuffer] },
+      );
+      return domain.authorities.map(() => [evidence]);
+    }
+    if (options.joinTokensFile === undefined)
+      throw new MilagroError(
+        "ERR_EVIDENCE_MISSING",
+        "the first enrolment needs a file with join tokens: --join-tokens",
+      );
+    const text = new TextDecoder().decode(await readFileLimited(options.joinTokensFile, MAX_TOKENS_BYTES));
+    return parseJoinTokens(text, domain.authorities.length).map((token) => [{ type: "join-token", token }]);
+  }
+
+  /** The enrolment that was under way, unless no D-TA would take its requests any more. */
+  function pending(): Enrolment | undefined {
+    const entry = keys.get(PENDING);
+    if (entry === undefined) return undefined;
+    const enrolment = entry.use(resumeEnrolment);
+    entry.destroy();
+    return enrolment.claim.time + REQUEST_WINDOW_SECONDS > clock() / 1000 ? enrolment : undefined;
+  }
+
+  async function begin(epochs: readonly Epoch[]): Promise<Enrolment> {
+    const enrolment = await beginEnrolment({
+      random: systemRandom,
+      domain,
+      identity,
+      keys: epochs.map((epoch) => ({ usage: "sig", epoch })),
+      evidence: ({ requestHash }) => evidenceFor(requestHash),
+      nowMs: clock(),
+    });
+    const exported = exportEnrolment(enrolment);
+    await exported.use((bytes) => keys.update({ set: { [PENDING]: bytes } }));
+    exported.destroy();
+    return enrolment;
+  }
+
+  async function enrol(epochs: readonly Epoch[], signal: AbortSignal): Promise<void> {
+    const enrolment = pending() ?? (await begin(epochs));
+    const id = await relay.enrol(enrolment.requests, "own identity");
+    for (;;) {
+      const state = await relay.status(id, POLL_MS, signal);
+      if (signal.aborted) return;
+      if (state.pending.length > 0) continue;
+      const parsed = state.answers.map(
+        ({ answer }) => JSON.parse(answer) as { answer?: unknown; problem?: { code: string } },
+      );
+      const problem = parsed.find((answer) => answer.problem)?.problem;
+      try {
+        if (problem) throw new MilagroError(problem.code, "a D-TA could not read our request");
+        const exported = exportEnrolment(enrolment);
+        const bytes = exported.use((secret) => secret.slice());
+        exported.destroy();
+        const answers = parsed.map(({ answer }) => JSON.stringify(answer));
+        const got = await pool.call("finishEnrolment", { enrolment: bytes, answers }, { transfer: [bytes.buffer] });
+        await keep(got);
+      } catch (error) {
+        await keys.update({ remove: [PENDING] }); // these answers will not get better
+        throw error;
+      }
+      return;
+    }
+  }
+
+  async function keep(got: readonly { readonly epoch: number; readonly bytes: Uint8Array }[]): Promise<void> {
+    const current = currentEpoch(domain, clock());
+    const set = Object.fromEntries(got.map(({ epoch, bytes }) => [entryName(epoch), bytes]));
+    // The last key before this epoch stays: it proves who we are if the D-KMS was off for long.
+    const old = epochsIn(keys)
+      .filter((epoch) => epoch < current - 1)
+      .map(entryName);
+    await keys.update({ set, remove: [PENDING, ...old] });
+    for (const { bytes } of got) wipe(bytes);
+    log.info("own identity enrolled", { identity, epoch: current });
+  }
+
+  const stopping = new AbortController();
+  async function run(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      const current = currentEpoch(domain, clock());
+      const there = new Set(epochsIn(keys));
+      const missing = [current, parseEpoch(current + 1)].filter((epoch) => !there.has(epoch));
+      try {
+        if (missing.length > 0) await enrol(missing, signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        failures++;
+        if (failures === 1 || failures % 30 === 0)
+          log.warn("own identity not enrolled yet", { attempt: failures, ...errorFields(error) });
+      }
+      const wait = failures === 0 ? LOOK_MS : 500 + jitteredBackoffMs(failures, 500, 15_000);
+      await sleep(wait, signal).catch(() => {});
+    }
+  }
+  const running = run(stopping.signal);
+
+  /** The current epoch when its key is there; else one whose key still or already counts. */
+  function usableEpoch(): Epoch | undefined {
+    const now = clock();
+    const current = currentEpoch(domain, now);
+    const usable = epochsIn(keys).filter((epoch) => isSigningEpoch(domain, epoch, now));
+    return usable.find((epoch) => epoch === current) ?? usable[0];
+  }
+
+  return {
+    identity,
+    get ready() {
+      return usableEpoch() !== undefined;
+    },
+    signingKey() {
+      const epoch = usableEpoch();
+      return epoch === undefined ? undefined : keyOf(epoch);
+    },
+    async stop() {
+      stopping.abort(new MilagroError("ERR_OVERLOADED", "the service is shutting down"));
+      await running;
+      await keys.close();
+    },
+  };
+}

@@ -2,19 +2,13 @@
  * G1 and G2 of the noble engine: noble's complete formulas, our walks over secret and public scalars.
  * @module
  */
-import { mulAddUnsafe, pippenger } from "@noble/curves/abstract/curve.js";
+import { mulAddUnsafe, normalizeZ } from "@noble/curves/abstract/curve.js";
 import type { WeierstrassPoint, WeierstrassPointCons } from "@noble/curves/abstract/weierstrass.js";
 import type { FixedBase, Group, Scalar } from "./engine.ts";
 import { decodePoint, encodeAffine, encodeInfinity, FP_BYTES } from "./noble-codec.ts";
+import { multiScalar } from "./noble-multi-scalar.ts";
 import { fromScalar, type RandomIntegers, splitScalar } from "./noble-scalars.ts";
-import {
-  multiplySplit,
-  multiplyWindows,
-  toBase,
-  type WalkGroup,
-  type WindowTables,
-  windowTables,
-} from "./noble-windows.ts";
+import { multiplySplit, multiplyWindows, type WalkGroup, type WindowTables, windowTables } from "./noble-windows.ts";
 
 const SMALL_LIMIT = 2 ** 32;
 
@@ -48,29 +42,13 @@ export function createNobleGroup<H, F>(parameters: NobleGroupParameters<F>, rand
 
   const multiplySecret = (point: Point, k: bigint): Point => multiplySplit(walk, point, splitScalar(k, random));
 
-  /** Points and scalars of a public product, each split by the endomorphism. */
-  function splitPublic(points: readonly Point[], scalars: readonly bigint[]): { points: Point[]; scalars: bigint[] } {
-    const split = { points: [] as Point[], scalars: [] as bigint[] };
-    points.forEach((point, i) => {
-      let image = point;
-      toBase(scalars[i] as bigint, walk.base, walk.dimensions).forEach((digit, d) => {
-        if (d > 0) image = walk.image(image);
-        split.points.push(image);
-        split.scalars.push(digit);
-      });
-    });
-    return split;
-  }
-
-  function multiplyPublic(point: Point, k: bigint): Point {
-    const split = splitPublic([point], [k]);
-    return mulAddUnsafe(Point, split.points, split.scalars);
-  }
+  const straus = (points: Point[], scalars: bigint[]): Point => mulAddUnsafe(Point, points, scalars);
 
   function fixedBase(point: Point): FixedBase<H> {
     let built: WindowTables<Point> | undefined;
     const tables = (): WindowTables<Point> => {
-      built ??= windowTables(walk, point);
+      // Sums with affine points are a little faster, and one inversion makes them all affine.
+      built ??= windowTables(walk, point).map((table) => normalizeZ(Point, [...table]));
       return built;
     };
     return {
@@ -109,14 +87,11 @@ export function createNobleGroup<H, F>(parameters: NobleGroupParameters<F>, rand
       // ρ must have 160 bits to hide k, and those without the endomorphism take as long as 255 bits with it.
       return into(multiplySecret(from(point), BigInt(k)));
     },
-    multiplyPublic: (point, k) => into(multiplyPublic(from(point), fromScalar(k))),
+    multiplyPublic: (point, k) => into(multiScalar(walk, [from(point)], [fromScalar(k)], straus)),
     fixedBase: (point) => fixedBase(from(point)),
     multiScalar(points, scalars: readonly Scalar[]) {
       if (points.length !== scalars.length) throw new TypeError("as many scalars as points are needed");
-      const split = splitPublic(points.map(from), scalars.map(fromScalar));
-      if (points.length === 0) return into(Point.ZERO);
-      if (points.length < 20) return into(mulAddUnsafe(Point, split.points, split.scalars));
-      return into(pippenger(Point, points.map(from), scalars.map(fromScalar)));
+      return into(multiScalar(walk, points.map(from), scalars.map(fromScalar), straus));
     },
   };
 }

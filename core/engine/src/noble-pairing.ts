@@ -2,6 +2,7 @@
  * Pairings of the noble engine, on noble's Miller loop: its public `pairing` would check both subgroups again.
  * @module
  */
+import { normalizeZ } from "@noble/curves/abstract/curve.js";
 import type { Fp2, Fp12 } from "@noble/curves/abstract/tower.js";
 import type { WeierstrassPoint } from "@noble/curves/abstract/weierstrass.js";
 import { bls12_381 } from "@noble/curves/bls12-381.js";
@@ -58,15 +59,17 @@ function prepare(handle: G2): NoblePreparedG2 {
 }
 
 function millerProduct(factors: readonly PairingInput[]): Fp12 {
-  const terms: [Lines, bigint, bigint][] = [];
+  const left: WeierstrassPoint<bigint>[] = [];
+  const right: Lines[] = [];
   for (const [p, q] of factors) {
     if (!(p instanceof G1Point)) throw new TypeError("expected a G1 handle of this engine");
     const point = p as unknown as WeierstrassPoint<bigint>;
     const handle: unknown = q;
     const { lines } = handle instanceof NoblePreparedG2 ? handle : prepare(q as G2);
     if (point.is0() || lines === undefined) continue;
-    const { x, y } = point.toAffine();
-    terms.push([lines, x, y]);
+    left.push(point);
+    right.push(lines);
   }
-  return bls12_381.millerLoopBatch(terms);
+  const affine = normalizeZ(G1Point, left); // one inversion for all
+  return bls12_381.millerLoopBatch(affine.map(({ X, Y }, i) => [right[i] as Lines, X, Y]));
 }

@@ -30,20 +30,22 @@ export interface WalkGroup<E> {
 }
 
 const WINDOW = 5;
-const HALF = 1 << (WINDOW - 1);
+/** Tables that are kept may be larger than those made for one multiplication. */
+const FIXED_WINDOW = 6;
 
 /**
- * Signed digits in [−16, 16], least significant first; their number depends on `bits` only.
+ * Signed digits in [−2^(width−1), 2^(width−1)], least significant first; their number depends on `bits` only.
  * @param bits - `value` < 2^bits
  */
-export function signedDigits(value: bigint, bits: number): number[] {
+export function signedDigits(value: bigint, bits: number, width: number = WINDOW): number[] {
   const digits: number[] = [];
+  const [half, mask] = [1 << (width - 1), BigInt((1 << width) - 1)];
   let carry = 0;
-  const windows = Math.ceil((bits + 1) / WINDOW);
+  const windows = Math.ceil((bits + 1) / width);
   for (let i = 0; i < windows; i++) {
-    const window = Number((value >> BigInt(i * WINDOW)) & 31n) + carry;
-    carry = (HALF - window) >>> 31; // 1 when window > 16
-    digits.push(window - (carry << WINDOW));
+    const window = Number((value >> BigInt(i * width)) & mask) + carry;
+    carry = (half - window) >>> 31; // 1 when window > half
+    digits.push(window - (carry << width));
   }
   return digits;
 }
@@ -59,10 +61,10 @@ export function toBase(value: bigint, base: bigint, dimensions: number): bigint[
   return digits;
 }
 
-/** `[0, P, 2P, …, 16P]`. */
-function multiples<E>(group: WalkGroup<E>, point: E): E[] {
+/** `[0, P, 2P, …, 2^(width−1)·P]`. */
+function multiples<E>(group: WalkGroup<E>, point: E, width: number): E[] {
   const table: E[] = [group.zero, point];
-  for (let i = 2; i <= HALF; i++) {
+  for (let i = 2; i <= 1 << (width - 1); i++) {
     table.push(i % 2 === 0 ? group.double(table[i / 2] as E) : group.add(table[i - 1] as E, point));
   }
   return table;
@@ -70,7 +72,7 @@ function multiples<E>(group: WalkGroup<E>, point: E): E[] {
 
 /** The multiples of P and of every image of P. */
 function tables<E>(group: WalkGroup<E>, point: E): E[][] {
-  let table = multiples(group, point);
+  let table = multiples(group, point, WINDOW);
   const all = [table];
   for (let i = 1; i < group.dimensions; i++) {
     table = table.map((entry) => group.image(entry));
@@ -111,27 +113,29 @@ export function multiplySplit<E>(group: WalkGroup<E>, point: E, [a, b]: SplitSca
   return group.add(walk(group, all, a), walk(group, all, b));
 }
 
-/** For each window of a full-size scalar, `[0, B, …, 16B]` with B the point times the weight of the window. */
+/** For each window of a digit to the base, `[0, B, …, 32B]` with B the point times the weight of the window. */
 export type WindowTables<E> = readonly (readonly E[])[];
-
-const SCALAR_BITS = 255;
 
 export function windowTables<E>(group: WalkGroup<E>, point: E): WindowTables<E> {
   const all: E[][] = [];
   let base = point;
-  for (let w = 0; w < Math.ceil((SCALAR_BITS + 1) / WINDOW); w++) {
-    const table = multiples(group, base);
+  for (let w = 0; w < Math.ceil((group.digitBits + 1) / FIXED_WINDOW); w++) {
+    const table = multiples(group, base, FIXED_WINDOW);
     all.push(table);
-    base = group.double(table[HALF] as E);
+    base = group.double(table.at(-1) as E);
   }
   return all;
 }
 
-/** `k·P` from the tables of P, without doublings. */
+/** `k·P` from the tables of P, without doublings: one sum per digit to the base, joined by the endomorphism. */
 export function multiplyWindows<E>(group: WalkGroup<E>, all: WindowTables<E>, k: bigint): E {
+  const digits = toBase(k, group.base, group.dimensions);
   let sum = group.zero;
-  signedDigits(k, SCALAR_BITS).forEach((digit, w) => {
-    sum = group.add(sum, select(group, all[w] as readonly E[], digit));
-  });
+  for (let d = digits.length - 1; d >= 0; d--) {
+    if (d !== digits.length - 1) sum = group.image(sum);
+    signedDigits(digits[d] as bigint, group.digitBits, FIXED_WINDOW).forEach((digit, w) => {
+      sum = group.add(sum, select(group, all[w] as readonly E[], digit));
+    });
+  }
   return sum;
 }

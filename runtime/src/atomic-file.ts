@@ -88,7 +88,7 @@ export async function makePrivateFolder(path: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await mkdir(path, { mode: 0o700 });
   } catch (cause) {
-    if (isErrno(cause, "EEXIST")) return;
+    if (isErrno(cause, "EEXIST") && (await isFolder(path))) return;
     throw fileError(cause, "write");
   }
 }
@@ -112,6 +112,13 @@ export function isErrno(error: unknown, code: string): boolean {
 async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
+    () => false,
+  );
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
     () => false,
   );
 }

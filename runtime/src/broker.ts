@@ -8,7 +8,7 @@ import { Duplex, pipeline } from "node:stream";
 import { MilagroError } from "@milagro/engine/error";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
 import type { Bus, BusState } from "./bus.ts";
-import { clientIdPrefix } from "./bus.ts";
+import { clientIdPrefix, topicMatches } from "./bus.ts";
 import { errorFields, type Log } from "./log.ts";
 import { limitPackets } from "./mqtt-limit.ts";
 
@@ -54,8 +54,11 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxClientsIdLength: 64,
     maxTopicLevels: 16,
-    preConnect: (_client, packet, done) =>
-      done(null, packet.clean === true && packet.will === undefined && packet.clientId.length <= 64),
+    preConnect: (_client, packet, done) => {
+      const fits = packet.clean === true && packet.will === undefined && packet.clientId.length <= 64;
+      // With an error, or the broker would leave the connection open and unproven.
+      done(fits ? null : new Error("connection refused"), fits);
+    },
     authenticate: (client, username, password, done) => {
       const refuse = (): void => {
         log.warn("bus connection refused", { subject: username ?? "" });
@@ -205,6 +208,11 @@ function localBus(aedes: Aedes, log: Log): Bus {
     subscribe: (filter, handler) =>
       new Promise((resolve) => {
         const deliver = (packet: { topic: string; payload: string | Buffer }, done: () => void): void => {
+          // The broker's own reports about clients are not messages.
+          if (!topicMatches(filter, packet.topic)) {
+            done();
+            return;
+          }
           Promise.resolve()
             .then(() => handler(new Uint8Array(Buffer.from(packet.payload)), packet.topic))
             .catch((error: unknown) =>

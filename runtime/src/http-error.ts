@@ -37,6 +37,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   else if (problem.status >= 500) log.warn("request failed", { ...context, ...errorFields(known) });
   const retryAfter = RETRY_AFTER_SECONDS[problem.code];
   if (retryAfter !== undefined && !reply.hasHeader("retry-after")) reply.header("retry-after", String(retryAfter));
+  reply.header("x-request-id", request.id); // errors before routing, a malformed URL for one, see no hooks
   reply
     .code(problem.status)
     .type(PROBLEM_CONTENT_TYPE)

@@ -118,12 +118,17 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 }
 
 function typedApp(options: HttpServerOptions) {
+  const requestTimeout = options.requestTimeoutMs ?? 30_000;
   return Fastify({
     logger: false,
     bodyLimit: options.bodyLimitBytes ?? 262_144,
-    requestTimeout: options.requestTimeoutMs ?? 30_000,
+    requestTimeout,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: 1000 },
+    http: {
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeout),
+      maxHeaderSize: MAX_HEADER_BYTES,
+      connectionsCheckingInterval: 1000,
+    },
     forceCloseConnections: "idle",
     genReqId: () => randomBytes(12).toString("base64url"),
     trustProxy: options.trustProxy ? [...options.trustProxy] : false,

@@ -141,8 +141,7 @@ export function errorFields(error: unknown): LogFields {
   if (!(error instanceof Error)) return { errorName: typeof error };
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   const syscall = "syscall" in error && typeof error.syscall === "string" ? error.syscall : undefined;
-  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  return { errorName: error.name, code, syscall, stack: frames.map((line) => line.trim()).join(" | ") };
+  return { errorName: error.name, code, syscall, stack: framesOf(error) };
 }
 
 /** The run-time half of the allow-list; `dropped` counts what was refused, so that the mistake is visible while the value is not. */
@@ -158,6 +157,17 @@ export function allowedFields(fields: object): Record<string, string | number | 
   }
   if (dropped > 0) allowed["dropped"] = dropped;
   return allowed;
+}
+
+/** The stack repeats the message, and a message may look like a frame: it is cut out first. */
+function framesOf(error: Error): string {
+  const stack = error.stack ?? "";
+  const at = error.message === "" ? -1 : stack.indexOf(error.message);
+  const frames = (at < 0 ? stack : stack.slice(at + error.message.length)).split("\n");
+  return frames
+    .filter((line) => /^\s+at .*(?::\d+:\d+\)?|\(<anonymous>\))$/.test(line))
+    .map((line) => line.trim())
+    .join(" | ");
 }
 
 function shortened(text: string, limit: number): string {

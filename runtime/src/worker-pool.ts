@@ -164,7 +164,10 @@ export function createWorkerPool<M extends WorkerMethods>(options: WorkerPoolOpt
     if (slot.task !== task) return;
     takeTask(slot);
     task.reject(new MilagroError("ERR_TIMEOUT", "a worker task took too long"));
-    void slot.worker?.terminate();
+    // Replaced at once: a worker that is being ended must not be given another task.
+    const stuck = slot.worker;
+    start(slot);
+    void stuck?.terminate();
   };
   for (const slot of slots) start(slot);
 

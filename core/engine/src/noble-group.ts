@@ -1,8 +1,7 @@
 /**
- * G1 and G2 of the noble engine: noble's complete formulas, our walks over secret and public scalars.
+ * G1 and G2 of the noble engine: points, codecs and hashing are noble's, walks over secret and public scalars ours.
  * @module
  */
-import { mulAddUnsafe, normalizeZ } from "@noble/curves/abstract/curve.js";
 import type { WeierstrassPoint, WeierstrassPointCons } from "@noble/curves/abstract/weierstrass.js";
 import type { FixedBase, Group, Scalar } from "./engine.ts";
 import { decodePoint, encodeAffine, encodeInfinity, FP_BYTES } from "./noble-codec.ts";
@@ -13,13 +12,16 @@ import { multiplySplit, multiplyWindows, type WalkGroup, type WindowTables, wind
 const SMALL_LIMIT = 2 ** 32;
 
 /** What tells one group from the other. */
-export interface NobleGroupParameters<F> {
+export interface NobleGroupParameters<F, E> {
   readonly name: "G1" | "G2";
   readonly Point: WeierstrassPointCons<F>;
   /** Parts of a field element, highest first. */
   parts(value: F): readonly bigint[];
   hashToCurve(message: Uint8Array, options: { DST: string }): WeierstrassPoint<F>;
-  readonly walk: WalkGroup<WeierstrassPoint<F>>;
+  /** The formulas that multiplications run on, and the ways in and out. */
+  readonly walk: WalkGroup<E>;
+  toWalk(point: WeierstrassPoint<F>): E;
+  fromWalk(element: E): WeierstrassPoint<F>;
 }
 
 /** The domain separation tag as RFC 9380 wants it: never empty, never so long that it would be hashed first. */
@@ -30,9 +32,9 @@ export function checkTag(tag: string): void {
 }
 
 /** @typeParam H - the opaque handle; at run time it is noble's point */
-export function createNobleGroup<H, F>(parameters: NobleGroupParameters<F>, random: RandomIntegers): Group<H> {
+export function createNobleGroup<H, F, E>(parameters: NobleGroupParameters<F, E>, random: RandomIntegers): Group<H> {
   type Point = WeierstrassPoint<F>;
-  const { name, Point, parts, walk } = parameters;
+  const { name, Point, parts, walk, toWalk, fromWalk } = parameters;
   const into = (point: Point): H => point as unknown as H;
   const from = (handle: H): Point => {
     if (!(handle instanceof Point)) throw new TypeError(`expected a ${name} handle of this engine`);
@@ -40,23 +42,21 @@ export function createNobleGroup<H, F>(parameters: NobleGroupParameters<F>, rand
   };
   const width = parts(Point.Fp.ONE).length;
 
-  const multiplySecret = (point: Point, k: bigint): Point => multiplySplit(walk, point, splitScalar(k, random));
-
-  const straus = (points: Point[], scalars: bigint[]): Point => mulAddUnsafe(Point, points, scalars);
+  const multiplySecret = (point: Point, k: bigint): Point =>
+    fromWalk(multiplySplit(walk, toWalk(point), splitScalar(k, random)));
 
   function fixedBase(point: Point): FixedBase<H> {
-    let built: WindowTables<Point> | undefined;
-    const tables = (): WindowTables<Point> => {
-      // Sums with affine points are a little faster, and one inversion makes them all affine.
-      built ??= windowTables(walk, point).map((table) => normalizeZ(Point, [...table]));
+    let built: WindowTables<E> | undefined;
+    const tables = (): WindowTables<E> => {
+      built ??= windowTables(walk, toWalk(point));
       return built;
     };
     return {
       multiplySecret(k) {
         const [a, b] = splitScalar(fromScalar(k), random);
-        return into(multiplyWindows(walk, tables(), a).add(multiplyWindows(walk, tables(), b)));
+        return into(fromWalk(walk.add(multiplyWindows(walk, tables(), a), multiplyWindows(walk, tables(), b))));
       },
-      multiplyPublic: (k) => into(multiplyWindows(walk, tables(), fromScalar(k))),
+      multiplyPublic: (k) => into(fromWalk(multiplyWindows(walk, tables(), fromScalar(k)))),
     };
   }
 
@@ -87,11 +87,19 @@ export function createNobleGroup<H, F>(parameters: NobleGroupParameters<F>, rand
       // ρ must have 160 bits to hide k, and those without the endomorphism take as long as 255 bits with it.
       return into(multiplySecret(from(point), BigInt(k)));
     },
-    multiplyPublic: (point, k) => into(multiScalar(walk, [from(point)], [fromScalar(k)], straus)),
+    multiplyPublic: (point, k) => into(fromWalk(multiScalar(walk, [toWalk(from(point))], [fromScalar(k)]))),
     fixedBase: (point) => fixedBase(from(point)),
     multiScalar(points, scalars: readonly Scalar[]) {
       if (points.length !== scalars.length) throw new TypeError("as many scalars as points are needed");
-      return into(multiScalar(walk, points.map(from), scalars.map(fromScalar), straus));
+      return into(
+        fromWalk(
+          multiScalar(
+            walk,
+            points.map((point) => toWalk(from(point))),
+            scalars.map(fromScalar),
+          ),
+        ),
+      );
     },
   };
 }

@@ -9,7 +9,7 @@ import { bytesToNumberBE, numberToBytesBE } from "@noble/curves/utils.js";
 import type { Gt, Scalar, TargetGroup } from "./engine.ts";
 import { MilagroError } from "./error.ts";
 import { FP_BYTES, P } from "./noble-codec.ts";
-import { PARAMETER } from "./noble-g1.ts";
+import { PARAMETER } from "./noble-parameter.ts";
 import { fromScalar, type RandomIntegers, splitScalar } from "./noble-scalars.ts";
 import { multiplySplit, signedDigits, toBase, type WalkGroup } from "./noble-windows.ts";
 

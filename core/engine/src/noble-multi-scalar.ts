@@ -7,9 +7,10 @@
  */
 import { signedDigits, toBase, type WalkGroup } from "./noble-windows.ts";
 
-/** Width of the non-adjacent form that noble's Straus uses: 4 table entries, one addition in 5 bits. */
-const STRAUS_TABLE = 4;
-const STRAUS_DENSITY = 5;
+/** Width of the non-adjacent form in Straus: 4 table entries, on average one addition in 5 bits. */
+const STRAUS_WIDTH = 4;
+const STRAUS_TABLE = 2 ** (STRAUS_WIDTH - 2);
+const STRAUS_DENSITY = STRAUS_WIDTH + 1;
 
 interface Term<E> {
   readonly point: E;
@@ -18,22 +19,13 @@ interface Term<E> {
 
 /**
  * @param scalars - each in [0, r); short ones (weights of a batch) make it faster
- * @param straus - joint multiplication of a few terms
  */
-export function multiScalar<E>(
-  group: WalkGroup<E>,
-  points: readonly E[],
-  scalars: readonly bigint[],
-  straus: (points: E[], scalars: bigint[]) => E,
-): E {
+export function multiScalar<E>(group: WalkGroup<E>, points: readonly E[], scalars: readonly bigint[]): E {
   const terms = split(group, points, scalars);
   const bits = Math.max(0, ...terms.map(({ scalar }) => scalar.toString(2).length));
   const window = bestWindow(terms.length, bits);
   if (terms.length * (STRAUS_TABLE + bits / STRAUS_DENSITY) <= pippengerCost(terms.length, bits, window)) {
-    return straus(
-      terms.map(({ point }) => point),
-      terms.map(({ scalar }) => scalar),
-    );
+    return straus(group, terms);
   }
   return pippenger(group, terms, bits, window);
 }
@@ -49,6 +41,42 @@ function split<E>(group: WalkGroup<E>, points: readonly E[], scalars: readonly b
     });
   });
   return terms;
+}
+
+/** Shared doublings, each term with a table of its odd multiples. */
+function straus<E>(group: WalkGroup<E>, terms: readonly Term<E>[]): E {
+  const tracks = terms.map(({ point, scalar }) => {
+    const twice = group.double(point);
+    const table = [point];
+    for (let i = 1; i < STRAUS_TABLE; i++) table.push(group.add(table[i - 1] as E, twice));
+    return { table, digits: nonAdjacentForm(scalar) };
+  });
+  let sum = group.zero;
+  for (let bit = Math.max(0, ...tracks.map(({ digits }) => digits.length)) - 1; bit >= 0; bit--) {
+    sum = group.double(sum);
+    for (const { table, digits } of tracks) {
+      const digit = digits[bit] ?? 0;
+      if (digit === 0) continue;
+      const entry = table[Math.abs(digit) >> 1] as E;
+      sum = group.add(sum, digit < 0 ? group.negate(entry) : entry);
+    }
+  }
+  return sum;
+}
+
+/** Digits 0 or odd in (−8, 8), one per bit, of which any four neighbours have at most one that is not 0. */
+function nonAdjacentForm(scalar: bigint): number[] {
+  const digits: number[] = [];
+  const size = 1 << STRAUS_WIDTH;
+  let rest = scalar;
+  while (rest > 0n) {
+    let digit = Number(rest & BigInt(size - 1));
+    if (digit % 2 === 0) digit = 0;
+    else if (digit > size / 2) digit -= size;
+    digits.push(digit);
+    rest = (rest - BigInt(digit)) >> 1n;
+  }
+  return digits;
 }
 
 function pippengerCost(count: number, bits: number, window: number): number {

@@ -14,7 +14,10 @@
  * needs neither.
  * @module
  */
+import type { Fp2 } from "@noble/curves/abstract/tower.js";
 import type { Engine, G1, G2, RandomBytes } from "./engine.ts";
+import type { Projective1 } from "./noble-formulas-g1.ts";
+import type { Projective2 } from "./noble-formulas-g2.ts";
 import { G1_PARAMETERS } from "./noble-g1.ts";
 import { G2_PARAMETERS } from "./noble-g2.ts";
 import { createNobleGroup } from "./noble-group.ts";
@@ -29,8 +32,8 @@ export function createNobleEngine({ random }: { random: RandomBytes }): Engine {
   const engine: Engine = {
     capabilities: { name: "noble", constantTime: false, zeroises: false },
     scalars: createNobleScalars(integers),
-    g1: createNobleGroup<G1, bigint>(G1_PARAMETERS, integers),
-    g2: createNobleGroup<G2, Parameters<typeof G2_PARAMETERS.parts>[0]>(G2_PARAMETERS, integers),
+    g1: createNobleGroup<G1, bigint, Projective1>(G1_PARAMETERS, integers),
+    g2: createNobleGroup<G2, Fp2, Projective2>(G2_PARAMETERS, integers),
     gt: createNobleTargetGroup(integers),
     ...createNoblePairing(),
     zeroise: (...values) => values.forEach(dropScalar),

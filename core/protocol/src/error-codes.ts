@@ -506,7 +506,12 @@ export const ERROR_CODES = {
     "A passphrase is needed and no source for it was given.",
     "Give --passphrase-file, or run it at a terminal.",
   ),
-  ERR_PASSPHRASE_MODE: define(400, 1, "Others can read the passphrase file.", "Make it readable by its owner only: `chmod 600 FILE`."),
+  ERR_PASSPHRASE_MODE: define(
+    400,
+    1,
+    "Others can read the passphrase file.",
+    "Make it readable by its owner only (mode 600).",
+  ),
   ERR_RANDOM_UNAVAILABLE: define(
     500,
     1,

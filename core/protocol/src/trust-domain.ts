@@ -1,8 +1,9 @@
 /**
  * Deciding whether to believe a descriptor, and what is known once it is believed.
  *
- * Checked: places 1…n in order, one signature each; every point in its group; no key twice; every proof of possession (one
- * product for all); sums that are not zero; every signature (one product for all); the pin, and that nothing newer was seen.
+ * Checked, cheapest first: places 1…n in order, one signature each; the pin, and that nothing newer was seen; every point in
+ * its group; no key twice; every signature (one product for all); every proof of possession (one product for all); sums that
+ * are not zero.
  * A later descriptor (sequence > 0) is believed only beside an older one of the same domain and only with unchanged keys:
  * a domain id alone says nothing about who signed what came after.
  * @module
@@ -135,8 +136,6 @@ export function verifyDescriptor(
     throw faultError("ERR_PUBLIC_KEY_INVALID", `${nameOf(equal[1].entry)} has a key that is already there`, {
       faults: [equal[1].entry],
     });
-  checkPossessions(engine, random, descriptor, authorities);
-  const publicKeys = combineAuthorities(engine, authorities);
   const message = statementBytes("descriptor", encodeDescriptor(descriptor));
   const claims = signatures.map(
     (signature, i): StatementClaim => ({
@@ -154,6 +153,8 @@ export function verifyDescriptor(
       ? faultError("ERR_DESCRIPTOR_FORGED", `the signature of ${nameOf(liar.entry)} is wrong`, { faults: [liar.entry] })
       : forged("a signature is wrong");
   }
+  checkPossessions(engine, random, descriptor, authorities);
+  const publicKeys = combineAuthorities(engine, authorities);
   const { name, epochSeconds } = descriptor;
   return { domainId, name, epochSeconds, publicKey: publicKeys.id, publicKeys, authorities, descriptor, signed, hash };
 }

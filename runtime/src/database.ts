@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { MilagroError } from "@milagro/engine/error";
 import { Kysely, type KyselyPlugin, sql, type Transaction } from "kysely";
 import { sleep } from "./clock.ts";
+import { groupCommit } from "./group-commit.ts";
 import { applyMigrations, type MigrationSet } from "./migration.ts";
 import { openPostgres, type PostgresOptions, postgresDialect } from "./postgres.ts";
 import { jitteredBackoffMs } from "./random.ts";
@@ -25,8 +26,8 @@ export interface Database<Tables> {
   /** Single statements, each its own transaction. Inside `transaction` use what it hands you: this one throws TypeError there. */
   readonly db: Kysely<Tables>;
   /**
-   * Runs `work` in one serialisable transaction: all of it is kept or nothing. On PostgreSQL it may run again after a conflict with another one,
-   * so it must do nothing but talk to the transaction; on SQLite transactions queue, so it must not wait for anything else.
+   * Runs `work` in one serialisable transaction: all of it is kept or nothing. It may run again (after a conflict on PostgreSQL, after the failed
+   * commit of a group on SQLite), and on SQLite others queue behind it: so it must do nothing but talk to the transaction.
    * @throws `ERR_DATABASE_BUSY` when conflicts do not end, `ERR_STORAGE_FULL`, `ERR_STORAGE_UNAVAILABLE` (then a commit's outcome may be unknown)
    */
   transaction<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T>;
@@ -61,7 +62,7 @@ export async function openDatabase<Tables>(url: string, options: DatabaseOptions
   const database: Database<Tables> = {
     kind: location.kind,
     db: kysely.withPlugin(outsideTransactions(kysely)),
-    transaction: (work) => transact(kysely, location.kind, work),
+    transaction: transactions(kysely, location.kind),
     ping: async () => {
       await sql`select 1`.execute(kysely);
     },
@@ -93,26 +94,36 @@ export function parseDatabaseUrl(url: string): { kind: "sqlite"; path: string } 
   }
 }
 
-async function transact<Tables, T>(
-  kysely: Kysely<Tables>,
-  kind: DatabaseKind,
-  work: (tx: Transaction<Tables>) => Promise<T>,
-): Promise<T> {
-  if (running.getStore() === kysely)
-    throw new TypeError("a transaction is already open here: use the one you were given");
-  const once = (): Promise<T> => {
+type Work<Tables, T> = (tx: Transaction<Tables>) => Promise<T>;
+
+function transactions<Tables>(kysely: Kysely<Tables>, kind: DatabaseKind): Database<Tables>["transaction"] {
+  const begin = <T>(work: Work<Tables, T>): Promise<T> => {
     const builder = kind === "postgres" ? kysely.transaction().setIsolationLevel("serializable") : kysely.transaction();
-    return builder.execute((tx) => running.run(kysely, () => work(tx)));
+    return builder.execute(work);
   };
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await once();
-    } catch (error) {
-      const again = kind === "postgres" && error instanceof MilagroError && error.code === "ERR_DATABASE_BUSY";
-      if (!again || attempt + 1 >= ATTEMPTS) throw error;
-      await sleep(jitteredBackoffMs(attempt, 4, 250));
+  // PostgreSQL groups the commits of its connections by itself.
+  const grouped = kind === "sqlite" ? groupCommit(begin) : withRetries(begin);
+  return (work) => {
+    if (running.getStore() === kysely) {
+      return Promise.reject(new TypeError("a transaction is already open here: use the one you were given"));
     }
-  }
+    return grouped((tx) => running.run(kysely, () => work(tx)));
+  };
+}
+
+/** Serialisable transactions of PostgreSQL may fail for each other's sake; the same work again then sees the other's result. */
+function withRetries<Tables>(begin: <T>(work: Work<Tables, T>) => Promise<T>) {
+  return async <T>(work: Work<Tables, T>): Promise<T> => {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await begin(work);
+      } catch (error) {
+        const conflict = error instanceof MilagroError && error.code === "ERR_DATABASE_BUSY";
+        if (!conflict || attempt + 1 >= ATTEMPTS) throw error;
+        await sleep(jitteredBackoffMs(attempt, 4, 250));
+      }
+    }
+  };
 }
 
 /** On SQLite such a query would wait for the transaction that waits for it; on PostgreSQL it would silently not be part of it. */

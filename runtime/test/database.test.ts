@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { spawnSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -137,6 +138,34 @@ for (const { kind, check, url } of backends) {
       }),
     );
 
+    check("of transactions started together each succeeds or fails by itself, in its caller's context", () =>
+      using(async (database) => {
+        const context = new AsyncLocalStorage<number>();
+        const outcomes = await Promise.allSettled(
+          Array.from({ length: 12 }, (_, n) =>
+            context.run(n, () =>
+              database.transaction(async (tx) => {
+                await tx.insertInto("thing").values(thing(n)).execute();
+                expect(context.getStore()).toBe(n);
+                if (n % 3 === 1) throw new Error(`refused ${n}`);
+                if (n % 3 === 2) await tx.insertInto("thing").values(thing(n)).execute();
+                return n;
+              }),
+            ),
+          ),
+        );
+        for (const [n, outcome] of outcomes.entries()) {
+          if (n % 3 === 0) expect(outcome).toEqual({ status: "fulfilled", value: n });
+          else
+            expect(outcome).toMatchObject({
+              reason: n % 3 === 1 ? { message: `refused ${n}` } : { code: "ERR_DATABASE_CONFLICT" },
+            });
+        }
+        const kept = await database.db.selectFrom("thing").select("id").orderBy("id").execute();
+        expect(kept.map(({ id }) => id)).toEqual([0, 3, 6, 9]);
+      }),
+    );
+
     check("inside a transaction the outer handle is refused rather than waited for", () =>
       using(async (database) => {
         await database.transaction(async (tx) => {
@@ -273,6 +302,26 @@ describe("sqlite only", () => {
     expect(await database.db.selectFrom("thing").selectAll().execute()).toEqual([]);
     await database.transaction((tx) => tx.insertInto("thing").values(thing(1)).execute());
     expect(await database.db.selectFrom("thing").select("id").execute()).toEqual([{ id: 1 }]);
+    await database.close();
+  });
+
+  test("when the disk fills up among transactions started together, those that fit are kept and the others told", async () => {
+    const database = await openDatabase<Tables>(`file:${await tempFolder()}/x.sqlite`, { migrations: [migrations] });
+    await sql`pragma max_page_count = 40`.execute(database.db);
+    const outcomes = await Promise.allSettled(
+      [100, 100, 500_000, 100, 500_000, 100].map((size, id) =>
+        database.transaction((tx) =>
+          tx
+            .insertInto("thing")
+            .values({ ...thing(id), content: new Uint8Array(size) })
+            .execute(),
+        ),
+      ),
+    );
+    expect(outcomes.map(({ status }) => status === "fulfilled")).toEqual([true, true, false, true, false, true]);
+    for (const at of [2, 4]) expect(outcomes[at]).toMatchObject({ reason: { code: "ERR_STORAGE_FULL" } });
+    const kept = await database.db.selectFrom("thing").select("id").orderBy("id").execute();
+    expect(kept.map(({ id }) => id)).toEqual([0, 1, 3, 5]);
     await database.close();
   });
 

@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { engine } from "./fixtures.ts";
+import { OPERATION_NAMES, runCase, type VectorFile } from "./vector-runner.ts";
+
+const folder = new URL("../../../vectors/milagro/", import.meta.url);
+const OURS = [
+  "identities",
+  "issuance",
+  "statements",
+  "ibe",
+  "envelopes",
+  "files",
+  "signatures",
+  "signcryption",
+  "key-agreement",
+];
+const read = (name: string): VectorFile => JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8"));
+const all = OURS.map(read);
+
+describe.each(all)("vectors/milagro/$scheme.json", ({ scheme, cases }) => {
+  test.each(cases)("$name: $expect", async ({ operation, input, expect: expected, output }) => {
+    const got = await runCase(engine, operation, input);
+    expect(got.expect).toBe(expected);
+    if (expected === "ok") expect(got.output).toEqual(output ?? {});
+  });
+
+  test("refusals outnumber successes, and no two cases share a name", () => {
+    const successes = cases.filter((entry) => entry.expect === "ok").length;
+    expect(successes).toBeGreaterThan(0);
+    expect(cases.length - successes).toBeGreaterThan(successes);
+    expect(new Set(cases.map((entry) => entry.name)).size, scheme).toBe(cases.length);
+  });
+});
+
+test("every file is there, and every operation has a vector", () => {
+  const names = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  for (const name of OURS) expect(names).toContain(`${name}.json`);
+  const used = new Set(all.flatMap(({ cases }) => cases.map((entry) => entry.operation)));
+  expect([...used].sort()).toEqual([...OPERATION_NAMES].sort());
+});

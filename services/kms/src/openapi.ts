@@ -94,7 +94,13 @@ export const PathParams = Type.Object({
   "*": Type.String({ minLength: 1, maxLength: 200, description: "Path of the secret, e.g. team/db/password" }),
 });
 
-/** For routes whose body a worker parses: the body's schema is documentation, everything else is checked. */
-export const uncheckedBody: { readonly validatorCompiler: FastifySchemaCompiler<TSchema> } = {
-  validatorCompiler: (route) => (route.httpPart === "body" ? () => true : TypeBoxValidatorCompiler(route)),
-};
+function unchecked(...parts: readonly string[]): { readonly validatorCompiler: FastifySchemaCompiler<TSchema> } {
+  return {
+    validatorCompiler: (route) => (parts.includes(route.httpPart ?? "") ? () => true : TypeBoxValidatorCompiler(route)),
+  };
+}
+
+/** For routes with a secret's path, which `parseSecretPath` checks: TypeBox takes the name `*` for a regular expression. */
+export const checkedPath = unchecked("params");
+/** For those, too, whose body a worker parses: the body's schema is documentation. */
+export const uncheckedBody = unchecked("params", "body");

@@ -64,8 +64,12 @@ export function addDeliveryRoutes(
         headers: SignatureHeaders,
         querystring: Type.Object(
           {
-            after: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 }),
-            limit: Type.Integer({ minimum: 1, maximum: MAX_EVENTS, default: MAX_EVENTS }),
+            after: Type.Optional(
+              Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: "0 when absent" }),
+            ),
+            limit: Type.Optional(
+              Type.Integer({ minimum: 1, maximum: MAX_EVENTS, description: `${MAX_EVENTS} when absent` }),
+            ),
             wait: WaitSeconds,
           },
           { additionalProperties: false },
@@ -75,7 +79,7 @@ export function addDeliveryRoutes(
     },
     async (request, reply) => {
       const { identity } = callerOf(request);
-      const { after, limit, wait } = request.query;
+      const { after = 0, limit = MAX_EVENTS, wait } = request.query;
       const found = await waits.run(request, reply, wait, (waitMs, signal) =>
         notifier.waitFor(
           `events:${identity}`,

@@ -21,7 +21,15 @@ import type { CursorBox } from "./cursor.ts";
 import { type GenerateDeps, generateSecret } from "./generate.ts";
 import { type IdempotentUse, type KeptAnswer, parseIdempotencyKey, requestHash } from "./idempotency.ts";
 import { sendJsonText } from "./json-answer.ts";
-import { PathParams, problems, SIGNED_CODES, SignatureHeaders, uncheckedBody, WriteHeaders } from "./openapi.ts";
+import {
+  checkedPath,
+  PathParams,
+  problems,
+  SIGNED_CODES,
+  SignatureHeaders,
+  uncheckedBody,
+  WriteHeaders,
+} from "./openapi.ts";
 import { deleteSecret, keptAnswer, listSecrets, listVersions, MAX_LIST, putSecret, readSecret } from "./secrets.ts";
 import type { ListedVersion } from "./store.ts";
 
@@ -63,7 +71,7 @@ export function addSecretRoutes(
         params: PathParams,
         headers: WriteHeaders,
         querystring: Type.Object(
-          { operation: Type.Enum(["put", "import", "rotate"], { default: "put" }) },
+          { operation: Type.Optional(Type.Enum(["put", "import", "rotate"], { description: "put when absent" })) },
           { additionalProperties: false },
         ),
         body: SecretRecordSchema,
@@ -90,7 +98,10 @@ export function addSecretRoutes(
       if (kept) return sendKept(reply, kept);
       const body = request.rawBody.slice();
       const record = await deps.pool.call("verifyRecord", body, { transfer: [body.buffer] });
-      return sendKept(reply, await putSecret(deps, callerOf(request), request.query.operation, path, record, use));
+      return sendKept(
+        reply,
+        await putSecret(deps, callerOf(request), request.query.operation ?? "put", path, record, use),
+      );
     },
   );
 
@@ -98,6 +109,7 @@ export function addSecretRoutes(
     "/v1/generate/*",
     {
       ...signed,
+      ...checkedPath,
       schema: {
         tags: ["secrets"],
         summary: "Let the D-KMS draw a secret, seal it to the recipients, and forget it",
@@ -106,7 +118,7 @@ export function addSecretRoutes(
         params: PathParams,
         headers: WriteHeaders,
         querystring: Type.Object(
-          { operation: Type.Enum(["generate", "rotate"], { default: "generate" }) },
+          { operation: Type.Optional(Type.Enum(["generate", "rotate"], { description: "generate when absent" })) },
           { additionalProperties: false },
         ),
         body: GenerateRequestSchema,
@@ -126,7 +138,7 @@ export function addSecretRoutes(
     },
     async (request, reply) => {
       const path = parseSecretPath(request.params["*"]);
-      const { operation } = request.query;
+      const { operation = "generate" } = request.query;
       return sendKept(
         reply,
         await generateSecret(deps, callerOf(request), operation, path, request.body, useOf(request)),
@@ -138,6 +150,7 @@ export function addSecretRoutes(
     "/v1/secrets/*",
     {
       ...signed,
+      ...checkedPath,
       schema: {
         tags: ["secrets"],
         summary: "One version's record, as its author signed it; the newest by default",
@@ -157,6 +170,7 @@ export function addSecretRoutes(
     "/v1/versions/*",
     {
       ...signed,
+      ...checkedPath,
       schema: {
         tags: ["secrets"],
         summary: "All versions of a secret without their envelopes, newest first",
@@ -183,9 +197,9 @@ export function addSecretRoutes(
         headers: SignatureHeaders,
         querystring: Type.Object(
           {
-            prefix: Type.String({ maxLength: 200, pattern: "^[A-Za-z0-9._/-]*$", default: "" }),
+            prefix: Type.Optional(Type.String({ maxLength: 200, pattern: "^[A-Za-z0-9._/-]*$" })),
             cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
-            limit: Type.Integer({ minimum: 1, maximum: MAX_LIST, default: 100 }),
+            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_LIST, description: "100 when absent" })),
           },
           { additionalProperties: false },
         ),
@@ -194,7 +208,7 @@ export function addSecretRoutes(
     },
     async (request, reply) => {
       const caller = callerOf(request);
-      const { prefix, cursor, limit } = request.query;
+      const { prefix = "", cursor, limit = 100 } = request.query;
       const scope = { identity: caller.identity, prefix };
       const after = cursor === undefined ? undefined : cursors.parse(scope, cursor);
       const { secrets, next } = await listSecrets(deps, caller, { prefix, after, limit });
@@ -210,6 +224,7 @@ export function addSecretRoutes(
     "/v1/secrets/*",
     {
       ...signed,
+      ...checkedPath,
       schema: {
         tags: ["secrets"],
         summary: "Erase all versions and tell everyone who was sent one",

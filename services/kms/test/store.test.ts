@@ -1,6 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
+import {
+  hasPostgres,
+  needsPostgres,
+  type PostgresServer,
+  startPostgres,
+} from "../../../tests/support/postgres-server.ts";
 import { openStore } from "../src/sql-store.ts";
 import { storeContract } from "./store.contract.ts";
 
@@ -16,3 +23,25 @@ storeContract("SQLite", async () => {
     },
   };
 });
+
+if (hasPostgres()) {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  afterAll(() => server?.stop());
+  storeContract("PostgreSQL", async () => {
+    const url = await server.freshUrl();
+    const [store, other] = [await openStore(url, Date.now), await openStore(url, Date.now)];
+    return {
+      store,
+      other,
+      async close() {
+        await store.close();
+        await other.close();
+      },
+    };
+  });
+} else {
+  needsPostgres("PostgreSQL: the store", () => {});
+}

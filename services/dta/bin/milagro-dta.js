@@ -14,7 +14,9 @@ if (import.meta.url.includes("/node_modules/") || !existsSync(source)) {
 } else if (process.execArgv.includes(CONDITION)) {
   await import(source.href);
 } else {
-  const child = spawn(process.execPath, [CONDITION, fileURLToPath(source), ...process.argv.slice(2)], { stdio: "inherit" });
+  const child = spawn(process.execPath, [CONDITION, fileURLToPath(source), ...process.argv.slice(2)], {
+    stdio: "inherit",
+  });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => {
     process.exitCode = code ?? 128 + ({ SIGHUP: 1, SIGINT: 2, SIGKILL: 9 }[signal ?? ""] ?? 15);

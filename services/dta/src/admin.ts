@@ -35,8 +35,8 @@ import { passphraseFromText } from "@milagro/runtime/passphrase";
 import Type from "typebox";
 import type { Ceremonies } from "./ceremony.ts";
 import { type DtaContext, domainOf } from "./context.ts";
-import { hashPolicy } from "./policy-file.ts";
 import { addDenial, readDenials, removeDenial } from "./deny-list.ts";
+import { hashPolicy } from "./policy-file.ts";
 import { dtaStatus } from "./routes.ts";
 import { CeremonyPath, parseCeremonyId } from "./routes-ceremony.ts";
 import { seal, unseal } from "./seal.ts";
@@ -57,15 +57,19 @@ function addSealRoutes(app: HttpApp, context: DtaContext): void {
   app.get("/v1/status", { schema: { tags: ["operation"], response: { 200: DtaStatusSchema } } }, async () =>
     encodeDtaStatus(await dtaStatus(context)),
   );
-  app.post("/v1/unseal", { schema: { tags: ["operation"], body: UnsealRequestSchema, response: { 200: DoneSchema } } }, async ({ body }) => {
-    const passphrase = passphraseFromText(parseUnsealRequest(body).passphrase);
-    try {
-      await unseal(context, passphrase);
-    } finally {
-      passphrase.destroy();
-    }
-    return DONE;
-  });
+  app.post(
+    "/v1/unseal",
+    { schema: { tags: ["operation"], body: UnsealRequestSchema, response: { 200: DoneSchema } } },
+    async ({ body }) => {
+      const passphrase = passphraseFromText(parseUnsealRequest(body).passphrase);
+      try {
+        await unseal(context, passphrase);
+      } finally {
+        passphrase.destroy();
+      }
+      return DONE;
+    },
+  );
   app.post("/v1/seal", { schema: { tags: ["operation"], response: { 200: DoneSchema } } }, async () => {
     await seal(context);
     return DONE;
@@ -135,32 +139,36 @@ function addJoinTokenRoutes(app: HttpApp, context: DtaContext): void {
     },
   );
 
-  app.get("/v1/join-tokens", { schema: { tags: ["join tokens"], response: { 200: JoinTokenListSchema } } }, async () => {
-    const { domainId } = domainOf(context);
-    const rows = await store.db
-      .selectFrom("join_token")
-      .selectAll()
-      .where("domain_id", "=", domainId)
-      .orderBy("created_ms", "desc")
-      .limit(10_000)
-      .execute();
-    const tokens = rows.map((row) => ({
-      id: row.id,
-      identities: parseIdentityPattern(row.pattern),
-      usages: (JSON.parse(row.usages) as string[]).map(parseIdentityUsage),
-      expires: Math.floor(row.expires_ms / 1000),
-      ...(row.request_hash === null || row.identity === null || row.used_ms === null
-        ? {}
-        : {
-            used: {
-              time: Math.floor(row.used_ms / 1000),
-              identity: parseIdentity(row.identity),
-              requestHash: new Uint8Array(row.request_hash),
-            },
-          }),
-    }));
-    return encodeJoinTokenList({ v: 1, tokens });
-  });
+  app.get(
+    "/v1/join-tokens",
+    { schema: { tags: ["join tokens"], response: { 200: JoinTokenListSchema } } },
+    async () => {
+      const { domainId } = domainOf(context);
+      const rows = await store.db
+        .selectFrom("join_token")
+        .selectAll()
+        .where("domain_id", "=", domainId)
+        .orderBy("created_ms", "desc")
+        .limit(10_000)
+        .execute();
+      const tokens = rows.map((row) => ({
+        id: row.id,
+        identities: parseIdentityPattern(row.pattern),
+        usages: (JSON.parse(row.usages) as string[]).map(parseIdentityUsage),
+        expires: Math.floor(row.expires_ms / 1000),
+        ...(row.request_hash === null || row.identity === null || row.used_ms === null
+          ? {}
+          : {
+              used: {
+                time: Math.floor(row.used_ms / 1000),
+                identity: parseIdentity(row.identity),
+                requestHash: new Uint8Array(row.request_hash),
+              },
+            }),
+      }));
+      return encodeJoinTokenList({ v: 1, tokens });
+    },
+  );
 
   app.delete(
     "/v1/join-tokens/:id",
@@ -168,7 +176,11 @@ function addJoinTokenRoutes(app: HttpApp, context: DtaContext): void {
     async ({ params }) => {
       const { domainId } = domainOf(context);
       await store.transaction(async (tx) => {
-        const removed = await tx.deleteFrom("join_token").where("domain_id", "=", domainId).where("id", "=", params.id).executeTakeFirst();
+        const removed = await tx
+          .deleteFrom("join_token")
+          .where("domain_id", "=", domainId)
+          .where("id", "=", params.id)
+          .executeTakeFirst();
         if (removed.numDeletedRows === 0n) throw new MilagroError("ERR_NOT_FOUND", "there is no such join token");
         await audit.append(tx, { action: "join-token.delete", outcome: "ok", details: { tokenId: params.id } });
       });
@@ -193,28 +205,37 @@ function addDenyRoutes(app: HttpApp, context: DtaContext): void {
     });
   });
 
-  app.post("/v1/deny", { schema: { tags: ["deny-list"], body: DenyRequestSchema, response: { 200: DoneSchema } } }, async ({ body }) => {
-    const { pattern, reason } = parseDenyRequest(body);
-    const domain = domainOf(context);
-    checkDomainOf(pattern, domain.name);
-    await store.transaction(async (tx) => {
-      await addDenial(tx, domain.domainId, { pattern, reason, createdMs: clock() });
-      await audit.append(tx, { action: "deny", outcome: "ok", details: { pattern, reason } });
-    });
-    if (!now.denied.includes(pattern)) now.denied = [...now.denied, pattern];
-    return DONE;
-  });
+  app.post(
+    "/v1/deny",
+    { schema: { tags: ["deny-list"], body: DenyRequestSchema, response: { 200: DoneSchema } } },
+    async ({ body }) => {
+      const { pattern, reason } = parseDenyRequest(body);
+      const domain = domainOf(context);
+      checkDomainOf(pattern, domain.name);
+      await store.transaction(async (tx) => {
+        await addDenial(tx, domain.domainId, { pattern, reason, createdMs: clock() });
+        await audit.append(tx, { action: "deny", outcome: "ok", details: { pattern, reason } });
+      });
+      if (!now.denied.includes(pattern)) now.denied = [...now.denied, pattern];
+      return DONE;
+    },
+  );
 
-  app.delete("/v1/deny", { schema: { tags: ["deny-list"], body: DenyRequestSchema, response: { 200: DoneSchema } } }, async ({ body }) => {
-    const { pattern, reason } = parseDenyRequest(body);
-    const { domainId } = domainOf(context);
-    await store.transaction(async (tx) => {
-      if (!(await removeDenial(tx, domainId, pattern))) throw new MilagroError("ERR_NOT_FOUND", "the deny-list has no such pattern");
-      await audit.append(tx, { action: "allow", outcome: "ok", details: { pattern, reason } });
-    });
-    now.denied = now.denied.filter((other) => other !== pattern);
-    return DONE;
-  });
+  app.delete(
+    "/v1/deny",
+    { schema: { tags: ["deny-list"], body: DenyRequestSchema, response: { 200: DoneSchema } } },
+    async ({ body }) => {
+      const { pattern, reason } = parseDenyRequest(body);
+      const { domainId } = domainOf(context);
+      await store.transaction(async (tx) => {
+        if (!(await removeDenial(tx, domainId, pattern)))
+          throw new MilagroError("ERR_NOT_FOUND", "the deny-list has no such pattern");
+        await audit.append(tx, { action: "allow", outcome: "ok", details: { pattern, reason } });
+      });
+      now.denied = now.denied.filter((other) => other !== pattern);
+      return DONE;
+    },
+  );
 }
 
 function addPolicyRoutes(app: HttpApp, context: DtaContext): void {
@@ -224,27 +245,38 @@ function addPolicyRoutes(app: HttpApp, context: DtaContext): void {
     encodeIssuancePolicy(policy.current),
   );
 
-  app.put("/v1/policy", { schema: { tags: ["policy"], body: IssuancePolicySchema, response: { 200: IssuancePolicySchema } } }, async ({ body }) => {
-    const next = parseIssuancePolicy(body);
-    policy.check(next);
-    const record = (outcome: string) =>
-      store.transaction((tx) =>
-        audit.append(tx, { action: "policy", outcome, details: { policyVersion: next.version, policyHash: encodeBase64url(hashPolicy(next)) } }),
-      );
-    await record("ok");
-    try {
-      await policy.replace(next);
-    } catch (error) {
-      await record(error instanceof MilagroError ? error.code : "ERR_INTERNAL");
-      throw error;
-    }
-    return encodeIssuancePolicy(policy.current);
-  });
+  app.put(
+    "/v1/policy",
+    { schema: { tags: ["policy"], body: IssuancePolicySchema, response: { 200: IssuancePolicySchema } } },
+    async ({ body }) => {
+      const next = parseIssuancePolicy(body);
+      policy.check(next);
+      const record = (outcome: string) =>
+        store.transaction((tx) =>
+          audit.append(tx, {
+            action: "policy",
+            outcome,
+            details: { policyVersion: next.version, policyHash: encodeBase64url(hashPolicy(next)) },
+          }),
+        );
+      await record("ok");
+      try {
+        await policy.replace(next);
+      } catch (error) {
+        await record(error instanceof MilagroError ? error.code : "ERR_INTERNAL");
+        throw error;
+      }
+      return encodeIssuancePolicy(policy.current);
+    },
+  );
 }
 
 /** A pattern of another domain would never match: a typing error that would go unnoticed. */
 function checkDomainOf(pattern: IdentityPattern, domain: string): void {
   if (!pattern.startsWith(`milagro:${domain}/`)) {
-    throw new MilagroError("ERR_DOMAIN_MISMATCH", "the pattern is about identities of another domain than the one this D-TA serves");
+    throw new MilagroError(
+      "ERR_DOMAIN_MISMATCH",
+      "the pattern is about identities of another domain than the one this D-TA serves",
+    );
   }
 }

@@ -7,8 +7,23 @@ import { type AuditLog, createAuditLog } from "@milagro/runtime/audit-log";
 import type { Clock } from "@milagro/runtime/clock";
 
 const DETAILS = [
-  "ceremonyId", "code", "domain", "domainId", "evidence", "expires", "index", "keys", "pattern", "phase", "policyHash", "policyVersion", "reason",
-  "registrar", "requestHash", "tokenId", "usages",
+  "ceremonyId",
+  "code",
+  "domain",
+  "domainId",
+  "evidence",
+  "expires",
+  "index",
+  "keys",
+  "pattern",
+  "phase",
+  "policyHash",
+  "policyVersion",
+  "reason",
+  "registrar",
+  "requestHash",
+  "tokenId",
+  "usages",
 ] as const;
 
 export type DtaAction =

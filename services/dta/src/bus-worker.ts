@@ -4,7 +4,13 @@
  * @module
  */
 import { MilagroError } from "@milagro/engine/error";
-import { answersTopic, type BusAnswer, encodeBusAnswer, parseBusRequest, requestsTopic } from "@milagro/protocol/bus-messages";
+import {
+  answersTopic,
+  type BusAnswer,
+  encodeBusAnswer,
+  parseBusRequest,
+  requestsTopic,
+} from "@milagro/protocol/bus-messages";
 import { formatBusSubject } from "@milagro/protocol/bus-token";
 import type { IssuanceAnswer, SealedRequest } from "@milagro/protocol/issuance-messages";
 import { problemOf } from "@milagro/protocol/problem";
@@ -19,7 +25,10 @@ export interface BusWorker {
   close(): Promise<void>;
 }
 
-export function startBusWorker(context: DtaContext, issue: (sealed: SealedRequest) => Promise<IssuanceAnswer>): BusWorker {
+export function startBusWorker(
+  context: DtaContext,
+  issue: (sealed: SealedRequest) => Promise<IssuanceAnswer>,
+): BusWorker {
   const { issuer, now, listeners, log } = context;
   let bus: Bus | undefined;
   let last: Promise<void> = Promise.resolve();
@@ -39,7 +48,9 @@ export function startBusWorker(context: DtaContext, issue: (sealed: SealedReques
   }
 
   const changed = (): void => {
-    last = last.then(adjust).catch((error: unknown) => log.error("joining or leaving the bus failed", errorFields(error)));
+    last = last
+      .then(adjust)
+      .catch((error: unknown) => log.error("joining or leaving the bus failed", errorFields(error)));
   };
   listeners.add(changed);
   changed();
@@ -79,7 +90,8 @@ async function join(
   const topic = answersTopic(domainId, index);
   const answer = async (payload: Uint8Array): Promise<void> => {
     const request = readRequest(payload);
-    if (request === undefined) return log.warn("unreadable message on the bus", { topic: requestsTopic(domainId, index) });
+    if (request === undefined)
+      return log.warn("unreadable message on the bus", { topic: requestsTopic(domainId, index) });
     const outcome = await issue(request.request).then(
       (issued): BusAnswer => ({ v: 1, id: request.id, index, answer: issued }),
       (error: unknown): BusAnswer => {

@@ -6,8 +6,9 @@
  * to drive it. A D-TA trusts no coordinator: it verifies commitments, proofs, keys, sum and signatures itself.
  * @module
  */
-import { formatDomainId, parseDomainId } from "@milagro/crypto/domain-id";
+
 import { encodeBase64url } from "@milagro/crypto/base64url";
+import { formatDomainId, parseDomainId } from "@milagro/crypto/domain-id";
 import { MilagroError } from "@milagro/engine/error";
 import {
   type CeremonyState,
@@ -25,7 +26,12 @@ import type {
   CeremonySignature,
   CeremonyStatus,
 } from "@milagro/protocol/ceremony-messages";
-import { encodeSignedDescriptor, hashDescriptor, parseSignedDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
+import {
+  encodeSignedDescriptor,
+  hashDescriptor,
+  parseSignedDescriptor,
+  type SignedDescriptor,
+} from "@milagro/protocol/descriptor";
 import { parseJson } from "@milagro/protocol/wire";
 import type { DtaContext, FoundedDomain } from "./context.ts";
 import type { CeremonyStep } from "./issuer-messages.ts";
@@ -58,7 +64,8 @@ export function createCeremonies(context: DtaContext): Ceremonies {
 
   async function load(id: Uint8Array): Promise<CeremonyState> {
     const row = await store.db.selectFrom("ceremony").select("state").where("id", "=", id).executeTakeFirst();
-    if (row === undefined) throw new MilagroError("ERR_CEREMONY_UNKNOWN", "this D-TA's operator has not approved such a ceremony");
+    if (row === undefined)
+      throw new MilagroError("ERR_CEREMONY_UNKNOWN", "this D-TA's operator has not approved such a ceremony");
     return parseCeremonyState(parseJson(row.state));
   }
 
@@ -80,7 +87,10 @@ export function createCeremonies(context: DtaContext): Ceremonies {
   }
 
   /** Takes a step, stores what came of it, and only then returns it. A repeated step stores nothing. */
-  async function take(id: Uint8Array, step: CeremonyStep): Promise<{ state: CeremonyState; signature?: CeremonySignature }> {
+  async function take(
+    id: Uint8Array,
+    step: CeremonyStep,
+  ): Promise<{ state: CeremonyState; signature?: CeremonySignature }> {
     const before = await load(id);
     try {
       const result = await issuer.call("ceremony", { state: before, step });
@@ -96,7 +106,11 @@ export function createCeremonies(context: DtaContext): Ceremonies {
       if (error instanceof MilagroError && error.code === "ERR_CEREMONY_FAULT") {
         log.warn("ceremony fault", { code: error.code, reason: error.message });
         await store.transaction((tx) =>
-          audit.append(tx, { action: "ceremony", outcome: error.code, details: { ...detailsOf(before), reason: error.message } }),
+          audit.append(tx, {
+            action: "ceremony",
+            outcome: error.code,
+            details: { ...detailsOf(before), reason: error.message },
+          }),
         );
       }
       throw error;
@@ -114,7 +128,10 @@ export function createCeremonies(context: DtaContext): Ceremonies {
           if (same !== undefined && same.own_index === index) return;
           const [other] = rows;
           if (other !== undefined) {
-            throw new MilagroError("ERR_CEREMONY_STATE", `this D-TA takes part in the founding of ${other.domain_name}: one home serves one domain`);
+            throw new MilagroError(
+              "ERR_CEREMONY_STATE",
+              `this D-TA takes part in the founding of ${other.domain_name}: one home serves one domain`,
+            );
           }
           await save(tx, state);
         });
@@ -125,7 +142,10 @@ export function createCeremonies(context: DtaContext): Ceremonies {
       inTurn(async () => {
         const state = await load(id);
         if (state.phase !== "proposed" && state.phase !== "committed") {
-          throw new MilagroError("ERR_CEREMONY_STATE", "this D-TA has shown its keys in this ceremony: initialise a new home for another one");
+          throw new MilagroError(
+            "ERR_CEREMONY_STATE",
+            "this D-TA has shown its keys in this ceremony: initialise a new home for another one",
+          );
         }
         await store.transaction(async (tx) => {
           await tx.deleteFrom("ceremony").where("id", "=", id).execute();
@@ -185,7 +205,11 @@ export async function serveDomain(context: DtaContext, domain: FoundedDomain | u
   if (domain === undefined || context.now.domain !== undefined) return;
   await context.issuer.call("trust", { signed: domain.signed, index: domain.index });
   context.now.domain = domain;
-  context.log.info("serving domain", { domain: domain.name, domainId: formatDomainId(domain.domainId), index: domain.index });
+  context.log.info("serving domain", {
+    domain: domain.name,
+    domainId: formatDomainId(domain.domainId),
+    index: domain.index,
+  });
   for (const notify of context.listeners) notify();
 }
 
@@ -221,7 +245,13 @@ function checkMember({ config }: DtaContext, proposal: CeremonyProposal, index: 
   }
 }
 
-const statusOf = ({ ceremonyId, index, phase, proposal }: CeremonyState): CeremonyStatus => ({ v: 1, ceremonyId, index, phase, proposal });
+const statusOf = ({ ceremonyId, index, phase, proposal }: CeremonyState): CeremonyStatus => ({
+  v: 1,
+  ceremonyId,
+  index,
+  phase,
+  proposal,
+});
 
 const detailsOf = (state: CeremonyState) => ({
   ceremonyId: encodeBase64url(state.ceremonyId),

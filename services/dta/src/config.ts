@@ -15,7 +15,10 @@ export const ConfigSchema = strict({
   operator: line(128, "Who runs this D-TA"),
   jurisdiction: line(64, "Under whose law"),
   /** Host and port of the public API; port 0 takes a free one. "none": reached over the bus only. */
-  listen: Type.String({ pattern: "^(?:none|(?:[A-Za-z0-9.-]+|\\[[0-9a-fA-F:.]+\\]):[0-9]{1,5})$", default: "127.0.0.1:0" }),
+  listen: Type.String({
+    pattern: "^(?:none|(?:[A-Za-z0-9.-]+|\\[[0-9a-fA-F:.]+\\]):[0-9]{1,5})$",
+    default: "127.0.0.1:0",
+  }),
   /** The domain's bus, when it is not the one that the descriptor names; "none" for no bus. */
   busUrl: Type.Optional(Type.String({ maxLength: 512, pattern: "^(?:none|(?:mqtts?|wss?)://.+)$" })),
   logLevel: Type.Union([Type.Literal("debug"), Type.Literal("info"), Type.Literal("warn"), Type.Literal("error")], {

@@ -13,9 +13,6 @@ import type { ErrorCode } from "@milagro/protocol/error-codes";
 import type { EvidenceType } from "@milagro/protocol/issuance-messages";
 import type { IssuancePolicy, IssuanceRule } from "@milagro/protocol/policy";
 
-
-
-
 /** How far a request's own time may lie from this D-TA's clock, either way. */
 export const FRESHNESS_MS = 300_000;
 /** How long an issued request is answered again, so that an answer lost in a crash or an outage is not lost for good. */
@@ -55,7 +52,10 @@ export interface IssuanceFacts {
 }
 
 export type IssuanceDecision =
-  | { readonly kind: "issue"; /** Index into `facts.evidence`: the one piece that carried the request. */ readonly carrier: number }
+  | {
+      readonly kind: "issue" /** Index into `facts.evidence`: the one piece that carried the request. */;
+      readonly carrier: number;
+    }
   | { readonly kind: "again" }
   | { readonly kind: "refuse"; readonly code: ErrorCode };
 

@@ -13,7 +13,12 @@ export interface Denial {
 }
 
 export async function readDenials(tx: StoreTransaction, domainId: Uint8Array): Promise<Denial[]> {
-  const rows = await tx.selectFrom("denial").selectAll().where("domain_id", "=", domainId).orderBy("created_ms").execute();
+  const rows = await tx
+    .selectFrom("denial")
+    .selectAll()
+    .where("domain_id", "=", domainId)
+    .orderBy("created_ms")
+    .execute();
   return rows.map((row) => ({
     pattern: parseIdentityPattern(row.pattern),
     reason: row.reason ?? undefined,
@@ -25,13 +30,22 @@ export async function readDenials(tx: StoreTransaction, domainId: Uint8Array): P
 export async function addDenial(tx: StoreTransaction, domainId: Uint8Array, denial: Denial): Promise<void> {
   await tx
     .insertInto("denial")
-    .values({ domain_id: domainId, pattern: denial.pattern, reason: denial.reason ?? null, created_ms: denial.createdMs })
+    .values({
+      domain_id: domainId,
+      pattern: denial.pattern,
+      reason: denial.reason ?? null,
+      created_ms: denial.createdMs,
+    })
     .onConflict((conflict) => conflict.columns(["domain_id", "pattern"]).doUpdateSet({ reason: denial.reason ?? null }))
     .execute();
 }
 
 /** Whether there was such an entry. */
-export async function removeDenial(tx: StoreTransaction, domainId: Uint8Array, pattern: IdentityPattern): Promise<boolean> {
+export async function removeDenial(
+  tx: StoreTransaction,
+  domainId: Uint8Array,
+  pattern: IdentityPattern,
+): Promise<boolean> {
   const result = await tx
     .deleteFrom("denial")
     .where("domain_id", "=", domainId)

@@ -100,13 +100,21 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     await serveDomain(context, await loadDomain(context));
     const { domain } = context.now;
     if (domain !== undefined) {
-      context.now.denied = (await store.transaction((tx) => readDenials(tx, domain.domainId))).map(({ pattern }) => pattern);
+      context.now.denied = (await store.transaction((tx) => readDenials(tx, domain.domainId))).map(
+        ({ pattern }) => pattern,
+      );
     }
     await unsealFromFile(options, context);
 
     const issue = createIssuance(context, issuanceCounters(metrics));
     const ceremonies = createCeremonies(context);
-    const admin = await createHttpServer({ name: "milagro-dta-admin", version: VERSION, log: log.with({ kind: "admin" }), rateLimit: false, bodyLimitBytes: 4_194_304 });
+    const admin = await createHttpServer({
+      name: "milagro-dta-admin",
+      version: VERSION,
+      log: log.with({ kind: "admin" }),
+      rateLimit: false,
+      bodyLimitBytes: 4_194_304,
+    });
     addAdminRoutes(admin.app, context, ceremonies);
     closers.push(() => admin.close());
     const open = await openPublicServer(context, metrics, issue, ceremonies);
@@ -129,6 +137,7 @@ function startIssuer({ log, wrap }: DtaOptions, onLost: () => void): Issuer {
       log.error("the issuer was lost", errorFields(error));
       onLost();
     },
+    onFault: (operation, fields) => log.error("the issuer failed", { ...fields, operation }),
   });
   return wrap?.issuer?.(issuer) ?? issuer;
 }
@@ -147,7 +156,11 @@ async function unsealFromFile(options: DtaOptions, context: DtaContext): Promise
 async function checkAuditLog({ audit, store }: DtaContext): Promise<void> {
   const entries = auditEntries((after, limit) => audit.read(store.db, after, limit));
   const verdict = await verifyAuditLog({ entries });
-  if (!verdict.ok) throw new MilagroError("ERR_AUDIT_CORRUPT", `the audit log cannot be trusted from entry ${verdict.index} on: ${verdict.fault}`);
+  if (!verdict.ok)
+    throw new MilagroError(
+      "ERR_AUDIT_CORRUPT",
+      `the audit log cannot be trusted from entry ${verdict.index} on: ${verdict.fault}`,
+    );
 }
 
 async function openPublicServer(
@@ -173,8 +186,16 @@ async function openPublicServer(
       },
     },
   });
-  metrics.gauge({ name: "milagro_dta_sealed", help: "1 while the masters are sealed", read: () => (issuer.sealed ? 1 : 0) });
-  metrics.gauge({ name: "milagro_dta_issuer_pending", help: "Calls the issuer has not answered", read: () => issuer.pending });
+  metrics.gauge({
+    name: "milagro_dta_sealed",
+    help: "1 while the masters are sealed",
+    read: () => (issuer.sealed ? 1 : 0),
+  });
+  metrics.gauge({
+    name: "milagro_dta_issuer_pending",
+    help: "Calls the issuer has not answered",
+    read: () => issuer.pending,
+  });
   addPublicRoutes(server.app, context, issue);
   addCeremonyRoutes(server.app, ceremonies);
   return server;

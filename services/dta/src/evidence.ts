@@ -6,7 +6,14 @@
 import type { OpenedRequest } from "@milagro/protocol/issuance";
 import type { DtaContext, FoundedDomain } from "./context.ts";
 import type { EvidenceVerdict } from "./decide-issuance.ts";
-import { type GrantVerdict, isSpentElsewhere, type JwtContext, judgeGrant, type SpentGrant, spendGrant } from "./grant.ts";
+import {
+  type GrantVerdict,
+  isSpentElsewhere,
+  type JwtContext,
+  judgeGrant,
+  type SpentGrant,
+  spendGrant,
+} from "./grant.ts";
 import { findJoinToken, judgeJoinToken, spendJoinToken } from "./join-token.ts";
 import { judgeRenewal } from "./renewal.ts";
 import type { StoreTransaction } from "./store.ts";
@@ -16,7 +23,11 @@ export type ExaminedEvidence =
   | { readonly kind: "token"; readonly token: string }
   | { readonly kind: "judged"; readonly verdict: EvidenceVerdict; readonly grant?: SpentGrant | undefined };
 
-export async function examineEvidence(context: DtaContext, domain: FoundedDomain, opened: OpenedRequest): Promise<ExaminedEvidence[]> {
+export async function examineEvidence(
+  context: DtaContext,
+  domain: FoundedDomain,
+  opened: OpenedRequest,
+): Promise<ExaminedEvidence[]> {
   const { request } = opened;
   const policy = context.policy.current;
   const binding: JwtContext = {
@@ -56,7 +67,14 @@ export async function weighEvidence(
     if (piece.kind === "token") {
       const row = await findJoinToken(tx, domain.domainId, piece.token);
       verdicts.push(
-        judgeJoinToken({ token: piece.token, ownIndex: domain.index, row, identity: request.identity, requestHash, nowMs }),
+        judgeJoinToken({
+          token: piece.token,
+          ownIndex: domain.index,
+          row,
+          identity: request.identity,
+          requestHash,
+          nowMs,
+        }),
       );
     } else if (piece.grant !== undefined && (await isSpentElsewhere(tx, domain.domainId, piece.grant, requestHash))) {
       verdicts.push({ type: piece.verdict.type, ok: false, code: "ERR_EVIDENCE_INVALID" });

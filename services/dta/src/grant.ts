@@ -41,7 +41,11 @@ export type GrantVerdict = EvidenceVerdict & { readonly spends?: SpentGrant };
 const MAX_JTI = 128;
 const CLOCK_TOLERANCE_SECONDS = 60;
 
-export const invalidJwt = (type: "grant" | "oidc"): EvidenceVerdict => ({ type, ok: false, code: "ERR_EVIDENCE_INVALID" });
+export const invalidJwt = (type: "grant" | "oidc"): EvidenceVerdict => ({
+  type,
+  ok: false,
+  code: "ERR_EVIDENCE_INVALID",
+});
 
 /** The claims without any check, to find out whose key is needed; `undefined` when the text is no JWT. */
 export function claimsOf(jwt: string): JWTPayload | undefined {
@@ -76,7 +80,8 @@ export async function judgeGrant(policy: IssuancePolicy, jwt: string, context: J
   }
   const { jti, exp, usages } = claims as JWTPayload & { usages?: unknown };
   if (claims["request_key"] !== requestKeyThumbprint(context.requestKey)) return invalidJwt("grant");
-  if (typeof jti !== "string" || jti.length === 0 || jti.length > MAX_JTI || exp === undefined) return invalidJwt("grant");
+  if (typeof jti !== "string" || jti.length === 0 || jti.length > MAX_JTI || exp === undefined)
+    return invalidJwt("grant");
   if (usages !== undefined && !isUsageList(usages)) return invalidJwt("grant");
   return {
     type: "grant",
@@ -108,10 +113,21 @@ export async function isSpentElsewhere(
 }
 
 /** Binds the grant to the request. */
-export async function spendGrant(tx: StoreTransaction, domainId: Uint8Array, grant: SpentGrant, requestHash: Uint8Array): Promise<void> {
+export async function spendGrant(
+  tx: StoreTransaction,
+  domainId: Uint8Array,
+  grant: SpentGrant,
+  requestHash: Uint8Array,
+): Promise<void> {
   await tx
     .insertInto("grant_use")
-    .values({ domain_id: domainId, registrar: grant.registrar, jti: grant.jti, request_hash: requestHash, expires_ms: grant.expiresMs })
+    .values({
+      domain_id: domainId,
+      registrar: grant.registrar,
+      jti: grant.jti,
+      request_hash: requestHash,
+      expires_ms: grant.expiresMs,
+    })
     .onConflict((conflict) => conflict.columns(["domain_id", "registrar", "jti"]).doNothing())
     .execute();
 }

@@ -14,9 +14,18 @@ const KEEP_GRANTS_MS = DAY_MS;
 
 export async function forgetOld(store: Store, nowMs: number): Promise<void> {
   await store.transaction(async (tx) => {
-    await tx.deleteFrom("issuance").where("time_ms", "<", nowMs - ANSWER_AGAIN_MS).execute();
-    await tx.deleteFrom("grant_use").where("expires_ms", "<", nowMs - KEEP_GRANTS_MS).execute();
-    await tx.deleteFrom("join_token").where("expires_ms", "<", nowMs - KEEP_TOKENS_MS).execute();
+    await tx
+      .deleteFrom("issuance")
+      .where("time_ms", "<", nowMs - ANSWER_AGAIN_MS)
+      .execute();
+    await tx
+      .deleteFrom("grant_use")
+      .where("expires_ms", "<", nowMs - KEEP_GRANTS_MS)
+      .execute();
+    await tx
+      .deleteFrom("join_token")
+      .where("expires_ms", "<", nowMs - KEEP_TOKENS_MS)
+      .execute();
   });
 }
 

@@ -30,7 +30,10 @@ export async function initDta(options: InitOptions): Promise<void> {
   const config = { v: 1, ...options.settings };
   for (const key of ["name", "operator", "jurisdiction"] as const) {
     if (!Check(ConfigSchema.properties[key], config[key])) {
-      throw new MilagroError("ERR_CONFIG_INVALID", `setting "${key}" is missing or has a form that a descriptor cannot hold`);
+      throw new MilagroError(
+        "ERR_CONFIG_INVALID",
+        `setting "${key}" is missing or has a form that a descriptor cannot hold`,
+      );
     }
   }
   await makePrivateFolder(home.folder);
@@ -42,7 +45,8 @@ export async function initDta(options: InitOptions): Promise<void> {
     ? await unsealMasters(engine, { path: home.masters, passphrase, random })
     : await generateMasters(engine, random);
   try {
-    if (!unfinished) await sealMasters(engine, masters, { path: home.masters, passphrase, random, ...(cost ? { cost } : {}) });
+    if (!unfinished)
+      await sealMasters(engine, masters, { path: home.masters, passphrase, random, ...(cost ? { cost } : {}) });
   } finally {
     destroyMasters(masters);
   }

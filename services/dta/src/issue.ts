@@ -29,10 +29,14 @@ export interface IssuanceCounters {
  * The operation behind `POST /v1/issue` and the bus. A refusal is a value, signed by this D-TA; it throws for what never became a request.
  * @throws `ERR_SEALED`, `ERR_DOMAIN_UNKNOWN`, `ERR_DOMAIN_MISMATCH`, `ERR_MESSAGE_INVALID`, `ERR_OVERLOADED`, and the store's codes
  */
-export function createIssuance(context: DtaContext, counters: IssuanceCounters): (sealed: SealedRequest) => Promise<IssuanceAnswer> {
+export function createIssuance(
+  context: DtaContext,
+  counters: IssuanceCounters,
+): (sealed: SealedRequest) => Promise<IssuanceAnswer> {
   let inFlight = 0;
   return async (sealed) => {
-    if (inFlight >= MAX_IN_FLIGHT) throw new MilagroError("ERR_OVERLOADED", "this D-TA has too many requests under way");
+    if (inFlight >= MAX_IN_FLIGHT)
+      throw new MilagroError("ERR_OVERLOADED", "this D-TA has too many requests under way");
     inFlight++;
     try {
       return await issue(context, counters, sealed);
@@ -54,7 +58,8 @@ async function issue(context: DtaContext, counters: IssuanceCounters, sealed: Se
     context.log.info("issuance refused", { identity: request.identity, code: settled.code });
     const { code, nowMs } = settled;
     // Somebody else's server is down, say: that is no verdict, and whoever relays the request should try again.
-    if (definitionOf(code).status >= 500) throw new MilagroError(code, "the evidence could not be checked now; try again");
+    if (definitionOf(code).status >= 500)
+      throw new MilagroError(code, "the evidence could not be checked now; try again");
     return context.issuer.call("refuse", { requestHash, code, detail: definitionOf(code).meaning, timeMs: nowMs });
   }
   counters.issued(settled.again);
@@ -105,7 +110,8 @@ async function settle(
       evidence: describeEvidence(decision, verdicts),
     },
   });
-  if (decision.kind !== "issue") return { kind: "refuse", code: decision.kind === "refuse" ? decision.code : "ERR_INTERNAL", nowMs };
+  if (decision.kind !== "issue")
+    return { kind: "refuse", code: decision.kind === "refuse" ? decision.code : "ERR_INTERNAL", nowMs };
 
   await spendEvidence(tx, domain, opened, evidence[decision.carrier] as ExaminedEvidence, nowMs);
   const row: IssuanceRow = {

@@ -4,16 +4,13 @@
  * @module
  */
 import type { CeremonyState } from "@milagro/protocol/ceremony";
-import type {
-  CeremonyCommit,
-  CeremonyReveal,
-  CeremonySignature,
-} from "@milagro/protocol/ceremony-messages";
+import type { CeremonyCommit, CeremonyReveal, CeremonySignature } from "@milagro/protocol/ceremony-messages";
 import type { SignedDescriptor } from "@milagro/protocol/descriptor";
 import type { FaultReport } from "@milagro/protocol/fault";
 import type { OpenedRequest } from "@milagro/protocol/issuance";
 import type { Evidence, IssuanceAnswer, SealedRequest } from "@milagro/protocol/issuance-messages";
 import type { StatementKind } from "@milagro/protocol/statement";
+import type { LogFields } from "@milagro/runtime/log";
 
 /** As `CeremonyEvent`, but the worker makes this D-TA's own entry itself. */
 export type CeremonyStep =
@@ -75,4 +72,12 @@ export interface IssuerRequest<C extends IssuerCall = IssuerCall> {
 /** A result on its way out. Of an error that is not a `MilagroError` only the name travels: its message may quote input. */
 export type IssuerReply =
   | { readonly id: number; readonly ok: true; readonly output: unknown }
-  | { readonly id: number; readonly ok: false; readonly code: string; readonly message: string; readonly report: FaultReport };
+  | {
+      readonly id: number;
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      readonly report: FaultReport;
+      /** For the log, when it was not a `MilagroError`. */
+      readonly fields?: LogFields;
+    };

@@ -28,11 +28,15 @@ import {
 import { encodeShareList, type Share } from "@milagro/protocol/issuance-messages";
 import { statementBytes } from "@milagro/protocol/statement";
 import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
+import { errorFields } from "@milagro/runtime/log";
 import { systemRandom as random } from "@milagro/runtime/random";
 import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
 import { destroyMasters, type Masters, unsealMasters } from "./masters.ts";
+import { checkRequestKey } from "./request-key.ts";
 
-type Tasks = { readonly [C in IssuerCall]: (input: IssuerCalls[C][0]) => Promise<IssuerCalls[C][1]> | IssuerCalls[C][1] };
+type Tasks = {
+  readonly [C in IssuerCall]: (input: IssuerCalls[C][0]) => Promise<IssuerCalls[C][1]> | IssuerCalls[C][1];
+};
 
 const engine = await createEngine({ random });
 let masters: Masters | undefined;
@@ -44,7 +48,8 @@ function unsealed(): Masters {
 }
 
 function place(): { readonly domain: TrustDomain; readonly index: number } {
-  if (served === undefined) throw new MilagroError("ERR_DOMAIN_UNKNOWN", "this D-TA does not belong to a trust domain yet");
+  if (served === undefined)
+    throw new MilagroError("ERR_DOMAIN_UNKNOWN", "this D-TA does not belong to a trust domain yet");
   return served;
 }
 
@@ -86,10 +91,12 @@ const tasks: Tasks = {
     return { domainId: domain.domainId };
   },
 
-  open: (sealed) => {
+  open: async (sealed) => {
     const { domain, index } = place();
     const { privateKey } = unsealed().hpke;
-    return openIssuanceRequest({ privateKey, domainId: domain.domainId, index, sealed });
+    const opened = await openIssuanceRequest({ privateKey, domainId: domain.domainId, index, sealed });
+    checkRequestKey(opened.request.requestKey);
+    return opened;
   },
 
   verifyRenewal: ({ opened, evidence }) => verifyRenewal(engine, place().domain.publicKey, opened, evidence),
@@ -136,7 +143,12 @@ const tasks: Tasks = {
 
   busToken: ({ nowMs }) => {
     const { domain, index } = place();
-    return makeDtaBusToken(engine, random, { domainId: domain.domainId, index, statement: unsealed().shares.statement, nowMs });
+    return makeDtaBusToken(engine, random, {
+      domainId: domain.domainId,
+      index,
+      statement: unsealed().shares.statement,
+      nowMs,
+    });
   },
 
   ceremony: ({ state, step }) => {
@@ -159,8 +171,15 @@ async function serve<C extends IssuerCall>({ id, call, input }: IssuerRequest<C>
     if (error instanceof MilagroError) {
       return { id, ok: false, code: error.code, message: error.message, report: faultReportOf(error) };
     }
-    const name = error instanceof Error ? error.name : typeof error;
-    return { id, ok: false, code: "ERR_INTERNAL", message: `the issuer failed with a ${name} in ${call}`, report: faultReportOf(undefined) };
+    const message = `the issuer failed in ${call}`;
+    return {
+      id,
+      ok: false,
+      code: "ERR_INTERNAL",
+      message,
+      report: faultReportOf(undefined),
+      fields: errorFields(error),
+    };
   }
 }
 

@@ -7,6 +7,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { MilagroError } from "@milagro/engine/error";
+import type { LogFields } from "@milagro/runtime/log";
 import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
 
 export interface Issuer {
@@ -21,6 +22,8 @@ export interface Issuer {
 export interface IssuerOptions {
   /** Called when the worker died by itself; the secrets are gone with it. */
   onLost(error: unknown): void;
+  /** Called when a call failed on something that is nobody's input. */
+  onFault(call: IssuerCall, fields: LogFields): void;
 }
 
 interface Waiting {
@@ -72,7 +75,11 @@ export function createIssuer(options: IssuerOptions): Issuer {
     const caller = waiting.get(reply.id);
     if (caller === undefined) return;
     waiting.delete(reply.id);
-    if (!reply.ok) return caller.reject(errorOf(reply));
+    if (!reply.ok) {
+      if (reply.fields !== undefined) options.onFault(caller.call, reply.fields);
+      caller.reject(errorOf(reply));
+      return;
+    }
     if (caller.call === "unseal") sealed = false;
     if (caller.call === "seal") sealed = true;
     caller.resolve(reply.output);

@@ -38,14 +38,24 @@ export function judgeJoinToken(facts: JoinTokenFacts): EvidenceVerdict {
   if (row.request_hash !== null && !equalBytes(row.request_hash, facts.requestHash)) {
     return { type: "join-token", ok: false, code: "ERR_JOIN_TOKEN_SPENT" };
   }
-  if (facts.nowMs >= row.expires_ms || !matchesIdentity(parseIdentityPattern(row.pattern), facts.identity)) return invalid;
+  if (facts.nowMs >= row.expires_ms || !matchesIdentity(parseIdentityPattern(row.pattern), facts.identity))
+    return invalid;
   return { type: "join-token", ok: true, usages: JSON.parse(row.usages) as IdentityUsage[] };
 }
 
 /** Looks also for text that is no token, so that the answer takes the same time. */
-export async function findJoinToken(tx: StoreTransaction, domainId: Uint8Array, token: string): Promise<JoinTokenRow | undefined> {
+export async function findJoinToken(
+  tx: StoreTransaction,
+  domainId: Uint8Array,
+  token: string,
+): Promise<JoinTokenRow | undefined> {
   const id = partsOf(token)?.id ?? "";
-  return tx.selectFrom("join_token").selectAll().where("domain_id", "=", domainId).where("id", "=", id).executeTakeFirst();
+  return tx
+    .selectFrom("join_token")
+    .selectAll()
+    .where("domain_id", "=", domainId)
+    .where("id", "=", id)
+    .executeTakeFirst();
 }
 
 /** Binds the token to the request. Spending it again on the same request changes nothing. */

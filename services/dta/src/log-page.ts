@@ -10,7 +10,10 @@ import { type DtaContext, domainOf, type FoundedDomain } from "./context.ts";
 export const MAX_LOG_PAGE = 1000;
 
 /** What is signed: the wire form without its signature. */
-export function logHeadBody(domain: FoundedDomain, head: AuditHead & { readonly time: number }): Record<string, unknown> {
+export function logHeadBody(
+  domain: FoundedDomain,
+  head: AuditHead & { readonly time: number },
+): Record<string, unknown> {
   const unsigned: Omit<LogHead, "signature"> = {
     v: 1,
     domainId: domain.domainId,
@@ -35,7 +38,10 @@ export async function signedLogHead(context: DtaContext): Promise<ReturnType<typ
       ? kept
       : await (async () => {
           const time = clock();
-          const signature = await issuer.call("sign", { kind: "log-head", body: logHeadBody(domain, { ...before, time }) });
+          const signature = await issuer.call("sign", {
+            kind: "log-head",
+            body: logHeadBody(domain, { ...before, time }),
+          });
           return { ...before, time, signature };
         })();
   return encodeLogHead({
@@ -49,7 +55,11 @@ export async function signedLogHead(context: DtaContext): Promise<ReturnType<typ
   });
 }
 
-export async function logPage(context: DtaContext, after: number, limit: number): Promise<ReturnType<typeof encodeLogPage>> {
+export async function logPage(
+  context: DtaContext,
+  after: number,
+  limit: number,
+): Promise<ReturnType<typeof encodeLogPage>> {
   const { audit, store } = context;
   const entries = await audit.read(store.db, after, Math.min(limit, MAX_LOG_PAGE));
   return encodeLogPage({ v: 1, entries, head: await audit.head(store.db) });

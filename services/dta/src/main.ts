@@ -44,13 +44,16 @@ function parseFlags(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   } catch (cause) {
-    throw new MilagroError("ERR_CONFIG_INVALID", "an option is unknown or lacks its value; see milagro-dta --help", { cause });
+    throw new MilagroError("ERR_CONFIG_INVALID", "an option is unknown or lacks its value; see milagro-dta --help", {
+      cause,
+    });
   }
 }
 
 function need(flags: Flags, name: "home" | "name" | "operator" | "jurisdiction" | "passphrase-file"): string {
   const value = flags[name];
-  if (value === undefined || value === "") throw new MilagroError("ERR_CONFIG_INVALID", `--${name} is needed; see milagro-dta --help`);
+  if (value === undefined || value === "")
+    throw new MilagroError("ERR_CONFIG_INVALID", `--${name} is needed; see milagro-dta --help`);
   return value;
 }
 
@@ -122,6 +125,8 @@ try {
   await main(process.argv.slice(2));
 } catch (error) {
   const known = error instanceof MilagroError;
-  process.stderr.write(known ? `${error.code}: ${error.message}\n` : "ERR_INTERNAL: milagro-dta failed; the log has the rest\n");
+  process.stderr.write(
+    known ? `${error.code}: ${error.message}\n` : "ERR_INTERNAL: milagro-dta failed; the log has the rest\n",
+  );
   process.exit(known ? definitionOf(error.code).exit : 1);
 }

@@ -46,7 +46,9 @@ export async function generateMasters(engine: Engine, random: RandomBytes): Prom
 
 /** For sealing and nothing else. The caller wipes the bytes. */
 export function encodeMasters(engine: Engine, masters: Masters): Uint8Array {
-  const parts = SCHEMES.map((scheme) => encodeMasterSecretShare(engine, masters.shares[scheme] as MasterSecretShare<Scheme>));
+  const parts = SCHEMES.map((scheme) =>
+    encodeMasterSecretShare(engine, masters.shares[scheme] as MasterSecretShare<Scheme>),
+  );
   const hpkeKey = masters.hpke.privateKey.use((bytes) => bytes.slice());
   const encoded = concat(Uint8Array.of(VERSION), ...parts, hpkeKey, masters.hpke.publicKey);
   wipe(...parts, hpkeKey);
@@ -63,7 +65,10 @@ export function parseMasters(engine: Engine, bytes: Uint8Array): Masters {
     parseMasterSecretShare(engine, scheme, part(SCHEMES.indexOf(scheme)));
   return {
     shares: { id: share("id"), mpin: share("mpin"), cp: share("cp"), kp: share("kp"), statement: share("statement") },
-    hpke: { privateKey: parseHpkePrivateKey(part(SCHEMES.length).slice()), publicKey: parseHpkePublicKey(part(SCHEMES.length + 1)) },
+    hpke: {
+      privateKey: parseHpkePrivateKey(part(SCHEMES.length).slice()),
+      publicKey: parseHpkePublicKey(part(SCHEMES.length + 1)),
+    },
   };
 }
 
@@ -82,7 +87,12 @@ const ENTRY = "masters";
 export async function sealMasters(
   engine: Engine,
   masters: Masters,
-  options: { readonly path: string; readonly passphrase: Passphrase; readonly random: RandomBytes; readonly cost?: KdfCost },
+  options: {
+    readonly path: string;
+    readonly passphrase: Passphrase;
+    readonly random: RandomBytes;
+    readonly cost?: KdfCost;
+  },
 ): Promise<void> {
   const { path, passphrase, random, cost } = options;
   const draft = `${path}.new`;
@@ -92,7 +102,9 @@ export async function sealMasters(
   try {
     await store.update({ set: { [ENTRY]: encoded } });
     await link(draft, path).catch((cause: unknown) => {
-      throw isErrno(cause, "EEXIST") ? new MilagroError("ERR_FILE_EXISTS", "there are sealed masters already", { cause }) : cause;
+      throw isErrno(cause, "EEXIST")
+        ? new MilagroError("ERR_FILE_EXISTS", "there are sealed masters already", { cause })
+        : cause;
     });
   } finally {
     wipe(encoded);

@@ -20,7 +20,19 @@ const CLOCK_TOLERANCE_SECONDS = 60;
 /** A session that is older than this does not speak for a machine that wants keys now. */
 const MAX_TOKEN_AGE_SECONDS = 3600;
 /** Asymmetric only: `none` and HMAC would let anybody who knows a public value sign. */
-const ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"];
+const ALGORITHMS = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
+];
 
 export interface OidcAttestor {
   judge(policy: IssuancePolicy, jwt: string, context: JwtContext): Promise<EvidenceVerdict>;
@@ -56,7 +68,9 @@ export function createOidcAttestor(): OidcAttestor {
           requiredClaims: ["exp", "iat", "nonce", "sub"],
         });
         if (payload["nonce"] !== requestKeyThumbprint(context.requestKey)) return invalidJwt("oidc");
-        return identityFromClaims(provider, payload) === context.identity ? { type: "oidc", ok: true } : invalidJwt("oidc");
+        return identityFromClaims(provider, payload) === context.identity
+          ? { type: "oidc", ok: true }
+          : invalidJwt("oidc");
       } catch (error) {
         if (isProviderDown(error)) return { type: "oidc", ok: false, code: "ERR_UNREACHABLE" };
         if (error instanceof errors.JOSEError || error instanceof TypeError) return invalidJwt("oidc");

@@ -27,7 +27,10 @@ export async function openPolicyFile(path: string): Promise<PolicyFile> {
   let current = await readPolicy(path);
   const check = (policy: IssuancePolicy): void => {
     if (policy.version > current.version) return;
-    throw new MilagroError("ERR_VERSION_CONFLICT", `the policy in force has version ${current.version}; give the new one a higher one`);
+    throw new MilagroError(
+      "ERR_VERSION_CONFLICT",
+      `the policy in force has version ${current.version}; give the new one a higher one`,
+    );
   };
   return {
     get current() {
@@ -51,7 +54,9 @@ export function writePolicy(path: string, policy: IssuancePolicy): Promise<void>
 
 async function readPolicy(path: string): Promise<IssuancePolicy> {
   try {
-    return parseIssuancePolicy(parseJson(new TextDecoder("utf-8", { fatal: true }).decode(await readFileLimited(path, MAX_BYTES))));
+    return parseIssuancePolicy(
+      parseJson(new TextDecoder("utf-8", { fatal: true }).decode(await readFileLimited(path, MAX_BYTES))),
+    );
   } catch (cause) {
     const what = cause instanceof MilagroError ? cause.message : "not UTF-8 text";
     throw new MilagroError("ERR_CONFIG_INVALID", `policy.json: ${what}`, { cause });

@@ -26,7 +26,9 @@ import type { HttpApp } from "@milagro/runtime/http-server";
 import Type from "typebox";
 import type { Ceremonies } from "./ceremony.ts";
 
-export const CeremonyPath = Type.Object({ id: Type.String({ minLength: 43, maxLength: 43, pattern: "^[A-Za-z0-9_-]{43}$" }) });
+export const CeremonyPath = Type.Object({
+  id: Type.String({ minLength: 43, maxLength: 43, pattern: "^[A-Za-z0-9_-]{43}$" }),
+});
 
 /** @throws `ERR_CEREMONY_UNKNOWN` for text that is no identifier: nothing of that name was approved */
 export function parseCeremonyId(text: string): Uint8Array {
@@ -44,13 +46,27 @@ export function addCeremonyRoutes(app: HttpApp, ceremonies: Ceremonies): void {
 
   app.get(
     "/v1/ceremonies/:id",
-    { schema: { tags: ["ceremony"], summary: "Where the ceremony stands here", params: CeremonyPath, response: { 200: CeremonyStatusSchema } } },
+    {
+      schema: {
+        tags: ["ceremony"],
+        summary: "Where the ceremony stands here",
+        params: CeremonyPath,
+        response: { 200: CeremonyStatusSchema },
+      },
+    },
     async ({ params }) => encodeCeremonyStatus(await ceremonies.status(parseCeremonyId(params.id))),
   );
 
   app.post(
     "/v1/ceremonies/:id/commit",
-    { schema: { tags: ["ceremony"], summary: "This member's commitment", params: CeremonyPath, response: { 200: CeremonyCommitSchema } } },
+    {
+      schema: {
+        tags: ["ceremony"],
+        summary: "This member's commitment",
+        params: CeremonyPath,
+        response: { 200: CeremonyCommitSchema },
+      },
+    },
     async ({ params }) => encodeCeremonyCommit(await ceremonies.commit(parseCeremonyId(params.id))),
   );
 
@@ -58,20 +74,26 @@ export function addCeremonyRoutes(app: HttpApp, ceremonies: Ceremonies): void {
     "/v1/ceremonies/:id/commitments",
     schema("Everybody's commitments, for this member's keys", CeremonyCommitmentsSchema, CeremonyRevealSchema),
     async ({ params, body }) =>
-      encodeCeremonyReveal(await ceremonies.takeCommitments(parseCeremonyId(params.id), parseCeremonyCommitments(body).commitments)),
+      encodeCeremonyReveal(
+        await ceremonies.takeCommitments(parseCeremonyId(params.id), parseCeremonyCommitments(body).commitments),
+      ),
   );
 
   app.post(
     "/v1/ceremonies/:id/reveals",
     schema("Everybody's keys, for this member's signature", CeremonyRevealsSchema, CeremonySignatureSchema),
     async ({ params, body }) =>
-      encodeCeremonySignature(await ceremonies.takeReveals(parseCeremonyId(params.id), parseCeremonyReveals(body).reveals)),
+      encodeCeremonySignature(
+        await ceremonies.takeReveals(parseCeremonyId(params.id), parseCeremonyReveals(body).reveals),
+      ),
   );
 
   app.post(
     "/v1/ceremonies/:id/signatures",
     schema("Everybody's signatures, for the signed descriptor", CeremonySignaturesSchema, SignedDescriptorSchema),
     async ({ params, body }) =>
-      encodeSignedDescriptor(await ceremonies.takeSignatures(parseCeremonyId(params.id), parseCeremonySignatures(body).signatures)),
+      encodeSignedDescriptor(
+        await ceremonies.takeSignatures(parseCeremonyId(params.id), parseCeremonySignatures(body).signatures),
+      ),
   );
 }

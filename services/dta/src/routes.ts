@@ -3,7 +3,13 @@
  * @module
  */
 import { encodeSignedDescriptor, SignedDescriptorSchema } from "@milagro/protocol/descriptor";
-import { type DtaStatus, DtaStatusSchema, encodeDtaStatus, LogHeadSchema, LogPageSchema } from "@milagro/protocol/dta-messages";
+import {
+  type DtaStatus,
+  DtaStatusSchema,
+  encodeDtaStatus,
+  LogHeadSchema,
+  LogPageSchema,
+} from "@milagro/protocol/dta-messages";
 import {
   encodeIssuanceAnswer,
   type IssuanceAnswer,
@@ -26,14 +32,26 @@ const LogQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export function addPublicRoutes(app: HttpApp, context: DtaContext, issue: (sealed: SealedRequest) => Promise<IssuanceAnswer>): void {
-  app.get("/v1/dta", { schema: { tags: ["domain"], summary: "Who this is", response: { 200: DtaStatusSchema } } }, async () =>
-    encodeDtaStatus(await dtaStatus(context)),
+export function addPublicRoutes(
+  app: HttpApp,
+  context: DtaContext,
+  issue: (sealed: SealedRequest) => Promise<IssuanceAnswer>,
+): void {
+  app.get(
+    "/v1/dta",
+    { schema: { tags: ["domain"], summary: "Who this is", response: { 200: DtaStatusSchema } } },
+    async () => encodeDtaStatus(await dtaStatus(context)),
   );
 
   app.get(
     "/v1/descriptor",
-    { schema: { tags: ["domain"], summary: "The signed descriptor of the domain", response: { 200: SignedDescriptorSchema } } },
+    {
+      schema: {
+        tags: ["domain"],
+        summary: "The signed descriptor of the domain",
+        response: { 200: SignedDescriptorSchema },
+      },
+    },
     async () => encodeSignedDescriptor(domainOf(context).signed),
   );
 
@@ -58,7 +76,14 @@ export function addPublicRoutes(app: HttpApp, context: DtaContext, issue: (seale
 
   app.get(
     "/v1/log",
-    { schema: { tags: ["log"], summary: "Entries of the audit log", querystring: LogQuery, response: { 200: LogPageSchema } } },
+    {
+      schema: {
+        tags: ["log"],
+        summary: "Entries of the audit log",
+        querystring: LogQuery,
+        response: { 200: LogPageSchema },
+      },
+    },
     async ({ query }) => logPage(context, query.after, query.limit),
   );
 }
@@ -67,6 +92,16 @@ export function addPublicRoutes(app: HttpApp, context: DtaContext, issue: (seale
 export async function dtaStatus(context: DtaContext): Promise<DtaStatus> {
   const { config, issuer, now, audit, store } = context;
   const { name, operator, jurisdiction } = config;
-  const domains = now.domain === undefined ? [] : [{ domainId: now.domain.domainId, name: now.domain.name, index: now.domain.index }];
-  return { v: 1, name, operator, jurisdiction, software: VERSION, sealed: issuer.sealed, domains, log: await audit.head(store.db) };
+  const domains =
+    now.domain === undefined ? [] : [{ domainId: now.domain.domainId, name: now.domain.name, index: now.domain.index }];
+  return {
+    v: 1,
+    name,
+    operator,
+    jurisdiction,
+    software: VERSION,
+    sealed: issuer.sealed,
+    domains,
+    log: await audit.head(store.db),
+  };
 }

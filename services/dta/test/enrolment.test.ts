@@ -1,12 +1,26 @@
 /** The main path, with three real D-TAs. */
-import { parseIdentityPattern } from "@milagro/crypto/identity";
-import { signAs, verifySignature } from "@milagro/crypto/ibs";
-import type { IdentityKey } from "@milagro/crypto/identity-key";
+
 import { utf8 } from "@milagro/crypto/bytes";
+import { signAs, verifySignature } from "@milagro/crypto/ibs";
+import { parseIdentityPattern } from "@milagro/crypto/identity";
+import type { IdentityKey } from "@milagro/crypto/identity-key";
 import { finishEnrolment } from "@milagro/protocol/enrolment";
 import { makeRenewal } from "@milagro/protocol/issuance";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ALICE, ask, cleanUp, engine, foundDomain, joinToken, OPEN_POLICY, outcome, random, request, setPolicy, type TestDomain } from "./support.ts";
+import {
+  ALICE,
+  ask,
+  cleanUp,
+  engine,
+  foundDomain,
+  joinToken,
+  OPEN_POLICY,
+  outcome,
+  random,
+  request,
+  setPolicy,
+  type TestDomain,
+} from "./support.ts";
 
 let world: TestDomain;
 
@@ -25,7 +39,11 @@ test("three D-TAs issue shares that add up to working keys, each with a receipt,
 
   const result = await finishEnrolment({ engine, random, domain, enrolment, answers });
   expect(result.keys.map(({ usage }) => usage)).toEqual(["enc", "sig", "kex"]);
-  expect(result.receipts.map(({ index, policyVersion }) => [index, policyVersion])).toEqual([[1, 1], [2, 1], [3, 1]]);
+  expect(result.receipts.map(({ index, policyVersion }) => [index, policyVersion])).toEqual([
+    [1, 1],
+    [2, 1],
+    [3, 1],
+  ]);
   const sig = result.keys[1];
   const key = sig?.key as IdentityKey<"sig">;
   const input = sig?.input as NonNullable<typeof sig>["input"];
@@ -37,7 +55,16 @@ test("three D-TAs issue shares that add up to working keys, each with a receipt,
     keys: [{ usage: "sig", epoch: clock.epoch }],
     evidence: ({ requestHash }) => {
       const epoch = keys[1]?.epoch ?? clock.epoch;
-      const renewal = makeRenewal({ engine, random, key, publicKey: domain.publicKey, domainId: domain.domainId, identity: ALICE, epoch, requestHash });
+      const renewal = makeRenewal({
+        engine,
+        random,
+        key,
+        publicKey: domain.publicKey,
+        domainId: domain.domainId,
+        identity: ALICE,
+        epoch,
+        requestHash,
+      });
       return dtas.map(() => [renewal]);
     },
   });
@@ -46,7 +73,11 @@ test("three D-TAs issue shares that add up to working keys, each with a receipt,
   expect(next.keys).toHaveLength(1);
 
   // Any single D-TA that refuses ends it.
-  await dtas[1]?.admin.request({ method: "POST", path: "/v1/deny", body: { v: 1, pattern: parseIdentityPattern(ALICE), reason: "lost" } });
+  await dtas[1]?.admin.request({
+    method: "POST",
+    path: "/v1/deny",
+    body: { v: 1, pattern: parseIdentityPattern(ALICE), reason: "lost" },
+  });
   const after = await request(world, { evidence: tokens.map((token) => [{ type: "join-token", token }]) });
   expect(await outcome(dtas[1] as NonNullable<(typeof dtas)[1]>, after.requests[1])).toBe("ERR_IDENTITY_REVOKED");
 });

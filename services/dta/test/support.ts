@@ -5,15 +5,25 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeBase64url } from "@milagro/crypto/base64url";
-import { type Identity, parseIdentity, parseIdentityPattern } from "@milagro/crypto/identity";
 import type { Epoch } from "@milagro/crypto/epoch";
 import { epochAt } from "@milagro/crypto/epoch";
+import { type Identity, parseIdentity, parseIdentityPattern } from "@milagro/crypto/identity";
 import type { IdentityUsage } from "@milagro/crypto/usage";
 import { createNobleEngine } from "@milagro/engine/noble";
-import { ceremonyIdOf, encodeCeremonyProposal, parseCeremonyProposal, type CeremonyProposal } from "@milagro/protocol/ceremony-messages";
+import {
+  type CeremonyProposal,
+  ceremonyIdOf,
+  encodeCeremonyProposal,
+  parseCeremonyProposal,
+} from "@milagro/protocol/ceremony-messages";
 import { parseSignedDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
 import { beginEnrolment, type Enrolment, type EvidenceSource } from "@milagro/protocol/enrolment";
-import { encodeSealedRequest, type IssuanceAnswer, parseIssuanceAnswer, type SealedRequest } from "@milagro/protocol/issuance-messages";
+import {
+  encodeSealedRequest,
+  type IssuanceAnswer,
+  parseIssuanceAnswer,
+  type SealedRequest,
+} from "@milagro/protocol/issuance-messages";
 import { encodeIssuancePolicy, type IssuancePolicy } from "@milagro/protocol/policy";
 import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { createHttpClient, type HttpClient } from "@milagro/runtime/http-client";
@@ -52,7 +62,11 @@ export interface TestDta {
 
 /** What all logs of a test said, for the search for secrets. */
 export const logged: string[] = [];
-export const testLog: Log = createLogger({ component: "dta", level: "debug", stream: { write: (line: string) => void logged.push(line) } });
+export const testLog: Log = createLogger({
+  component: "dta",
+  level: "debug",
+  stream: { write: (line: string) => void logged.push(line) },
+});
 
 const folders: string[] = [];
 const open: RunningDta[] = [];
@@ -119,7 +133,13 @@ export function client(url: string): HttpClient {
 
 export function proposalFor(count: number): CeremonyProposal {
   const members = Array.from({ length: count }, (_, i) => memberOf(i + 1));
-  return parseCeremonyProposal({ v: 1, name: "example.org", epochSeconds: EPOCH_SECONDS, members, nonce: encodeBase64url(random(16)) });
+  return parseCeremonyProposal({
+    v: 1,
+    name: "example.org",
+    epochSeconds: EPOCH_SECONDS,
+    members,
+    nonce: encodeBase64url(random(16)),
+  });
 }
 
 /** A coordinator, such as the command line: it carries messages and is trusted with nothing. */
@@ -183,9 +203,20 @@ export const madeTokens: string[] = [];
 
 export async function joinToken(
   dta: TestDta,
-  options: { readonly identities?: string; readonly usages?: readonly IdentityUsage[]; readonly ttlSeconds?: number } = {},
+  options: {
+    readonly identities?: string;
+    readonly usages?: readonly IdentityUsage[];
+    readonly ttlSeconds?: number;
+  } = {},
 ): Promise<string> {
-  const body = { v: 1, identities: ALICE as string, usages: ["enc", "sig", "kex"], ttlSeconds: 600, uses: 1, ...options };
+  const body = {
+    v: 1,
+    identities: ALICE as string,
+    usages: ["enc", "sig", "kex"],
+    ttlSeconds: 600,
+    uses: 1,
+    ...options,
+  };
   const { token } = (await post(dta.admin, "/v1/join-tokens", body)) as { token: string };
   madeTokens.push(token);
   return token;
@@ -198,7 +229,10 @@ export interface Wanted {
   readonly nowMs?: number;
 }
 
-export function request({ domain, clock }: Pick<TestDomain, "domain" | "clock">, wanted: Wanted = {}): Promise<Enrolment> {
+export function request(
+  { domain, clock }: Pick<TestDomain, "domain" | "clock">,
+  wanted: Wanted = {},
+): Promise<Enrolment> {
   return beginEnrolment({
     random,
     domain,
@@ -221,6 +255,10 @@ export async function outcome(dta: TestDta, sealed: SealedRequest | undefined): 
 }
 
 /** One request to the only D-TA of a domain, with a token. */
-export async function requestWithToken(world: TestDomain, token: string, wanted: Wanted = {}): Promise<SealedRequest | undefined> {
+export async function requestWithToken(
+  world: TestDomain,
+  token: string,
+  wanted: Wanted = {},
+): Promise<SealedRequest | undefined> {
   return (await request(world, { ...wanted, evidence: [[{ type: "join-token", token }]] })).requests[0];
 }

@@ -7,8 +7,8 @@ import type { Engine, FixedBase, G1, G2, PreparedG2, RandomBytes, Scalar } from 
 
 interface Tables {
   readonly lines: WeakMap<G2, PreparedG2>;
-  readonly hashes1: WeakMap<Uint8Array, G1>;
-  readonly hashes2: WeakMap<Uint8Array, G2>;
+  readonly hashes1: WeakMap<Uint8Array, Map<string, G1>>;
+  readonly hashes2: WeakMap<Uint8Array, Map<string, G2>>;
   generator2?: FixedBase<G2>;
   generator1?: FixedBase<G1>;
 }
@@ -23,7 +23,7 @@ function tablesOf(engine: Engine): Tables {
   return fresh;
 }
 
-function memo<K extends object, V>(map: WeakMap<K, V>, key: K, make: () => V): V {
+function memo<K, V>(map: { get(key: K): V | undefined; set(key: K, value: V): unknown }, key: K, make: () => V): V {
   const known = map.get(key);
   if (known !== undefined) return known;
   const fresh = make();
@@ -50,14 +50,16 @@ export function baseMultiply2(engine: Engine, k: Scalar): G2 {
   return own.generator2.multiplySecret(k);
 }
 
-/** Hash to G1, once per input *object*: the caller must not change its bytes afterwards. */
+/** Hash to G1, once per tag and input *object*: the caller must not change its bytes afterwards. */
 export function hashOnce1(engine: Engine, input: Uint8Array, tag: string): G1 {
-  return memo(tablesOf(engine).hashes1, input, () => engine.g1.hash(input, tag));
+  const byTag = memo(tablesOf(engine).hashes1, input, () => new Map());
+  return memo(byTag, tag, () => engine.g1.hash(input, tag));
 }
 
-/** Hash to G2, once per input *object*: the caller must not change its bytes afterwards. */
+/** Hash to G2, once per tag and input *object*: the caller must not change its bytes afterwards. */
 export function hashOnce2(engine: Engine, input: Uint8Array, tag: string): G2 {
-  return memo(tablesOf(engine).hashes2, input, () => engine.g2.hash(input, tag));
+  const byTag = memo(tablesOf(engine).hashes2, input, () => new Map());
+  return memo(byTag, tag, () => engine.g2.hash(input, tag));
 }
 
 /** A random 128-bit weight: a batch that holds one false equation passes with probability 2⁻¹²⁸. */

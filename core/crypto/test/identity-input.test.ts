@@ -5,6 +5,7 @@ import { formatDomainId, parseDomainId } from "../src/domain-id.ts";
 import { epochAt, epochStartMs, NO_EXPIRY, parseEpoch } from "../src/epoch.ts";
 import { type HashRole, hashTag } from "../src/hash-tag.ts";
 import { hashIdentity1, hashIdentity2, identityInput, parseIdentityInput } from "../src/identity-input.ts";
+import { hashOnce1 } from "../src/precomputed.ts";
 import { parseIdentityUsage, parseUsage, USAGES } from "../src/usage.ts";
 import { alice, bob, codeOf, engine, epoch, flip, random } from "./fixtures.ts";
 
@@ -55,6 +56,7 @@ test("the points are remembered per object and equal for equal bytes", () => {
   const input = identityInput(domainId, "kex", alice, epoch);
   expect(hashIdentity1(engine, input)).toBe(hashIdentity1(engine, input));
   expect(hashIdentity2(engine, input)).toBe(hashIdentity2(engine, input));
+  expect(engine.g1.equals(hashOnce1(engine, input, hashTag("PERMIT", "G1")), hashIdentity1(engine, input))).toBe(false);
   const again = identityInput(domainId, "kex", alice, epoch);
   expect(engine.g1.equals(hashIdentity1(engine, again), hashIdentity1(engine, input))).toBe(true);
 });

@@ -5,23 +5,23 @@
  */
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { signStatement, verifyStatement } from "../src/bls.ts";
-import { concat, encodeHex, parseHex, utf8 } from "../src/bytes.ts";
-import { parseDomainId } from "../src/domain-id.ts";
-import { encodeEnvelope, openEnvelope, parseEnvelope, sealEnvelope } from "../src/envelope.ts";
-import { parseEpoch } from "../src/epoch.ts";
-import { MilagroError } from "../src/error.ts";
-import { openFile, sealFile } from "../src/file-envelope.ts";
-import { decapsulate, encapsulate, parseIbeCiphertext } from "../src/ibe.ts";
-import { signAs, verifySignature, verifySignatures } from "../src/ibs.ts";
-import { matchesIdentity, parseIdentity, parseIdentityPattern, splitIdentity } from "../src/identity.ts";
+import { signStatement, verifyStatement } from "../../src/bls.ts";
+import { concat, encodeHex, parseHex, utf8 } from "../../src/bytes.ts";
+import { parseDomainId } from "../../src/domain-id.ts";
+import { encodeEnvelope, openEnvelope, parseEnvelope, sealEnvelope } from "../../src/envelope.ts";
+import { parseEpoch } from "../../src/epoch.ts";
+import { MilagroError } from "../../src/error.ts";
+import { openFile, sealFile } from "../../src/file-envelope.ts";
+import { decapsulate, encapsulate, parseIbeCiphertext } from "../../src/ibe.ts";
+import { signAs, verifySignature, verifySignatures } from "../../src/ibs.ts";
+import { matchesIdentity, parseIdentity, parseIdentityPattern, splitIdentity } from "../../src/identity.ts";
 import {
   hashIdentity1,
   hashIdentity2,
   type IdentityInput,
   identityInput,
   parseIdentityInput,
-} from "../src/identity-input.ts";
+} from "../../src/identity-input.ts";
 import {
   combineIdentityKeyShares,
   encodeIdentityKey,
@@ -31,7 +31,7 @@ import {
   parseIdentityKeyShare,
   verifyIdentityKeyShare,
   verifyIdentityKeys,
-} from "../src/identity-key.ts";
+} from "../../src/identity-key.ts";
 import {
   combinePublicShares,
   type DomainPublicKey,
@@ -41,13 +41,13 @@ import {
   parseDomainPublicKey,
   parsePublicShare,
   type SummedScheme,
-} from "../src/master-public.ts";
-import { parseMasterSecretShare, type Scheme } from "../src/master-secret.ts";
-import { provePossession, publicCommitment, verifyPossession } from "../src/proof-of-possession.ts";
-import type { Recipient } from "../src/recipients.ts";
-import { signcrypt, unsigncrypt } from "../src/signcryption.ts";
-import { agreeKey } from "../src/sok.ts";
-import { type IdentityUsage, parseIdentityUsage, parseUsage } from "../src/usage.ts";
+} from "../../src/master-public.ts";
+import { parseMasterSecretShare, type Scheme } from "../../src/master-secret.ts";
+import { provePossession, publicCommitment, verifyPossession } from "../../src/proof-of-possession.ts";
+import type { Recipient } from "../../src/recipients.ts";
+import { signcrypt, unsigncrypt } from "../../src/signcryption.ts";
+import { agreeKey } from "../../src/sok.ts";
+import { type IdentityUsage, parseIdentityUsage, parseUsage } from "../../src/usage.ts";
 
 export type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
 export type Fields = { readonly [key: string]: Json };

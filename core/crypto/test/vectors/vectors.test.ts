@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { engine } from "./fixtures.ts";
-import { OPERATION_NAMES, runCase, type VectorFile } from "./vector-runner.ts";
+import { engine } from "../fixtures.ts";
+import { OPERATION_NAMES, runCase, type VectorFile } from "./runner.ts";
 
-const folder = new URL("../../../vectors/milagro/", import.meta.url);
+const folder = new URL("../../../../vectors/milagro/", import.meta.url);
 const OURS = [
   "identities",
   "issuance",

@@ -8,7 +8,7 @@ import { Duplex, pipeline } from "node:stream";
 import { MilagroError } from "@milagro/engine/error";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
 import type { Bus, BusState } from "./bus.ts";
-import { clientIdPrefix, topicMatches } from "./bus.ts";
+import { clientIdPrefix, handlerCalls, topicMatches } from "./bus.ts";
 import { errorFields, type Log } from "./log.ts";
 import { limitPackets } from "./mqtt-limit.ts";
 
@@ -190,6 +190,7 @@ async function asked(question: () => Promise<boolean> | boolean, log: Log): Prom
 
 function localBus(aedes: Aedes, log: Log): Bus {
   const listeners = new Set<(state: BusState) => void>();
+  const call = handlerCalls(log);
   let state: BusState = "connected";
   return {
     publish: (topic, payload) =>
@@ -208,17 +209,9 @@ function localBus(aedes: Aedes, log: Log): Bus {
     subscribe: (filter, handler) =>
       new Promise((resolve) => {
         const deliver = (packet: { topic: string; payload: string | Buffer }, done: () => void): void => {
-          // The broker's own reports about clients are not messages.
-          if (!topicMatches(filter, packet.topic)) {
-            done();
-            return;
-          }
-          Promise.resolve()
-            .then(() => handler(new Uint8Array(Buffer.from(packet.payload)), packet.topic))
-            .catch((error: unknown) =>
-              log.error("a bus handler failed", { topic: packet.topic, ...errorFields(error) }),
-            )
-            .finally(done);
+          // The broker's own reports about clients (`$SYS/…`) are not messages.
+          if (topicMatches(filter, packet.topic)) call(handler, packet.topic, Buffer.from(packet.payload));
+          done();
         };
         const off = (): Promise<void> => new Promise((resolved) => aedes.unsubscribe(filter, deliver, resolved));
         aedes.subscribe(filter, deliver, () => resolve(off));

@@ -12,7 +12,10 @@ import { jitteredBackoffMs } from "./random.ts";
 
 export type BusState = "connecting" | "connected" | "closed";
 
-/** What throws or rejects here is logged; the message counts as delivered. */
+/**
+ * Called for each message in the order of arrival, without waiting for the one before: it may publish and await that. What throws or rejects here is
+ * logged, and the message counts as delivered. Beyond 1024 unfinished calls messages are dropped, which the log says.
+ */
 export type BusHandler = (payload: Uint8Array, topic: string) => Promise<void> | void;
 
 export interface Bus {
@@ -55,6 +58,7 @@ export interface BusOptions {
 
 const BASE_DELAY_MS = 100;
 const KEEP_ALIVE_SECONDS = 30;
+const MAX_PENDING = 1024;
 /** MQTT 3.1.1 §3.9.3: the return code of a refused subscription. */
 const SUBACK_FAILURE = 0x80;
 
@@ -75,11 +79,30 @@ export function topicMatches(filter: string, topic: string): boolean {
   return wanted.length === levels.length;
 }
 
+/** Runs handlers without waiting for them, up to a limit. */
+export function handlerCalls(log: Log): (handler: BusHandler, topic: string, payload: Uint8Array) => void {
+  let pending = 0;
+  return (handler, topic, payload) => {
+    if (pending >= MAX_PENDING) {
+      log.warn("bus message dropped: too many are being handled", { topic, pending });
+      return;
+    }
+    pending++;
+    // A promise's callback, so that a handler that throws at once is one that rejects.
+    Promise.resolve(new Uint8Array(payload))
+      .then((bytes) => handler(bytes, topic))
+      .catch((error: unknown) => log.error("a bus handler failed", { topic, ...errorFields(error) }))
+      .finally(() => pending--);
+  };
+}
+
 /** Starts connecting and goes on trying until closed; never throws because a broker is away. */
 export function connectBus(options: BusOptions): Bus {
   const { log } = options;
   const handlers = new Map<string, Set<BusHandler>>();
   const listeners = new Set<(state: BusState) => void>();
+  /** Publications that wait for their acknowledgement. */
+  const inFlight = new Set<AbortController>();
   const closing = new AbortController();
   let state: BusState = "connecting";
   let client: MqttClient | undefined;
@@ -90,25 +113,18 @@ export function connectBus(options: BusOptions): Bus {
     log.info("bus state changed", { state: next });
     for (const listener of listeners) listener(next);
   };
-  const deliver = async (topic: string, payload: Uint8Array): Promise<void> => {
-    for (const [filter, set] of handlers) {
-      if (!topicMatches(filter, topic)) continue;
-      for (const handler of set) {
-        try {
-          await handler(payload, topic);
-        } catch (error) {
-          log.error("a bus handler failed", { topic, ...errorFields(error) });
-        }
-      }
-    }
-  };
+  const call = handlerCalls(log);
   const run = async (): Promise<void> => {
     for (let attempt = 0; !closing.signal.aborted; attempt++) {
       try {
         const session = await openSession(options, closing.signal);
         client = session.client;
         client.handleMessage = (packet, done) => {
-          void deliver(packet.topic, new Uint8Array(packet.payload as Buffer)).then(() => done());
+          for (const [filter, set] of handlers) {
+            if (!topicMatches(filter, packet.topic)) continue;
+            for (const handler of set) call(handler, packet.topic, packet.payload as Buffer);
+          }
+          done(); // now: the library reads nothing more until then, the acknowledgement of a handler's own message included
         };
         for (const filter of handlers.keys()) await subscribeOn(client, filter);
         attempt = 0;
@@ -119,6 +135,7 @@ export function connectBus(options: BusOptions): Bus {
       } finally {
         client?.end(true);
         client = undefined;
+        for (const lost of inFlight) lost.abort();
       }
       if (closing.signal.aborted) return;
       setState("connecting");
@@ -135,12 +152,10 @@ export function connectBus(options: BusOptions): Bus {
       if (!client || state !== "connected") throw unavailable("the bus is not connected");
       const timeoutMs = options.publishTimeoutMs ?? 10_000;
       const lost = new AbortController();
-      const onClose = (): void => lost.abort();
-      const current = client;
-      current.once("close", onClose);
+      inFlight.add(lost);
       try {
         await Promise.race([
-          current.publishAsync(topic, Buffer.from(payload), { qos: 1 }),
+          client.publishAsync(topic, Buffer.from(payload), { qos: 1 }),
           sleep(timeoutMs, lost.signal).then(
             () => Promise.reject(unavailable("the bus did not acknowledge the message in time")),
             () => Promise.reject(unavailable("the bus connection broke before the message was acknowledged")),
@@ -150,7 +165,7 @@ export function connectBus(options: BusOptions): Bus {
         if (cause instanceof MilagroError) throw cause;
         throw unavailable("the bus did not take the message", cause);
       } finally {
-        current.off("close", onClose);
+        inFlight.delete(lost);
         lost.abort();
       }
     },

@@ -9,7 +9,7 @@ import { findProgram, needs } from "../../tests/support/needs.ts";
 import { tempFolder } from "../../tests/support/temp-folder.ts";
 import { type Broker, type BrokerOptions, createBroker } from "../src/broker.ts";
 import { type Bus, type BusOptions, clientIdPrefix, connectBus, topicMatches } from "../src/bus.ts";
-import { silentLog } from "../src/log.ts";
+import { createLogger, silentLog } from "../src/log.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const failure = (promise: Promise<unknown>) =>
@@ -122,6 +122,36 @@ describe("between buses", () => {
     await server.bus.publish("all/x", bytes("2"));
     await second.until(2);
     expect(first.messages).toEqual(["all/x=1"]);
+  });
+
+  test("a handler may answer on the bus and wait for it, on both sides, many at once", async () => {
+    const server = await broker();
+    const one = bus(server.url, "alice", { publishTimeoutMs: 2000 });
+    await connected(one);
+    await one.subscribe("all/ask/+", async (payload, topic) => one.publish(topic.replace("ask", "answer"), payload));
+    await server.bus.subscribe("all/answer/+", (payload, topic) =>
+      server.bus.publish(topic.replace("answer", "done"), payload),
+    );
+    const box = inbox();
+    await one.subscribe("all/done/+", box.handler);
+    await Promise.all(Array.from({ length: 150 }, (_, n) => server.bus.publish(`all/ask/${n}`, bytes("x"))));
+    await box.until(150);
+    expect(new Set(box.messages).size).toBe(150);
+  });
+
+  test("what is too much for a handler is dropped, not piled up", async () => {
+    const lines: string[] = [];
+    const server = await broker({
+      log: createLogger({ component: "t", stream: { write: (line) => lines.push(line) } }),
+    });
+    let calls = 0;
+    await server.bus.subscribe("all/#", () => {
+      calls++;
+      return new Promise(() => {});
+    });
+    for (let n = 0; n < 1030; n++) await server.bus.publish("all/x", bytes("x"));
+    expect(calls).toBe(1024);
+    expect(lines.filter((line) => line.includes("dropped"))).toHaveLength(6);
   });
 
   test("after the broker was away: subscriptions are back before the state says so, with a fresh token", async () => {

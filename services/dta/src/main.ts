@@ -11,8 +11,6 @@ import { createLogger, errorFields } from "@milagro/runtime/log";
 import { readPassphrase, readPassphraseFile } from "@milagro/runtime/passphrase";
 import { systemRandom } from "@milagro/runtime/random";
 import { homeOf, readConfig } from "./config.ts";
-import { startDta } from "./dta.ts";
-import { initDta } from "./init.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `milagro-dta: one Distributed Trust Authority
@@ -59,6 +57,7 @@ function need(flags: Flags, name: "home" | "name" | "operator" | "jurisdiction" 
 
 async function init(flags: Flags): Promise<void> {
   const home = homeOf(need(flags, "home"));
+  const { initDta } = await import("./init.ts");
   const passphrase = await readPassphrase({ file: need(flags, "passphrase-file") });
   try {
     await initDta({
@@ -90,6 +89,7 @@ async function serve(flags: Flags): Promise<void> {
     level: config.logLevel,
     file: config.logFile === "stderr" ? undefined : config.logFile,
   }).with({ name: config.name });
+  const { startDta } = await import("./dta.ts");
   const lifecycle = createLifecycle({ log });
   const file = flags["passphrase-file"];
   try {

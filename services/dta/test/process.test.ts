@@ -1,0 +1,122 @@
+/** The program itself: arguments, ready line, signals, and a real SIGKILL in the middle of issuing. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { verifyDescriptor } from "@milagro/protocol/trust-domain";
+import { afterAll, expect, test } from "vitest";
+import { homeOf } from "../src/config.ts";
+import {
+  ALICE,
+  ask,
+  cleanUp,
+  client,
+  engine,
+  found,
+  HeldClock,
+  joinToken,
+  memberOf,
+  newFolder,
+  OPEN_POLICY,
+  outcome,
+  PASSPHRASE,
+  random,
+  requestWithToken,
+  setPolicy,
+  type TestDta,
+} from "./support.ts";
+
+const LAUNCHER = fileURLToPath(new URL("../bin/milagro-dta.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const children: ChildProcess[] = [];
+let output = "";
+
+afterAll(async () => {
+  for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+  await cleanUp();
+});
+
+/** The program, without the launcher in between, so that a signal meets the process itself. */
+function run(args: readonly string[], launcher = false): ChildProcess {
+  const file = launcher ? [LAUNCHER] : ["--conditions=@milagro/source", MAIN];
+  const child = spawn(process.execPath, [...file, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  children.push(child);
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += String(chunk)));
+  return child;
+}
+
+async function finish(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null) await once(child, "exit");
+  return child.exitCode;
+}
+
+const folder = newFolder();
+const home = homeOf(join(folder, "home"));
+const passphraseFile = join(folder, "passphrase");
+writeFileSync(passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
+const { name, operator, jurisdiction } = memberOf(1);
+const INIT = ["init", "--home", home.folder, "--name", name, "--operator", operator, "--jurisdiction", jurisdiction];
+
+async function serve(): Promise<{ child: ChildProcess; dta: TestDta }> {
+  const child = run(["serve", "--home", home.folder, "--passphrase-file", passphraseFile]);
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  const [line] = (await once(lines, "line")) as [string];
+  const ready = JSON.parse(line) as { ready: boolean; url: string; admin: string };
+  expect(ready).toEqual({
+    ready: true,
+    url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    admin: home.adminSocket,
+  });
+  return { child, dta: { home, http: client(ready.url), admin: client(`unix:${ready.admin}`) } as TestDta };
+}
+
+test("wrong calls end with a code and status 1, and make nothing", async () => {
+  for (const args of [["dance"], ["serve", "--home", home.folder], ["init", "--home", home.folder, "--pin", "1234"]]) {
+    expect(await finish(run(args))).toBe(1);
+  }
+  expect(output).not.toMatch(/\n\s+at |1234/);
+  expect(existsSync(home.folder)).toBe(false);
+});
+
+test("init, serve, killed at any moment while issuing: after the restart every request is answered and each token was spent once", async () => {
+  expect(await finish(run([...INIT, "--passphrase-file", passphraseFile], true))).toBe(0);
+  expect(await finish(run([...INIT, "--passphrase-file", passphraseFile]))).toBe(1);
+  for (const file of [home.config, home.masters, home.policy]) expect(statSync(file).mode & 0o777).toBe(0o600);
+
+  let { child, dta } = await serve();
+  expect(statSync(home.adminSocket).mode & 0o777).toBe(0o600);
+  const clock = new HeldClock();
+  clock.nowMs = Date.now();
+  const domain = verifyDescriptor(engine, random, await found([dta]));
+  const world = { clock, domain, dtas: [dta] };
+  await setPolicy(dta, OPEN_POLICY);
+  const tokens = [];
+  for (let i = 0; i < 8; i++) tokens.push(await joinToken(dta));
+  const requests = await Promise.all(tokens.map((token) => requestWithToken(world, token)));
+
+  const answers = requests.map((sealed) => ask(dta, sealed));
+  const settled = Promise.allSettled(answers);
+  await Promise.race(answers);
+  child.kill("SIGKILL");
+  await finish(child);
+  const before = (await settled).filter(({ status }) => status === "fulfilled").length;
+  expect(before).toBeLessThan(requests.length);
+
+  ({ child, dta } = await serve());
+  for (const sealed of requests) expect(await outcome(dta, sealed)).toBe("issued");
+  const again = await requestWithToken(world, tokens[0] as string);
+  expect(await outcome(dta, again)).toBe("ERR_JOIN_TOKEN_SPENT");
+  const { entries } = (await dta.http.request({ path: "/v1/log", query: { limit: 1000 } })).body as {
+    entries: { action: string; outcome: string; subject?: string }[];
+  };
+  const issued = entries.filter((entry) => entry.action === "issue" && entry.outcome === "ok");
+  expect(issued.map(({ subject }) => subject)).toEqual(requests.map(() => ALICE));
+
+  child.kill("SIGTERM");
+  expect(await finish(child)).toBe(0);
+  expect(existsSync(home.adminSocket)).toBe(false);
+  expect(output).not.toContain(PASSPHRASE);
+  for (const token of tokens) expect(output).not.toContain(token.slice(-43));
+});

@@ -6,6 +6,7 @@ import * as ceremony from "../src/ceremony.ts";
 import * as ceremonyMessages from "../src/ceremony-messages.ts";
 import * as descriptor from "../src/descriptor.ts";
 import * as dta from "../src/dta-messages.ts";
+import * as fileSignature from "../src/file-signature.ts";
 import * as issuance from "../src/issuance-messages.ts";
 import * as kms from "../src/kms-messages.ts";
 import * as policy from "../src/policy.ts";
@@ -15,7 +16,19 @@ import { arbitraryOf, type JsonSchema } from "./arbitrary.ts";
 import { outcome } from "./fixture.ts";
 
 /** Every schema that has a parser and an encoder, found by name so that none is left out. */
-const MODULES = { bus, ceremony, ceremonyMessages, descriptor, dta, issuance, kms, policy, problem, secretRecord };
+const MODULES = {
+  fileSignature,
+  bus,
+  ceremony,
+  ceremonyMessages,
+  descriptor,
+  dta,
+  issuance,
+  kms,
+  policy,
+  problem,
+  secretRecord,
+};
 interface Message {
   readonly schema: TSchema & JsonSchema;
   readonly parse: (input: unknown) => unknown;

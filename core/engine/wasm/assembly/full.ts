@@ -1,0 +1,25 @@
+/**
+ * The exports of the whole engine.
+ */
+export * from "./g1";
+import { hashG2 } from "./hash";
+import { finalExponentiation, millerLoop, prepareLines } from "./pairing";
+import { normalisePoints } from "./points";
+import { conjugateFp12, mulFp12 } from "./field";
+import { equalFp12, isOneFp12, powerGt, readGt, setOneFp12, writeFp12 } from "./tower";
+
+export {
+  conjugateFp12,
+  equalFp12,
+  finalExponentiation,
+  hashG2,
+  isOneFp12,
+  millerLoop,
+  mulFp12,
+  normalisePoints,
+  powerGt,
+  prepareLines,
+  readGt,
+  setOneFp12,
+  writeFp12,
+};

@@ -1,0 +1,157 @@
+/**
+ * Σ kᵢ·Pᵢ for public scalars, by Pippenger's buckets: variable time.
+ *
+ * The endomorphism turns each point into two of half the scalar's length in G1, and four of a quarter in G2. In G1 the
+ * two lanes of a bucket belong to two neighbouring windows, so one addition serves both.
+ */
+import { copyPairs } from "./bytes";
+import { BETA, HAS_G2 } from "./constants";
+import {
+  copyPair,
+  g1AddAffine,
+  g2AddAffine,
+  negateLanes,
+  PAIR,
+  pairMul,
+  pairNeg,
+  selectLanes,
+  spreadLane,
+} from "./field";
+import { enterFrame, leaveFrame } from "./memory";
+import { addPoints, doublePoint, isIdentity, normalisePoints, POINT, psi, setIdentity } from "./points";
+import { partsG1, partsG2, recodeWide } from "./windows";
+
+const AFFINE: usize = 2 * PAIR;
+
+/** Points that one point becomes. */
+function partsOf(group: i32): i32 {
+  return HAS_G2 && group === 2 ? 4 : 2;
+}
+
+/** Bits of a window: 2^(bits − 1) buckets pay off when there are several points for each. */
+function windowBits(points: i32): i32 {
+  let bits = 3;
+  while (bits < 12 && points >> (bits + 1) > 0) bits += 1;
+  return bits > 4 ? bits - 2 : bits - 1;
+}
+
+function windowCount(group: i32, bits: i32): i32 {
+  return ((HAS_G2 && group === 2 ? 65 : 130) + bits - 1) / bits;
+}
+
+/** Bytes that `multiScalar` needs beside its operands. */
+export function multiScalarWork(group: i32, count: i32): usize {
+  const parts = partsOf(group) * count;
+  const bits = windowBits(parts);
+  const digits = 2 * parts * (windowCount(group, bits) + 1);
+  return <usize>parts * AFFINE + ((digits + 15) & ~15) + (<usize>1 << bits) * POINT + <usize>count * PAIR;
+}
+
+/** @param points - become affine @param work - `multiScalarWork` bytes */
+export function multiScalar(group: i32, d: usize, points: usize, scalars: usize, count: i32, work: usize): void {
+  const parts = partsOf(group) * count;
+  const bits = windowBits(parts);
+  const windows = windowCount(group, bits);
+  const affine = work;
+  const buckets = affine + <usize>parts * AFFINE;
+  const digits = buckets + (<usize>1 << bits) * POINT;
+  normalisePoints(group, points, count, buckets);
+  for (let i = 0; i < count; i++) {
+    const first = i * partsOf(group);
+    expandPoint(group, affine + <usize>first * AFFINE, points + <usize>i * POINT);
+    const row = digits + 2 * <usize>(first * (windows + 1));
+    expandScalar(group, row, scalars + 32 * i, windows, bits);
+    if (isIdentity(points + <usize>i * POINT)) memory.fill(row, 0, 2 * (windows + 1) * partsOf(group));
+  }
+  const t = enterFrame(2 * POINT);
+  const sum = t;
+  setIdentity(group, d);
+  const pairs = HAS_G2 && group === 2 ? 1 : 2;
+  for (let window = ((windows - 1) / pairs) * pairs; window >= 0; window -= pairs) {
+    sumWindow(group, sum, affine, digits + 2 * window, windows + 1, parts, buckets, bits);
+    if (pairs === 2) {
+      for (let i = 0; i < bits; i++) doublePoint(1, d, d);
+      for (let o: usize = 0; o < POINT; o += PAIR) spreadLane(t + POINT + o, sum + o, 1);
+      addPoints(1, d, d, t + POINT);
+      for (let o: usize = 0; o < POINT; o += PAIR) spreadLane(sum + o, sum + o, 0);
+    }
+    for (let i = 0; i < bits; i++) doublePoint(group, d, d);
+    addPoints(group, d, d, sum);
+  }
+  leaveFrame(t);
+}
+
+/** The point and its images under the endomorphism, affine. */
+function expandPoint(group: i32, d: usize, point: usize): void {
+  copyPairs(d, point, 2);
+  if (HAS_G2 && group === 2) {
+    const t = enterFrame(POINT);
+    copyPairs(t, point, 3);
+    for (let part: usize = 1; part < 4; part++) {
+      psi(t, t);
+      pairNeg(t + PAIR, t + PAIR);
+      copyPairs(d + part * AFFINE, t, 2);
+    }
+    leaveFrame(t);
+  } else {
+    pairMul(d + AFFINE, point, BETA);
+    spreadLane(d + AFFINE, d + AFFINE, 1);
+    copyPair(d + AFFINE + PAIR, point + PAIR);
+  }
+}
+
+/** Signed windows of every part of a scalar, two bytes each, `windows` + 1 a row. */
+function expandScalar(group: i32, row: usize, scalar: usize, windows: i32, bits: i32): void {
+  const t = enterFrame(4 * 24);
+  if (HAS_G2 && group === 2) partsG2(t, scalar);
+  else partsG1(t, scalar);
+  for (let part = 0; part < partsOf(group); part++) {
+    recodeWide(row + 2 * part * (windows + 1), t + 24 * part, windows + 1, bits);
+  }
+  leaveFrame(t);
+}
+
+/** Σ digit·point over all rows, for one window, or for two in the lanes of G1. @param stride - windows in a row */
+function sumWindow(
+  group: i32,
+  d: usize,
+  affine: usize,
+  digits: usize,
+  stride: i32,
+  parts: i32,
+  buckets: usize,
+  bits: i32,
+): void {
+  const t = enterFrame(2 * POINT);
+  const point = t + POINT;
+  const last = 1 << (bits - 1);
+  for (let i = 0; i <= last; i++) setIdentity(group, buckets + <usize>i * POINT);
+  for (let i = 0; i < parts; i++) {
+    const from = digits + 2 * <usize>(i * stride);
+    const digit0 = <i32>load<i16>(from);
+    const digit1 = HAS_G2 && group === 2 ? digit0 : <i32>load<i16>(from + 2);
+    if (!(digit0 | digit1)) continue;
+    copyPairs(point, affine + <usize>i * AFFINE, 2);
+    negateLanes(point + PAIR, point + PAIR, <i32>(digit0 < 0), <i32>(digit1 < 0));
+    const bucket0 = buckets + <usize>abs(digit0) * POINT;
+    const bucket1 = buckets + <usize>abs(digit1) * POINT;
+    if (HAS_G2 && group === 2) {
+      g2AddAffine(bucket0, bucket0, point);
+    } else {
+      for (let o: usize = 0; o < POINT; o += PAIR) selectLanes(t + o, bucket0 + o, bucket1 + o, 0, 1);
+      g1AddAffine(t, t, point);
+      for (let o: usize = 0; o < POINT; o += PAIR) {
+        selectLanes(bucket0 + o, bucket0 + o, t + o, 1, 0);
+        selectLanes(bucket1 + o, bucket1 + o, t + o, 0, 1);
+      }
+    }
+  }
+  // Σ i·bucketᵢ: a running sum of running sums; bucket 0 has taken what counts for nothing
+  setIdentity(group, d);
+  setIdentity(group, t);
+  for (let i = last; i > 0; i--) {
+    addPoints(group, t, t, buckets + <usize>i * POINT);
+    addPoints(group, d, d, t);
+  }
+  leaveFrame(t);
+}

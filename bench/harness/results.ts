@@ -22,7 +22,8 @@ function provenance(): Record<string, unknown> {
     measured: new Date().toISOString().slice(0, 10),
     commit: git("rev-parse", "HEAD"),
     // Others' unfinished work does not count, only what the figures depend on.
-    uncommittedChanges: git("status", "--porcelain", "--", "core", "bench/*.ts", "runtime", "services") !== "",
+    uncommittedChanges:
+      git("status", "--porcelain", "--untracked-files=no", "--", "core", "bench/*.ts", "runtime", "services") !== "",
     machine: {
       cpu: cpus()[0]?.model ?? "unknown",
       cores: availableParallelism(),

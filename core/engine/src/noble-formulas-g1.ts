@@ -1,7 +1,7 @@
 /**
  * Complete addition and doubling on G1 over bare bigints. noble's own points reduce after every step and freeze every
  * result; here sums stay unreduced, two products share one reduction, and values may be negative: 1.5 to 2 times
- * faster for the long walks of a multiplication (measured in bench/results/engine.json).
+ * faster for the long walks of a multiplication.
  *
  * Complete means: no exceptional case, so also equal, opposite and neutral points take the same path.
  * Source: Renes, Costello, Batina (EUROCRYPT 2016), algorithms 7 and 9 (a = 0).

@@ -103,6 +103,11 @@ export class Invocation {
     return this.#options[name] === true;
   }
 
+  /** A `--no-…` option that was given. @param name - without the `no-` */
+  negated(name: string): boolean {
+    return this.#options[name] === false;
+  }
+
   list(name: string): readonly string[] {
     const value = this.#options[name];
     return Array.isArray(value) ? value : [];

@@ -16,6 +16,8 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 export interface Result {
   readonly data: Json;
   readonly view?: View;
+  /** Exit status when it is not 0 although there is a result: something that was looked at is not well. */
+  readonly exit?: number;
 }
 
 export type View =

@@ -10,11 +10,13 @@ import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { encodeKnownDomain, type KnownDomain, parseKnownDomain } from "@milagro/client/known-domain";
 import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
-import { type Identity, identityOf, isDomainName, splitIdentity } from "@milagro/crypto/identity";
+import { type Identity, identityOf, splitIdentity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
 import { parseJson } from "@milagro/protocol/wire";
 import { isErrno, makePrivateFolder, readFileLimited, writeFileAtomic } from "@milagro/runtime/atomic-file";
 
+/** What a domain name may be made of: no way out of the folder. The descriptor inside has the strict grammar. */
+const DOMAIN_NAME = /^(?!\.)[a-z0-9.-]{1,253}$/;
 const MAX_DESCRIPTOR_BYTES = 1024 * 1024;
 
 /** Names of the pinned domains, sorted. */
@@ -23,7 +25,7 @@ export async function listDomains(home: string): Promise<readonly string[]> {
   return names
     .filter((name) => name.endsWith(".json"))
     .map((name) => name.slice(0, -".json".length))
-    .filter(isDomainName)
+    .filter((name) => DOMAIN_NAME.test(name))
     .sort();
 }
 
@@ -72,7 +74,7 @@ export async function listIdentities(home: string): Promise<readonly Identity[]>
 }
 
 function domainFile(home: string, name: string): string {
-  if (!isDomainName(name))
+  if (!DOMAIN_NAME.test(name))
     throw new MilagroError("ERR_IDENTITY_INVALID", "the domain is not a lower-case DNS-like name");
   return join(home, "domains", `${name}.json`);
 }

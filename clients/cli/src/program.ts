@@ -162,7 +162,7 @@ async function execute(
     const outcome = await spec.run(context, invocation);
     if (typeof outcome === "number") return outcome;
     if (outcome) printResult(shown, format, outcome);
-    return EXIT_OK;
+    return outcome?.exit ?? EXIT_OK;
   } catch (error) {
     return printFailure(shown, format, debug, error);
   }

@@ -8,6 +8,7 @@ import { closeSync, openSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { MilagroError } from "@milagro/engine/error";
+import type { Context } from "./command.ts";
 import type { ExitStatus } from "./failure.ts";
 
 export const SERVICES = {
@@ -47,13 +48,22 @@ export function serviceProgram(service: ServiceName): string {
   }
 }
 
-/** Runs a service in the foreground, on this terminal, until it ends; passes the stop signal on. */
+/**
+ * Runs a service in the foreground until it ends. Where the system can, this process becomes the service: same id, same signals, and
+ * nothing left behind when it is killed.
+ */
 export async function runService(
   service: ServiceName,
   args: readonly string[],
-  signal: AbortSignal,
+  { io, signal }: Pick<Context, "io" | "signal">,
 ): Promise<ExitStatus> {
-  const child = spawn(process.execPath, [...process.execArgv, serviceProgram(service), ...args], { stdio: "inherit" });
+  const command = [...process.execArgv, serviceProgram(service), ...args];
+  if (io.stdout === process.stdout && process.platform !== "win32" && process.execve) {
+    process.execve(process.execPath, [process.execPath, ...command], process.env);
+  }
+  const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "pipe"], env: { ...io.env } });
+  child.stdout.pipe(io.stdout, { end: false });
+  child.stderr.pipe(io.stderr, { end: false });
   const stop = () => child.kill("SIGTERM");
   signal.addEventListener("abort", stop, { once: true });
   try {

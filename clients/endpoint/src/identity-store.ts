@@ -4,6 +4,7 @@
  */
 import { encodeKeyRing, KeyRing, parseKeyRing } from "@milagro/client/key-ring";
 import type { Identity } from "@milagro/crypto/identity";
+import type { Secret } from "@milagro/crypto/secret";
 import type { Engine } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
@@ -13,12 +14,17 @@ import { systemRandom } from "@milagro/runtime/random";
 
 export const IDENTITY_STORE_KIND = "identity-keys";
 const RING = "ring";
+const PENDING = "enrolment";
 
 export interface IdentityStore {
   /** Loaded from the store; empty for a new one. Belongs to this object. */
   readonly ring: KeyRing;
   /** Writes the ring; when this resolves, it survives a power failure. */
   save(): Promise<void>;
+  /** An enrolment that was begun and not finished: what `resumeEnrol` takes. The caller destroys it. */
+  pending(): Secret<string> | undefined;
+  /** Keeps or forgets such an enrolment, durably. */
+  setPending(enrolment: Secret<string> | undefined): Promise<void>;
   /** Wipes ring and store in memory. */
   close(): Promise<void>;
 }
@@ -76,6 +82,19 @@ function wrap(store: KeyStore, ring: KeyRing, engine: Engine): IdentityStore {
       const bytes = encodeKeyRing(engine, ring);
       try {
         await store.update({ set: { [RING]: bytes } });
+      } finally {
+        bytes.fill(0);
+      }
+    },
+    pending: () => store.get(PENDING),
+    async setPending(enrolment) {
+      if (!enrolment) {
+        if (store.names().includes(PENDING)) await store.update({ remove: [PENDING] });
+        return;
+      }
+      const bytes = enrolment.use((secret) => secret.slice());
+      try {
+        await store.update({ set: { [PENDING]: bytes } });
       } finally {
         bytes.fill(0);
       }

@@ -32,11 +32,14 @@ import type { HttpRequest } from "./http-port.ts";
 import { apiUrl, callJson, DEFAULT_TIMEOUT_MS, jsonBody } from "./json-call.ts";
 import type { KeyRing } from "./key-ring.ts";
 
+/** What the D-KMS's policy is asked for: `put` makes and renews, `rotate` renews only, `import` is for secrets made elsewhere. */
+export type PutOperation = "put" | "import" | "rotate";
+
 export interface KmsClient {
   /** Stores a version that the caller has encapsulated and signed. */
-  put(record: SecretRecord, idempotencyKey?: string): Promise<SecretStored>;
+  put(record: SecretRecord, operation?: PutOperation): Promise<SecretStored>;
   /** Lets the D-KMS draw the secret: it sees the plaintext for a moment. */
-  generate(path: SecretPath, request: GenerateRequest, idempotencyKey?: string): Promise<SecretStored>;
+  generate(path: SecretPath, request: GenerateRequest, operation?: "generate" | "rotate"): Promise<SecretStored>;
   read(path: SecretPath, version?: number): Promise<SecretRecord>;
   versions(path: SecretPath): Promise<VersionList>;
   list(query?: {
@@ -98,14 +101,26 @@ export function createKmsClient(deps: ClientDeps, ring: KeyRing): KmsClient {
   };
   const freshKey = (): string => encodeBase64url(deps.random(16));
   return {
-    put: (record, idempotencyKey = freshKey()) =>
+    put: (record, operation) =>
       call(
-        { method: "POST", path: secretPath("secrets", record.path), body: encodeSecretRecord(record), idempotencyKey },
+        {
+          method: "POST",
+          path: secretPath("secrets", record.path),
+          query: { operation },
+          body: encodeSecretRecord(record),
+          idempotencyKey: freshKey(),
+        },
         parseSecretStored,
       ),
-    generate: (path, request, idempotencyKey = freshKey()) =>
+    generate: (path, request, operation) =>
       call(
-        { method: "POST", path: secretPath("generate", path), body: encodeGenerateRequest(request), idempotencyKey },
+        {
+          method: "POST",
+          path: secretPath("generate", path),
+          query: { operation },
+          body: encodeGenerateRequest(request),
+          idempotencyKey: freshKey(),
+        },
         parseSecretStored,
       ),
     read: (path, version) =>

@@ -12,7 +12,7 @@ import type { SecretPath } from "@milagro/protocol/secret-path";
 import type { Party, SecretRecord } from "@milagro/protocol/secret-record";
 import type { ClientDeps } from "./deps.ts";
 import type { KeyRing } from "./key-ring.ts";
-import { createKmsClient } from "./kms-client.ts";
+import { createKmsClient, type PutOperation } from "./kms-client.ts";
 import { renewKeys } from "./renew.ts";
 
 export interface NewSecret {
@@ -25,6 +25,8 @@ export interface NewSecret {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Default: one more than the newest that the D-KMS knows. */
   readonly version?: number | undefined;
+  /** What the D-KMS's policy is asked for. Default `put`. */
+  readonly operation?: PutOperation | undefined;
 }
 
 export interface OpenedSecret {
@@ -62,7 +64,7 @@ export async function putSecret(
     contentType: secret.contentType,
     labels: secret.labels,
   });
-  return { record, stored: await kms.put(record) };
+  return { record, stored: await kms.put(record, secret.operation) };
 }
 
 /**
@@ -85,6 +87,7 @@ export async function rotateSecret(
     contentType: newest.contentType,
     labels: newest.labels,
     version: newest.version + 1,
+    operation: "rotate",
   });
 }
 

@@ -1,0 +1,132 @@
+/**
+ * `milagro audit verify`: walks an audit log's hash chain and checks the head that its D-TA has signed.
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { apiUrl, callJson } from "@milagro/client/json-call";
+import { encodeBase64url } from "@milagro/crypto/base64url";
+import { verifyStatement } from "@milagro/crypto/bls";
+import { equalBytes } from "@milagro/crypto/bytes";
+import { MilagroError } from "@milagro/engine/error";
+import { encodeLogHead, type LogHead, parseLogHead } from "@milagro/protocol/dta-messages";
+import { statementBytes } from "@milagro/protocol/statement";
+import type { TrustDomain } from "@milagro/protocol/trust-domain";
+import type { AuditEntry, SignedAuditHead } from "@milagro/runtime/audit-log";
+import { verifyAuditLog } from "@milagro/runtime/audit-verify";
+import { entriesAtUrl, entriesInDatabase } from "../audit-source.ts";
+import type { CommandGroup, CommandSpec } from "../command.ts";
+import { DOMAIN_OPTION } from "../options.ts";
+import type { Result } from "../output.ts";
+import { engineOf, openDomain, withHttp } from "../session.ts";
+
+const auditVerify: CommandSpec = {
+  name: "verify",
+  summary: "check that an audit log is whole and was not rewritten",
+  details:
+    "A folder or file is read directly, also while the service runs; of a URL, the public log of a D-TA is fetched and its signed head is\nchecked with the pinned domain's keys. Give --head for one you kept: whoever rewrites the log contradicts it.",
+  arguments: [["<source>", "a D-TA's or D-KMS's folder, a database file, or the URL of a D-TA"]],
+  options: [
+    {
+      flags: "--head <index:hash>",
+      text: "a head you saw earlier, from a receipt or this command; may be repeated",
+      many: true,
+    },
+    DOMAIN_OPTION,
+  ],
+  examples: [
+    { text: "Your own D-TA", line: "milagro audit verify dta-1" },
+    {
+      text: "Somebody else's, against a receipt you kept",
+      line: "milagro audit verify https://dta.example.org --head 17:Zm9v…",
+    },
+  ],
+  async run(context, invocation) {
+    const source = invocation.argument(0);
+    const kept = invocation.list("head").map(parseHead);
+    if (!/^https?:\/\//.test(source)) {
+      const file = databaseIn(resolve(context.io.cwd, source));
+      return verdict(file, await context.progress("reading the log", walk(entriesInDatabase(file), kept)));
+    }
+    const domain = await openDomain(context);
+    return withHttp(async (http) => {
+      const head = await callJson(
+        http,
+        { method: "GET", url: apiUrl(source, "/v1/log/head"), idempotent: true },
+        parseLogHead,
+      );
+      await checkHead(domain, head);
+      const heads = [...kept, { index: head.index, hash: head.hash }];
+      return verdict(source, await context.progress("fetching the log", walk(entriesAtUrl(http, source), heads)));
+    });
+  },
+};
+
+type Head = Pick<SignedAuditHead, "index" | "hash">;
+
+function walk(entries: AsyncIterable<AuditEntry> | Iterable<AuditEntry>, heads: readonly Head[]) {
+  // Signatures have been checked where there are any; what a person kept needs none.
+  const trusted = heads.map((head) => ({ ...head, time: 0, signature: new Uint8Array(0) }));
+  return verifyAuditLog({ entries, heads: trusted, verifySignature: () => true });
+}
+
+function verdict(source: string, found: Awaited<ReturnType<typeof verifyAuditLog>>): Result {
+  if (!found.ok) {
+    throw new MilagroError(
+      "ERR_AUDIT_CORRUPT",
+      `${source}: from entry ${found.index} on the log cannot be trusted (${found.fault})`,
+    );
+  }
+  const head = `${found.index}:${encodeBase64url(found.hash)}`;
+  return {
+    data: { source, ok: true, entries: found.index, head, vouchedUpTo: found.signedUpTo },
+    view: {
+      kind: "fields",
+      fields: [
+        ["log", source],
+        ["whole", `yes, ${found.index} entries`],
+        ["head", head],
+        [
+          "vouched for",
+          found.signedUpTo === 0
+            ? "by nobody outside: keep the head and give it next time"
+            : `up to entry ${found.signedUpTo}`,
+        ],
+      ],
+    },
+  };
+}
+
+async function checkHead(domain: TrustDomain, head: LogHead): Promise<void> {
+  const authority = domain.authorities[head.authority - 1];
+  if (!authority || !equalBytes(head.domainId, domain.domainId)) {
+    throw new MilagroError("ERR_DOMAIN_MISMATCH", "this log belongs to no D-TA of the pinned domain");
+  }
+  const { signature: _, ...body } = encodeLogHead(head);
+  if (
+    !verifyStatement(
+      await engineOf(),
+      authority.publicShares.statement,
+      statementBytes("log-head", body),
+      head.signature,
+    )
+  ) {
+    throw new MilagroError("ERR_SIGNATURE_INVALID", `the head of the log is not signed by D-TA ${head.authority}`);
+  }
+}
+
+function parseHead(text: string): Head {
+  const [, index, hash] = /^(\d{1,15}):([A-Za-z0-9_-]{43})$/.exec(text) ?? [];
+  if (index === undefined || hash === undefined)
+    throw new MilagroError("ERR_USAGE", "a head is written index:hash, as this command prints it");
+  return { index: Number(index), hash: new Uint8Array(Buffer.from(hash, "base64url")) };
+}
+
+function databaseIn(path: string): string {
+  const candidates = [join(path, "dta.sqlite"), join(path, "kms.sqlite")].filter((file) => existsSync(file));
+  if (candidates[0] !== undefined) return candidates[0];
+  if (existsSync(path)) return path;
+  throw new MilagroError("ERR_FILE_MISSING", `${path}: there is no such folder or file`);
+}
+
+export const audit: CommandGroup = { name: "audit", summary: "audit logs", commands: [auditVerify] };

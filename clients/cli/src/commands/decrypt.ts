@@ -1,0 +1,49 @@
+/**
+ * `milagro decrypt`: opens a file that was encrypted to you.
+ * @module
+ */
+import { decryptFile } from "@milagro/client/files";
+import { MilagroError } from "@milagro/engine/error";
+import { inputStream, nodeAead, writeStream } from "../byte-streams.ts";
+import type { CommandSpec } from "../command.ts";
+import { ID_OPTION, PASSPHRASE_OPTION } from "../options.ts";
+import { asIdentity } from "../session.ts";
+
+export const decrypt: CommandSpec = {
+  name: "decrypt",
+  summary: "decrypt a file with your keys",
+  details:
+    "No byte is written before it is authenticated; a file is written whole or not at all. With --online a missing key of a past epoch\nis asked for at the D-TAs.",
+  arguments: [["[file]", "what to decrypt; stdin by default"]],
+  options: [
+    ID_OPTION,
+    PASSPHRASE_OPTION,
+    { flags: "-o, --out <file>", text: "where to write; stdout by default" },
+    { flags: "--online", text: "ask the D-TAs for the key of a past epoch" },
+    { flags: "--force", text: "replace the output file" },
+  ],
+  examples: [
+    { text: "A file", line: "milagro decrypt --id milagro:acme/person/bob -o report.pdf report.pdf.milagro" },
+    { text: "A backup", line: "milagro decrypt --id milagro:acme/person/bob < folder.tar.milagro | tar x" },
+  ],
+  async run(context, invocation) {
+    const file = invocation.optionalArgument(0);
+    const out = invocation.text("out");
+    if (out !== undefined && file !== undefined && out === file)
+      throw new MilagroError("ERR_USAGE", "input and output are the same file");
+    return asIdentity(context, async (deps, store) => {
+      const before = store.ring.slots().length;
+      const opened = decryptFile(
+        { ...deps, aead: nodeAead, online: invocation.flag("online") },
+        store.ring,
+        inputStream(context.io, file),
+      );
+      await context.progress(
+        "decrypting",
+        writeStream(context.io, out, opened, { force: invocation.flag("force"), binary: false }),
+      );
+      if (store.ring.slots().length > before) await store.save();
+      return undefined;
+    });
+  },
+};

@@ -1,0 +1,88 @@
+/**
+ * `milagro endpoint run|status`: the daemon that hands secrets to local programs.
+ * @module
+ */
+import { join, resolve } from "node:path";
+import { encodeEndpointStatus } from "@milagro/endpoint/status";
+import { MilagroError } from "@milagro/engine/error";
+import type { CommandGroup, CommandSpec } from "../command.ts";
+import { endpointStatus } from "../endpoint-socket.ts";
+import { PASSPHRASE_OPTION, SOCKET_OPTION } from "../options.ts";
+import { runService } from "../service-process.ts";
+
+const HOME = { flags: "--home <folder>", text: "folder of the endpoint (or MILAGRO_ENDPOINT_HOME)" } as const;
+
+const endpointRun: CommandSpec = {
+  name: "run",
+  summary: "run the endpoint daemon until Ctrl-C",
+  details:
+    "Enrols by itself when it has no keys, renews them, receives secrets and hands them out as its config.json says: socket, files in\nmemory, templates. Goes on serving what it has while D-TAs and D-KMS are away. See docs/operate/endpoint.md.",
+  options: [
+    HOME,
+    PASSPHRASE_OPTION,
+    { flags: "--evidence-file <file>", text: "evidence for the first enrolment, one piece a line" },
+  ],
+  examples: [{ text: "With everything in its folder", line: "milagro endpoint run --home /var/lib/milagro-endpoint" }],
+  serviceHome: true,
+  async run(context, invocation) {
+    const home = invocation.text("home") ?? (context.io.env["MILAGRO_ENDPOINT_HOME"] || undefined);
+    if (home === undefined) throw new MilagroError("ERR_USAGE", "--home is needed: the folder of the endpoint");
+    const args = ["run", "--home", resolve(context.io.cwd, home)];
+    const { passphraseFile } = context.settings;
+    if (passphraseFile !== undefined) args.push("--passphrase-file", passphraseFile);
+    const evidence = invocation.text("evidenceFile");
+    if (evidence !== undefined) args.push("--evidence-file", resolve(context.io.cwd, evidence));
+    return runService("endpoint", args, context);
+  },
+};
+
+const endpointShow: CommandSpec = {
+  name: "status",
+  summary: "show how the endpoint daemon is",
+  options: [HOME, SOCKET_OPTION],
+  examples: [
+    { text: "By its folder", line: "milagro endpoint status --home /var/lib/milagro-endpoint" },
+    { text: "By its socket", line: "milagro endpoint status --socket /run/milagro/endpoint.sock" },
+  ],
+  serviceHome: true,
+  async run(context, invocation) {
+    const home = invocation.text("home") ?? (context.io.env["MILAGRO_ENDPOINT_HOME"] || undefined);
+    const socket =
+      context.settings.socket ??
+      (home === undefined ? undefined : join(resolve(context.io.cwd, home), "endpoint.sock"));
+    if (socket === undefined) throw new MilagroError("ERR_USAGE", "--home or --socket is needed");
+    const status = await endpointStatus(socket, context.signal);
+    return {
+      data: encodeEndpointStatus(status),
+      view: {
+        kind: "fields",
+        fields: [
+          ["identity", status.identity],
+          ["domain", `${status.domain} ${status.domainId}`],
+          ["state", status.state],
+          ["epoch", String(status.epoch)],
+          ["keys", status.keys.map(({ usage, epoch }) => `${usage} ${epoch}`).join(", ") || "none"],
+          ["bus", status.bus],
+          ["deliveries", `up to ${status.cursor}`],
+          ...status.secrets.map(
+            ({ path, version, author, state }) =>
+              ["secret", `${path}, version ${version}, ${state}, by ${author}`] as const,
+          ),
+          ...status.files.map(
+            ({ path, state, code }) => ["file", `${path}: ${state}${code === undefined ? "" : ` (${code})`}`] as const,
+          ),
+          ...status.refused.map(
+            ({ path, version, code }) => ["refused", `${path}, version ${version}: ${code}`] as const,
+          ),
+          ...status.problems.map(({ part, code, message }) => ["problem", `${part}: ${message} (${code})`] as const),
+        ],
+      },
+    };
+  },
+};
+
+export const endpoint: CommandGroup = {
+  name: "endpoint",
+  summary: "the daemon that hands secrets to local programs",
+  commands: [endpointRun, endpointShow],
+};

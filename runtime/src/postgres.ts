@@ -34,6 +34,8 @@ export function openPostgres(url: string, options: PostgresOptions = {}): pg.Poo
   });
   // Without a listener a connection that dies while idle would end the process.
   pool.on("error", (error) => options.onIdleError?.(error));
+  // A connection in use has no listener from the pool either; its query rejects by itself.
+  pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
 }
 

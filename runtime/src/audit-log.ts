@@ -10,9 +10,11 @@ import { encodeBase64url } from "@milagro/crypto/base64url";
 import { equalBytes } from "@milagro/crypto/bytes";
 import { MilagroError } from "@milagro/engine/error";
 import type { Kysely, Transaction } from "kysely";
+import type { AuditTables } from "./audit-tables.ts";
 import type { Clock } from "./clock.ts";
 import { isConflict } from "./database-error.ts";
-import type { MigrationSet } from "./migration.ts";
+
+export { type AuditTables, auditMigrations } from "./audit-tables.ts";
 
 export type AuditValue = string | number | boolean;
 
@@ -56,52 +58,9 @@ export interface SignedAuditHead extends AuditHead {
 /** Signs heads; the D-TA's statement key, for one. */
 export type AuditSigner = (head: AuditHead & { readonly time: number }) => Promise<Uint8Array> | Uint8Array;
 
-export interface AuditTables {
-  audit_log: {
-    entry: number;
-    time: number;
-    action: string;
-    outcome: string;
-    subject: string | null;
-    details: string;
-    previous: Uint8Array;
-    hash: Uint8Array;
-  };
-  audit_head: { entry: number; time: number; hash: Uint8Array; signature: Uint8Array };
-}
-
 export const EMPTY_HEAD: AuditHead = { index: 0, hash: new Uint8Array(32) };
 const TAG = "milagro audit entry v1\0";
 const MAX_TEXT = 1024;
-
-export const auditMigrations: MigrationSet = {
-  name: "audit-log",
-  migrations: [
-    {
-      name: "entries and signed heads",
-      up: async (schema, types) => {
-        await schema.schema
-          .createTable("audit_log")
-          .addColumn("entry", types.integer, (column) => column.primaryKey())
-          .addColumn("time", types.integer, (column) => column.notNull())
-          .addColumn("action", types.text, (column) => column.notNull())
-          .addColumn("outcome", types.text, (column) => column.notNull())
-          .addColumn("subject", types.text)
-          .addColumn("details", types.text, (column) => column.notNull())
-          .addColumn("previous", types.bytes, (column) => column.notNull())
-          .addColumn("hash", types.bytes, (column) => column.notNull())
-          .execute();
-        await schema.schema
-          .createTable("audit_head")
-          .addColumn("entry", types.integer, (column) => column.primaryKey())
-          .addColumn("time", types.integer, (column) => column.notNull())
-          .addColumn("hash", types.bytes, (column) => column.notNull())
-          .addColumn("signature", types.bytes, (column) => column.notNull())
-          .execute();
-      },
-    },
-  ],
-};
 
 export interface AuditLog<Action extends string, Detail extends string> {
   /** Appends within the caller's transaction: no commit, no record; no record, no commit. @throws TypeError for a detail outside the allow-list */

@@ -8,9 +8,10 @@ import { Duplex, pipeline } from "node:stream";
 import { MilagroError } from "@milagro/engine/error";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
 import type { Bus, BusState } from "./bus.ts";
-import { clientIdPrefix, handlerCalls, topicMatches } from "./bus.ts";
+import { handlerCalls } from "./bus.ts";
 import { errorFields, type Log } from "./log.ts";
 import { limitPackets } from "./mqtt-limit.ts";
+import { clientIdPrefix, topicMatches } from "./mqtt-topic.ts";
 
 export interface BrokerOptions {
   readonly host: string;

@@ -3,11 +3,12 @@
  * every consumer catches up by sequence number whenever the state becomes "connected", and a publisher that fails does nothing but log.
  * @module
  */
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { MilagroError } from "@milagro/engine/error";
 import { connect, type MqttClient } from "mqtt";
 import { sleep } from "./clock.ts";
 import { errorFields, type Log } from "./log.ts";
+import { clientIdPrefix, topicMatches } from "./mqtt-topic.ts";
 import { jitteredBackoffMs } from "./random.ts";
 
 export type BusState = "connecting" | "connected" | "closed";
@@ -61,23 +62,6 @@ const KEEP_ALIVE_SECONDS = 30;
 const MAX_PENDING = 1024;
 /** MQTT 3.1.1 §3.9.3: the return code of a refused subscription. */
 const SUBACK_FAILURE = 0x80;
-
-/** The prefix that a subject's client ids must have, so that nobody can throw another subject out by taking its client id. */
-export function clientIdPrefix(subject: string): string {
-  return createHash("sha256").update(subject).digest("base64url").slice(0, 16);
-}
-
-/** MQTT 3.1.1 §4.7: `+` is one level, a final `#` any number; neither matches topics that begin with `$`. */
-export function topicMatches(filter: string, topic: string): boolean {
-  if (topic.startsWith("$") && !filter.startsWith("$")) return false;
-  const wanted = filter.split("/");
-  const levels = topic.split("/");
-  for (const [index, part] of wanted.entries()) {
-    if (part === "#") return true;
-    if (levels[index] === undefined || (part !== "+" && part !== levels[index])) return false;
-  }
-  return wanted.length === levels.length;
-}
 
 /** Runs handlers without waiting for them, up to a limit. */
 export function handlerCalls(log: Log): (handler: BusHandler, topic: string, payload: Uint8Array) => void {

@@ -45,7 +45,8 @@ export interface DatabaseOptions {
 }
 
 const ATTEMPTS = 20;
-const running = new AsyncLocalStorage<unknown>();
+/** The open transaction around the present code, if any. What was merely started inside one may go on when it is over. */
+const running = new AsyncLocalStorage<{ readonly kysely: unknown; open: boolean }>();
 
 /**
  * Opens a database and brings its tables up to date.
@@ -104,10 +105,17 @@ function transactions<Tables>(kysely: Kysely<Tables>, kind: DatabaseKind): Datab
   // PostgreSQL groups the commits of its connections by itself.
   const grouped = kind === "sqlite" ? groupCommit(begin) : withRetries(begin);
   return (work) => {
-    if (running.getStore() === kysely) {
+    if (inTransaction(kysely)) {
       return Promise.reject(new TypeError("a transaction is already open here: use the one you were given"));
     }
-    return grouped((tx) => running.run(kysely, () => work(tx)));
+    return grouped(async (tx) => {
+      const scope = { kysely, open: true };
+      try {
+        return await running.run(scope, () => work(tx));
+      } finally {
+        scope.open = false;
+      }
+    });
   };
 }
 
@@ -126,11 +134,16 @@ function withRetries<Tables>(begin: <T>(work: Work<Tables, T>) => Promise<T>) {
   };
 }
 
+function inTransaction(kysely: unknown): boolean {
+  const scope = running.getStore();
+  return scope?.kysely === kysely && scope?.open === true;
+}
+
 /** On SQLite such a query would wait for the transaction that waits for it; on PostgreSQL it would silently not be part of it. */
 function outsideTransactions(kysely: unknown): KyselyPlugin {
   return {
     transformQuery: ({ node }) => {
-      if (running.getStore() === kysely) throw new TypeError("a transaction is open here: query through it");
+      if (inTransaction(kysely)) throw new TypeError("a transaction is open here: query through it");
       return node;
     },
     transformResult: async ({ result }) => result,

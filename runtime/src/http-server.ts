@@ -79,6 +79,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, options.log));
   addContentTypes(app);
   addObservation(app, options.log, metrics);
+  addFarewell(app, controller.signal);
   await addRateLimit(app, options.rateLimit ?? { max: 1200, windowMs: 60_000 });
   await app.register(swagger, {
     openapi: {
@@ -130,6 +131,7 @@ function typedApp(options: HttpServerOptions) {
       connectionsCheckingInterval: 1000,
     },
     forceCloseConnections: "idle",
+    return503OnClosing: false, // ours is a problem document
     genReqId: () => randomBytes(12).toString("base64url"),
     trustProxy: options.trustProxy ? [...options.trustProxy] : false,
     schemaErrorFormatter: validationError,
@@ -163,6 +165,15 @@ function addObservation(app: HttpApp, log: Log, metrics: Metrics): void {
       status: reply.statusCode,
       durationMs: Math.round(durationMs * 10) / 10,
     });
+  });
+}
+
+/** A request that comes over an open connection while the server closes is told to come back. */
+function addFarewell(app: HttpApp, closing: AbortSignal): void {
+  app.addHook("onRequest", async (_request, reply) => {
+    if (!closing.aborted) return;
+    reply.header("connection", "close");
+    throw new MilagroError("ERR_OVERLOADED", "the service is shutting down");
   });
 }
 

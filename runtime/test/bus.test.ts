@@ -8,8 +8,9 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { findProgram, needs } from "../../tests/support/needs.ts";
 import { tempFolder } from "../../tests/support/temp-folder.ts";
 import { type Broker, type BrokerOptions, createBroker } from "../src/broker.ts";
-import { type Bus, type BusOptions, clientIdPrefix, connectBus, topicMatches } from "../src/bus.ts";
+import { type Bus, type BusOptions, connectBus } from "../src/bus.ts";
 import { createLogger, silentLog } from "../src/log.ts";
+import { clientIdPrefix, topicMatches } from "../src/mqtt-topic.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const failure = (promise: Promise<unknown>) =>

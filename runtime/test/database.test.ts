@@ -177,6 +177,21 @@ for (const { kind, check, url } of backends) {
       }),
     );
 
+    check("what was started inside a transaction may use the outer handle once it is over", () =>
+      using(async (database) => {
+        const over = Promise.withResolvers<void>();
+        const later = await database.transaction(async (tx) => {
+          await tx.insertInto("thing").values(thing(1)).execute();
+          const started = over.promise.then(() =>
+            database.transaction((next) => next.selectFrom("thing").select("id").execute()),
+          );
+          return { started };
+        });
+        over.resolve();
+        expect(await later.started).toEqual([{ id: 1 }]);
+      }),
+    );
+
     check(
       "opening again applies nothing twice; new migrations are added; unknown and changed ones are refused",
       async () => {

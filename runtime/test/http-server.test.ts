@@ -355,6 +355,34 @@ describe("closing", () => {
   });
 });
 
+test("a request that comes while the server closes is refused as a problem", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { server, port } = await start((app) => {
+    app.get("/slow", async () => {
+      await gate.promise;
+      return {};
+    });
+  });
+  const socket = connect(port, "127.0.0.1");
+  let answers = "";
+  socket.on("data", (chunk) => {
+    answers += chunk;
+  });
+  socket.on("error", () => {});
+  const ended = new Promise((resolve) => socket.once("close", resolve));
+  socket.write("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n");
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const closed = server.close();
+  socket.write("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n");
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  gate.resolve();
+  await Promise.all([closed, ended]);
+  expect(answers).toMatch(/^HTTP\/1\.1 200 /);
+  expect(answers).toMatch(
+    /HTTP\/1\.1 503 [\s\S]*connection: close[\s\S]*application\/problem\+json[\s\S]*ERR_OVERLOADED/i,
+  );
+});
+
 describe("Unix sockets", () => {
   const server = () => createHttpServer({ name: "t", version: "1", log: silentLog, rateLimit: false });
 

@@ -6,7 +6,6 @@
 import type { RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { removeLeftovers } from "@milagro/runtime/atomic-file";
-import { auditEntries, verifyAuditLog } from "@milagro/runtime/audit-verify";
 import type { Clock } from "@milagro/runtime/clock";
 import { createHttpServer, type HttpServer } from "@milagro/runtime/http-server";
 import { errorFields, type Log } from "@milagro/runtime/log";
@@ -23,6 +22,7 @@ import { readDenials } from "./deny-list.ts";
 import { forgetOld, startHousekeeping } from "./housekeeping.ts";
 import { createIssuance, type IssuanceCounters } from "./issue.ts";
 import { createIssuer, type Issuer } from "./issuer.ts";
+import { checkAuditLog } from "./log-page.ts";
 import { createOidcAttestor } from "./oidc.ts";
 import { openPolicyFile } from "./policy-file.ts";
 import { addPublicRoutes } from "./routes.ts";
@@ -91,13 +91,13 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
         log.error("the issuer stays sealed", errorFields(error));
       }
     };
+    await serveDomain(context, await loadDomain(context));
     await checkAuditLog(context);
     await forgetOld(store, clock());
     const housekeeping = startHousekeeping(() =>
       forgetOld(store, clock()).catch((error: unknown) => log.error("housekeeping failed", errorFields(error))),
     );
     closers.push(() => housekeeping.stop());
-    await serveDomain(context, await loadDomain(context));
     const { domain } = context.now;
     if (domain !== undefined) {
       context.now.denied = (await store.transaction((tx) => readDenials(tx, domain.domainId))).map(
@@ -150,17 +150,6 @@ async function unsealFromFile(options: DtaOptions, context: DtaContext): Promise
   } finally {
     passphrase.destroy();
   }
-}
-
-/** A D-TA whose log was tampered with must not go on writing into it. */
-async function checkAuditLog({ audit, store }: DtaContext): Promise<void> {
-  const entries = auditEntries((after, limit) => audit.read(store.db, after, limit));
-  const verdict = await verifyAuditLog({ entries });
-  if (!verdict.ok)
-    throw new MilagroError(
-      "ERR_AUDIT_CORRUPT",
-      `the audit log cannot be trusted from entry ${verdict.index} on: ${verdict.fault}`,
-    );
 }
 
 async function openPublicServer(

@@ -51,6 +51,8 @@ export interface IssuerCalls {
   ];
   /** Signs a statement; `body` is its wire form without the signature. */
   sign: [{ readonly kind: StatementKind; readonly body: unknown }, Uint8Array];
+  /** Whether a statement is this D-TA's own. Needs no secrets. */
+  verifyOwn: [{ readonly kind: StatementKind; readonly body: unknown; readonly signature: Uint8Array }, boolean];
   /** A token for connecting to the bus as this D-TA. */
   busToken: [{ readonly nowMs: number }, string];
   /** One step of the ceremony; after `reveals` also this member's signature. */

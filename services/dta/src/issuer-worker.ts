@@ -5,7 +5,7 @@
  */
 import { createHmac, hkdfSync } from "node:crypto";
 import { parentPort } from "node:worker_threads";
-import { signStatement } from "@milagro/crypto/bls";
+import { signStatement, verifyStatement } from "@milagro/crypto/bls";
 import type { HpkePrivateKey } from "@milagro/crypto/hpke";
 import { Secret } from "@milagro/crypto/secret";
 import { createEngine } from "@milagro/engine";
@@ -27,7 +27,7 @@ import {
 } from "@milagro/protocol/issuance";
 import { encodeShareList, type Share } from "@milagro/protocol/issuance-messages";
 import { statementBytes } from "@milagro/protocol/statement";
-import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
+import { authorityAt, type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { errorFields } from "@milagro/runtime/log";
 import { systemRandom as random } from "@milagro/runtime/random";
 import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
@@ -140,6 +140,12 @@ const tasks: Tasks = {
     }),
 
   sign: ({ kind, body }) => signStatement(engine, unsealed().shares.statement, statementBytes(kind, body)),
+
+  verifyOwn: ({ kind, body, signature }) => {
+    const { domain, index } = place();
+    const { statement } = authorityAt(domain, index).publicShares;
+    return verifyStatement(engine, statement, statementBytes(kind, body), signature);
+  },
 
   busToken: ({ nowMs }) => {
     const { domain, index } = place();

@@ -20,6 +20,8 @@ export interface Issuer {
 }
 
 export interface IssuerOptions {
+  /** For tests of what happens when a thread dies. Default: the issuer's own. */
+  readonly file?: URL;
   /** Called when the worker died by itself; the secrets are gone with it. */
   onLost(error: unknown): void;
   /** Called when a call failed on something that is nobody's input. */
@@ -48,7 +50,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
   let worker = start();
 
   function start(): Worker {
-    const fresh = new Worker(WORKER, { name: "issuer", stdout: false, stderr: false });
+    const fresh = new Worker(options.file ?? WORKER, { name: "issuer", stdout: false, stderr: false });
     fresh.on("message", settle);
     fresh.on("error", lost);
     fresh.on("exit", (code) => {

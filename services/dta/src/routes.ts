@@ -26,8 +26,8 @@ import { VERSION } from "./version.ts";
 
 const LogQuery = Type.Object(
   {
-    after: Type.Integer({ minimum: 0, default: 0, description: "Entries with a higher index" }),
-    limit: Type.Integer({ minimum: 1, maximum: MAX_LOG_PAGE, default: 100 }),
+    after: Type.Optional(Type.Integer({ minimum: 0, description: "Entries with a higher index; default 0" })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_LOG_PAGE, description: "Default 100" })),
   },
   { additionalProperties: false },
 );
@@ -84,7 +84,7 @@ export function addPublicRoutes(
         response: { 200: LogPageSchema },
       },
     },
-    async ({ query }) => logPage(context, query.after, query.limit),
+    async ({ query }) => logPage(context, query.after ?? 0, query.limit ?? 100),
   );
 }
 

@@ -1,9 +1,14 @@
 /** What goes wrong around a D-TA: each ends closed or can be retried, nothing is half done, nothing secret comes out. */
 import { readFileSync, writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { encodeBase64url } from "@milagro/crypto/base64url";
+import { verifyStatement } from "@milagro/crypto/bls";
 import { encodeHex } from "@milagro/crypto/bytes";
 import { MilagroError } from "@milagro/engine/error";
+import { parseLogHead } from "@milagro/protocol/dta-messages";
 import { encodeIssuanceAnswer, encodeSealedRequest } from "@milagro/protocol/issuance-messages";
+import { statementBytes } from "@milagro/protocol/statement";
+import { authorityAt } from "@milagro/protocol/trust-domain";
 import { openKeyStore } from "@milagro/runtime/key-store";
 import { passphraseFromText } from "@milagro/runtime/passphrase";
 import { sql } from "kysely";
@@ -12,6 +17,7 @@ import type { Issuer } from "../src/issuer.ts";
 import {
   ask,
   cleanUp,
+  engine,
   foundDomain,
   joinToken,
   logged,
@@ -204,11 +210,31 @@ test("nothing secret is in logs, metrics, the audit log, the database, answers o
   }
 });
 
-test("an audit log that was edited keeps the D-TA from starting, and so does a damaged database", async () => {
-  await sql`update audit_log set outcome = 'ok' where outcome = 'ERR_KEYSTORE_PASSPHRASE'`.execute(database());
-  await stop(dta);
-  expect(await codeOf(startHome(dta.home, world.clock))).toBe("ERR_AUDIT_CORRUPT");
+test("the head of the log is signed once per index, and a log cut off below it keeps the D-TA from starting", async () => {
+  const first = (await dta.http.request({ path: "/v1/log/head" })).body;
+  world.clock.nowMs += 5000;
+  expect((await dta.http.request({ path: "/v1/log/head" })).body).toEqual(first);
+  const body = parseLogHead(first);
+  expect(body.index).toBe(await head());
+  const { statement } = authorityAt(world.domain, 1).publicShares;
+  const { signature: _, ...unsigned } = first as { signature: string };
+  expect(verifyStatement(engine, statement, statementBytes("log-head", unsigned), body.signature)).toBe(true);
 
+  await stop(dta);
+  const copy = readFileSync(dta.home.database);
+  const edit = (statement: string) => {
+    const direct = new DatabaseSync(dta.home.database);
+    direct.exec(statement);
+    direct.close();
+  };
+  edit(`delete from audit_log where entry = ${body.index}`);
+  expect(await codeOf(startHome(dta.home, world.clock))).toBe("ERR_AUDIT_CORRUPT");
+  writeFileSync(dta.home.database, copy);
+  edit("update audit_log set outcome = 'ok' where outcome = 'ERR_KEYSTORE_PASSPHRASE'");
+  expect(await codeOf(startHome(dta.home, world.clock))).toBe("ERR_AUDIT_CORRUPT");
+});
+
+test("a damaged database keeps the D-TA from starting", async () => {
   const file = readFileSync(dta.home.database);
   file.fill(0xa5, 4096 * 2, 4096 * 5);
   writeFileSync(dta.home.database, file);

@@ -1,8 +1,111 @@
-export const dev = {
+/**
+ * `milagro dev`: a whole trust domain on this machine, and the main job done on it.
+ * @module
+ */
+import { relative, resolve } from "node:path";
+import { makePrivateFolder } from "@milagro/runtime/atomic-file";
+import type { CommandSpec, Context } from "../command.ts";
+import { claimHome, type DevHome, type DevState, devHome, removeHome } from "../dev/dev-home.ts";
+import * as job from "../dev/main-job.ts";
+import { createParties } from "../dev/parties.ts";
+import { createTimeline, type Timeline } from "../dev/timeline.ts";
+
+export const dev: CommandSpec = {
   name: "dev",
-  summary: "x",
-  examples: [{ text: "x", line: "milagro dev" }] as const,
-  async run() {
-    return undefined;
+  summary: "start a whole domain on this machine and deliver a secret through it",
+  details:
+    "Three D-TAs, the D-KMS with its bus and an endpoint daemon, as separate processes on loopback; then the main job, step by step, each by\nthe command it names. Stays up until Ctrl-C. A second run goes on with the same domain.",
+  options: [
+    { flags: "--home <folder>", text: "where everything is kept (default: .milagro/dev)" },
+    { flags: "--exit", text: "end after the main job; status 0 when all of it went right" },
+    { flags: "--fresh", text: "forget an earlier run and begin again" },
+  ],
+  examples: [
+    { text: "See it, and play with it afterwards", line: "milagro dev" },
+    { text: "As a check", line: "milagro dev --exit --fresh" },
+  ],
+  serviceHome: true,
+  async run(context, invocation) {
+    const { io, signal, settings } = context;
+    const home = devHome(resolve(io.cwd, invocation.text("home") ?? ".milagro/dev"));
+    const json = settings.format === "json";
+    const timeline = createTimeline(io, json);
+    await claimHome(home);
+    if (invocation.flag("fresh") || home.read()?.founded === false) await removeHome(home);
+    await makePrivateFolder(home.folder);
+    const state = await job.devState(home);
+    await home.write(state);
+    const parties = createParties(home, timeline, signal);
+    try {
+      timeline.plain(
+        `${timeline.style.bold("Milagro")}  a trust domain on this machine, in ${near(context, home.folder)}${state.founded ? "  (going on from last time)" : ""}`,
+      );
+      await mainJob({ context, home, timeline, parties }, state);
+      const seconds = timeline.elapsed();
+      timeline.plain(`\n${timeline.style.green("All of it worked")}, in ${seconds.toFixed(1)} s.`);
+      if (json) io.stdout.write(`${JSON.stringify({ ok: true, seconds, timeline: timeline.record }, null, 2)}\n`);
+      if (!invocation.flag("exit")) await stayUp(context, home, state, timeline);
+      return 0;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      timeline.plain("\nStopped.");
+      return 130;
+    } finally {
+      await parties.stop();
+      await home.write({ ...(home.read() ?? state), services: [] });
+    }
   },
 };
+
+async function mainJob(parts: job.Job, state: DevState): Promise<void> {
+  const { home, parties } = parts;
+  const remember = (founded: boolean) => home.write({ ...state, founded, services: [...parties.pids] });
+  await job.startAuthorities(parts, state);
+  await remember(state.founded);
+  if (!state.founded) await job.foundDomain(parts, state);
+  await job.startKms(parts, state);
+  await remember(state.founded);
+  await job.enrolAlice(parts, state);
+  const first = await job.putSecret(parts, state);
+  await job.startEndpoint(parts, state, first);
+  await remember(true);
+  await job.useSecret(parts, first.value);
+  const second = await job.rotateLive(parts);
+  await job.showWhoSawWhat(parts, [first.value, second]);
+}
+
+async function stayUp(context: Context, home: DevHome, state: DevState, timeline: Timeline): Promise<void> {
+  const { style } = timeline;
+  const profile = near(context, home.path("alice"));
+  const socket = near(context, home.path("endpoint", "endpoint.sock"));
+  const lines = [
+    "",
+    style.bold("Running"),
+    ...state.ports.dtas.map((port, i) => `  D-TA ${i + 1}   http://127.0.0.1:${port}   …/v1/dta  …/v1/log  …/openapi.json`),
+    `  D-KMS    http://127.0.0.1:${state.ports.kms}   …/openapi.json  …/metrics`,
+    `  bus      mqtt://127.0.0.1:${state.ports.bus}`,
+    `  logs     ${near(context, home.path("logs"))}`,
+    "",
+    style.bold("Try next, in another terminal"),
+    `  npx milagro status --home ${profile}`,
+    `  npx milagro secret rotate ${job.SECRET_PATH} --home ${profile}`,
+    `  npx milagro run --socket ${socket} --env KEY=${job.SECRET_PATH} -- sh -c 'echo "the key has \${#KEY} characters"'`,
+    "",
+    style.dim("Ctrl-C ends all of it; npm start goes on from here."),
+  ];
+  for (const line of lines) timeline.plain(line);
+  const { signal } = context;
+  // Something must hold the process while the services run: it watches their ends.
+  const hold = setInterval(() => {}, 60_000);
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  clearInterval(hold);
+  timeline.plain("\nStopping …");
+}
+
+function near(context: Context, path: string): string {
+  const text = relative(context.io.cwd, path);
+  return text.startsWith("..") || text === "" ? path : text;
+}

@@ -1,0 +1,118 @@
+/**
+ * The folder of `milagro dev`: one sub-folder for each party, as if they were different machines.
+ *
+ *   dta-1 dta-2 dta-3   the authorities, each with its own masters, log and passphrase file beside it
+ *   kms                 the D-KMS
+ *   endpoint            the daemon that receives the secret
+ *   alice               the profile of a person who puts it
+ *   logs                what each process logged
+ *   dev.json            addresses and process ids
+ * @module
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { encodeBase64url } from "@milagro/crypto/base64url";
+import { MilagroError } from "@milagro/engine/error";
+import { makePrivateFolder, writeFileAtomic } from "@milagro/runtime/atomic-file";
+import { sleep } from "@milagro/runtime/clock";
+import { systemRandom } from "@milagro/runtime/random";
+
+export const DTA_COUNT = 3;
+
+export interface DevState {
+  readonly ports: { readonly dtas: readonly number[]; readonly kms: number; readonly bus: number };
+  /** The domain exists and everybody knows it. */
+  readonly founded: boolean;
+  /** The process that runs it, and its services. */
+  readonly pid: number;
+  readonly services: readonly number[];
+}
+
+export interface DevHome {
+  readonly folder: string;
+  path(...parts: string[]): string;
+  dta(index: number): string;
+  /** The passphrase file of a party, made when missing. */
+  passphrase(party: string): Promise<string>;
+  read(): DevState | undefined;
+  write(state: DevState): Promise<void>;
+}
+
+export function devHome(folder: string): DevHome {
+  const path = (...parts: string[]): string => join(folder, ...parts);
+  return {
+    folder,
+    path,
+    dta: (index) => path(`dta-${index}`),
+    async passphrase(party) {
+      const file = path("passphrases", party);
+      await makePrivateFolder(folder);
+      await makePrivateFolder(path("passphrases"));
+      if (!existsSync(file)) await writeFileAtomic(file, `${encodeBase64url(systemRandom(24))}\n`);
+      return file;
+    },
+    read() {
+      try {
+        return JSON.parse(readFileSync(path("dev.json"), "utf8")) as DevState;
+      } catch {
+        return undefined;
+      }
+    },
+    write: (state) => writeFileAtomic(path("dev.json"), `${JSON.stringify(state, null, 2)}\n`),
+  };
+}
+
+/**
+ * Makes sure that nobody else works here: refuses while another run is alive, ends services that a killed one left behind.
+ * @throws `ERR_ADDRESS_IN_USE`
+ */
+export async function claimHome(home: DevHome): Promise<void> {
+  const state = home.read();
+  if (!state) return;
+  if (state.pid !== process.pid && worksIn(state.pid, "dev")) {
+    throw new MilagroError("ERR_ADDRESS_IN_USE", `"milagro dev" runs in ${home.folder} already (process ${state.pid}): stop it first`);
+  }
+  const left = state.services.filter((pid) => worksIn(pid, home.folder));
+  for (const pid of left) process.kill(pid, "SIGTERM");
+  for (let waited = 0; left.some((pid) => worksIn(pid, home.folder)) && waited < 8000; waited += 100) await sleep(100);
+}
+
+/** Forgets everything but nothing outside: only what this module and the services made is removed. */
+export async function removeHome(home: DevHome): Promise<void> {
+  const names = [...Array.from({ length: DTA_COUNT }, (_, i) => `dta-${i + 1}`), "kms", "endpoint", "alice", "logs", "passphrases", "proposal.json", "acme.json", "dev.json"];
+  for (const name of names) await rm(home.path(name), { recursive: true, force: true });
+}
+
+/** Ports that are free now. They are written into the descriptor, so a second run needs the same ones. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+          const server = createServer();
+          server.once("error", reject);
+          server.listen(0, "127.0.0.1", () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as { readonly port: number }).port);
+  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+  return ports;
+}
+
+/** Whether the process is alive and has `word` in its command line: a process id alone may be somebody else's by now. */
+function worksIn(pid: number, word: string): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(word);
+  } catch {
+    return false;
+  }
+}

@@ -22,7 +22,7 @@ import { readDenials } from "./deny-list.ts";
 import { forgetOld, startHousekeeping } from "./housekeeping.ts";
 import { createIssuance, type IssuanceCounters } from "./issue.ts";
 import { createIssuer, type Issuer } from "./issuer.ts";
-import { checkAuditLog } from "./log-page.ts";
+import { checkAuditLog, checkNewestHead } from "./log-page.ts";
 import { createOidcAttestor } from "./oidc.ts";
 import { openPolicyFile } from "./policy-file.ts";
 import { addPublicRoutes } from "./routes.ts";
@@ -67,6 +67,8 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     const opened = await openStore(home.database);
     const store = options.wrap?.store?.(opened) ?? opened;
     closers.push(() => opened.close());
+    const audit = createDtaAudit(clock);
+    await checkAuditLog({ audit, store });
     const metrics = createMetrics("milagro-dta", VERSION);
     const issuer = startIssuer(options, () => void recover());
     closers.push(() => issuer.close());
@@ -74,7 +76,7 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
       ...options,
       store,
       commit: createCommitGroup(store),
-      audit: createDtaAudit(clock),
+      audit,
       issuer,
       policy,
       oidc: createOidcAttestor(),
@@ -92,7 +94,7 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
       }
     };
     await serveDomain(context, await loadDomain(context));
-    await checkAuditLog(context);
+    await checkNewestHead(context);
     await forgetOld(store, clock());
     const housekeeping = startHousekeeping(() =>
       forgetOld(store, clock()).catch((error: unknown) => log.error("housekeeping failed", errorFields(error))),

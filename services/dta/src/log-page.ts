@@ -60,23 +60,29 @@ async function keptHead(store: Store, index?: number): Promise<SignedAuditHead |
 }
 
 /**
- * Walks the whole log, at start: a D-TA whose log was tampered with must not go on writing into it. Its newest signed head catches a log that was cut
- * off or written anew.
+ * Walks the whole log, at start: a D-TA whose log was tampered with must not go on writing into it. Its newest kept head catches a log that was cut off or
+ * written anew; whether that head is genuine is for `checkNewestHead`, once there is somebody to ask.
  * @throws `ERR_AUDIT_CORRUPT` naming the first entry that cannot be trusted
  */
-export async function checkAuditLog({ audit, store, issuer, now }: DtaContext): Promise<void> {
-  const { domain } = now;
-  const newest = domain === undefined ? undefined : await keptHead(store);
+export async function checkAuditLog({ audit, store }: Pick<DtaContext, "audit" | "store">): Promise<void> {
+  const newest = await keptHead(store);
   const verdict = await verifyAuditLog({
     entries: auditEntries((after, limit) => audit.read(store.db, after, limit)),
     heads: newest === undefined ? [] : [newest],
-    verifySignature: async (head) =>
-      domain !== undefined &&
-      issuer.call("verifyOwn", { kind: "log-head", body: logHeadBody(domain, head), signature: head.signature }),
+    verifySignature: () => true,
   });
   if (verdict.ok) return;
   const message = `the audit log cannot be trusted from entry ${verdict.index} on: ${verdict.fault}`;
   throw new MilagroError("ERR_AUDIT_CORRUPT", message);
+}
+
+/** @throws `ERR_AUDIT_CORRUPT` when the newest kept head was not signed by this D-TA */
+export async function checkNewestHead({ store, issuer, now }: DtaContext): Promise<void> {
+  const newest = await keptHead(store);
+  if (newest === undefined || now.domain === undefined) return;
+  const body = logHeadBody(now.domain, newest);
+  if (await issuer.call("verifyOwn", { kind: "log-head", body, signature: newest.signature })) return;
+  throw new MilagroError("ERR_AUDIT_CORRUPT", `the signed head at entry ${newest.index} is forged`);
 }
 
 export async function logPage(

@@ -210,7 +210,7 @@ test("nothing secret is in logs, metrics, the audit log, the database, answers o
   }
 });
 
-test("the head of the log is signed once per index, and a log cut off below it keeps the D-TA from starting", async () => {
+test("the head of the log is signed once per index, and a log that contradicts it, or a forged head, keeps the D-TA from starting", async () => {
   const first = (await dta.http.request({ path: "/v1/log/head" })).body;
   world.clock.nowMs += 5000;
   expect((await dta.http.request({ path: "/v1/log/head" })).body).toEqual(first);
@@ -228,6 +228,9 @@ test("the head of the log is signed once per index, and a log cut off below it k
     direct.close();
   };
   edit(`delete from audit_log where entry = ${body.index}`);
+  expect(await codeOf(startHome(dta.home, world.clock))).toBe("ERR_AUDIT_CORRUPT");
+  writeFileSync(dta.home.database, copy);
+  edit("update audit_head set time = time + 1000");
   expect(await codeOf(startHome(dta.home, world.clock))).toBe("ERR_AUDIT_CORRUPT");
   writeFileSync(dta.home.database, copy);
   edit("update audit_log set outcome = 'ok' where outcome = 'ERR_KEYSTORE_PASSPHRASE'");

@@ -16,6 +16,7 @@ export interface Row {
   readonly unit: string;
   readonly peer: string | null;
   readonly peerValue: number | null;
+  /** Of times taken side by side: the median of the ratios of all turns, which a busy machine moves least. */
   readonly ratio: number | null;
   /** The best round, of ours and of the peer. */
   readonly minimum: number;
@@ -43,6 +44,7 @@ export interface Reporter {
 /** A batch should last long enough for the clock and be short enough to alternate often. */
 const BATCH_MS = 8;
 const WARM_UP_MS = 150;
+const MIN_TURNS = 7;
 
 export function createReporter(area: string, emit: (row: Row) => void, progress: (text: string) => void): Reporter {
   return {
@@ -50,19 +52,33 @@ export function createReporter(area: string, emit: (row: Row) => void, progress:
     async compare(name, ours, peers = {}, options = {}) {
       progress(`${area}: ${name}`);
       const contenders = [ours, ...Object.values(peers)];
-      const [own, ...others] = await interleave(contenders, options.budgetMs ?? 1500);
-      const { median, minimum } = own as Summary;
+      const rounds = await interleave(contenders, options.budgetMs ?? 1500);
+      const own = rounds[0] as readonly number[];
+      const [value, minimum] = [median(own), Math.min(...own)];
       const names = Object.keys(peers);
-      if (names.length === 0) emit(row(area, name, "ms", median, minimum));
+      if (names.length === 0) emit(row(area, name, "ms", value, minimum));
       names.forEach((peer, i) => {
-        const other = others[i] as Summary;
-        emit(row(area, name, "ms", median, minimum, { name: peer, value: other.median, minimum: other.minimum }));
+        const theirs = rounds[i + 1] as readonly number[];
+        const ratio = median(theirs.map((ms, turn) => ms / (own[turn] as number)));
+        emit(
+          row(area, name, "ms", value, minimum, {
+            name: peer,
+            value: median(theirs),
+            minimum: Math.min(...theirs),
+            ratio,
+          }),
+        );
       });
     },
     add({ name, value, unit, peer, peerValue, minimum = value }) {
       const other =
         peer !== undefined && peerValue !== undefined
-          ? { name: peer, value: peerValue, minimum: peerValue }
+          ? {
+              name: peer,
+              value: peerValue,
+              minimum: peerValue,
+              ratio: unit.endsWith("/s") ? value / peerValue : peerValue / value,
+            }
           : undefined;
       emit(row(area, name, unit, value, minimum, other));
     },
@@ -75,9 +91,8 @@ function row(
   unit: string,
   value: number,
   minimum: number,
-  peer?: { name: string; value: number; minimum: number },
+  peer?: { name: string; value: number; minimum: number; ratio: number },
 ): Row {
-  const ahead = (ours: number, theirs: number): number => (unit.endsWith("/s") ? ours / theirs : theirs / ours);
   return {
     area,
     name,
@@ -85,34 +100,26 @@ function row(
     unit,
     peer: peer?.name ?? null,
     peerValue: peer ? round(peer.value) : null,
-    ratio: peer ? round(ahead(value, peer.value)) : null,
+    ratio: peer ? round(peer.ratio) : null,
     minimum: round(minimum),
     peerMinimum: peer ? round(peer.minimum) : null,
   };
 }
 
-interface Summary {
-  readonly median: number;
-  readonly minimum: number;
-}
-
-/** Milliseconds per call of each contender; they take turns, and the order turns too. */
-async function interleave(contenders: readonly Run[], budgetMs: number): Promise<Summary[]> {
+/** Milliseconds per call of each contender in every turn; all take part in each turn, in an order that turns too. */
+async function interleave(contenders: readonly Run[], budgetMs: number): Promise<number[][]> {
   const batches: number[] = [];
   for (const run of contenders) batches.push(await batchSize(run));
   const rounds: number[][] = contenders.map(() => []);
-  const spent = contenders.map(() => 0);
-  for (let turn = 0; turn < 400; turn++) {
-    if (turn >= 5 && spent.every((ms) => ms >= budgetMs)) break;
+  const end = performance.now() + budgetMs * contenders.length;
+  for (let turn = 0; turn < MIN_TURNS || performance.now() < end; turn++) {
     for (let i = 0; i < contenders.length; i++) {
       const c = (i + turn) % contenders.length;
-      if (turn >= 5 && (spent[c] as number) >= budgetMs) continue;
-      const ms = await time(contenders[c] as Run, batches[c] as number);
-      spent[c] = (spent[c] as number) + ms;
-      (rounds[c] as number[]).push(ms / (batches[c] as number));
+      const calls = batches[c] as number;
+      (rounds[c] as number[]).push((await time(contenders[c] as Run, calls)) / calls);
     }
   }
-  return rounds.map(summarise);
+  return rounds;
 }
 
 async function time(run: Run, calls: number): Promise<number> {
@@ -135,9 +142,8 @@ async function batchSize(run: Run): Promise<number> {
   }
 }
 
-function summarise(samples: readonly number[]): Summary {
-  const sorted = [...samples].sort((a, b) => a - b);
-  return { median: sorted[sorted.length >> 1] as number, minimum: sorted[0] as number };
+function median(samples: readonly number[]): number {
+  return [...samples].sort((a, b) => a - b)[samples.length >> 1] as number;
 }
 
 function round(value: number): number {

@@ -204,7 +204,6 @@ const OUTAGES: readonly string[] = [
   "ERR_INTERNAL",
   "ERR_STORAGE_UNAVAILABLE",
   "ERR_DATABASE_BUSY",
-  "ERR_DATABASE_UNAVAILABLE",
 ];
 
 /** Whether an error says "not now" rather than "no". */

@@ -155,7 +155,7 @@ const dtaMigrations: MigrationSet = {
   ],
 };
 
-/** @throws `ERR_DATABASE_CORRUPT`, `ERR_DATABASE_UNAVAILABLE`, `ERR_DATABASE_VERSION` */
+/** @throws `ERR_DATABASE_CORRUPT`, `ERR_STORAGE_UNAVAILABLE`, `ERR_DATABASE_VERSION` */
 export function openStore(path: string): Promise<Store> {
   return openDatabase<DtaTables>(`file:${path}`, { migrations: [auditMigrations, dtaMigrations] });
 }

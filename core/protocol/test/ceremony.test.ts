@@ -101,10 +101,7 @@ test("repeating any step changes nothing, however far the ceremony has come", ()
   ];
   const order = [states.proposed, states.committed, states.revealed, states.signed, states.founded];
   for (const [i, event] of events.entries())
-    for (const state of order.slice(i + 1))
-      expect(step(state, event)).toEqual(
-        i + 1 === order.indexOf(state) ? step(order[i] as CeremonyState, event) : state,
-      );
+    for (const state of order.slice(i + 1)) expect(step(state, event)).toEqual(state);
 });
 
 test("a step out of turn is refused", () => {

@@ -11,9 +11,8 @@ import { identityInput } from "@milagro/crypto/identity-input";
 import { combineIdentityKeyShares, type IdentityKey, issueIdentityKeyShare } from "@milagro/crypto/identity-key";
 import { generateMasterSecretShare } from "@milagro/crypto/master-secret";
 import type { IdentityUsage } from "@milagro/crypto/usage";
-import type { RandomBytes } from "@milagro/engine/engine";
+import { createEngine, type RandomBytes } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
-import { createNobleEngine } from "@milagro/engine/noble";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { type MasterSecretShares, makeAuthority } from "../src/authority.ts";
 import { type CeremonyProposal, ceremonyIdOf } from "../src/ceremony-messages.ts";
@@ -36,7 +35,7 @@ export function seededRandom(seed: string): RandomBytes {
 }
 
 export const random = seededRandom("protocol tests");
-export const engine = createNobleEngine({ random });
+export const engine = await createEngine({ random });
 /** 2027-01-15T08:00Z, in epoch 20833 of one day each. */
 export const NOW_MS = 1_800_000_000_000;
 export const EPOCH_SECONDS = 86_400;

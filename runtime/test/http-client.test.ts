@@ -17,7 +17,7 @@ async function serve(handler: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 function client(url: string, options: object = {}) {
-  const made = createHttpClient({ url, timeoutMs: 1000, retries: 2, maxDelayMs: 20, ...options });
+  const made = createHttpClient({ url, timeoutMs: 10_000, retries: 2, maxDelayMs: 20, ...options });
   onTestFinished(() => made.close());
   return made;
 }

@@ -11,11 +11,11 @@ afterEach(() => {
 const source = (name: string) => JSON.stringify(new URL(`../src/${name}.ts`, import.meta.url).pathname);
 
 /** A real process that prints "up", then what its closers print. */
-async function start(body: string) {
+async function start(body: string, deadlineMs = 25_000) {
   const script = `
     const { createLifecycle } = await import(${source("lifecycle")});
     const { createLogger } = await import(${source("log")});
-    const life = createLifecycle({ log: createLogger({ component: "child" }), deadlineMs: 300 });
+    const life = createLifecycle({ log: createLogger({ component: "child" }), deadlineMs: ${deadlineMs} });
     const keep = setInterval(() => {}, 1000);
     ${body}
     console.log("up");`;
@@ -53,7 +53,7 @@ test("SIGTERM closes in reverse order, one after the other, past one that fails,
 });
 
 test("a closer that hangs is left behind at the deadline, with status 70", async () => {
-  const { child, until, exit } = await start(`life.onClose("stuck", () => new Promise(() => {}));`);
+  const { child, until, exit } = await start(`life.onClose("stuck", () => new Promise(() => {}));`, 200);
   await until("up");
   child.kill("SIGINT");
   const { code, err } = await exit;

@@ -45,6 +45,7 @@ export async function joinBus(
   if (!member) throw new Error("no such member");
   const { domainId } = founded.domain;
   const { statement, id } = member.masters;
+  const { hpke } = member;
   const answers = new Map<string, IssuanceAnswer>();
   const seen: string[] = [];
   const evidence: string[] = [];
@@ -68,7 +69,7 @@ export async function joinBus(
         utf8(JSON.stringify(encodeBusAnswer({ v: 1, id: name, index, ...part }))),
       );
     if (self.mode === "sealed") return reply({ problem: problemOf(new MilagroError("ERR_SEALED", "sealed")) });
-    const opened = await openIssuanceRequest({ privateKey: member!.hpke.privateKey, domainId, index, sealed });
+    const opened = await openIssuanceRequest({ privateKey: hpke.privateKey, domainId, index, sealed });
     const { request, requestHash } = opened;
     const time = Math.floor(nowMs() / 1000);
     if (self.mode === "refuse") {

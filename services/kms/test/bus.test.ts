@@ -15,6 +15,7 @@ import { parseSecretRecord } from "@milagro/protocol/secret-record";
 import { parseJson } from "@milagro/protocol/wire";
 import { type Bus, connectBus } from "@milagro/runtime/bus";
 import { silentLog } from "@milagro/runtime/log";
+import { clientIdPrefix } from "@milagro/runtime/mqtt-topic";
 import mqtt from "mqtt";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Kms } from "../src/kms.ts";
@@ -93,7 +94,6 @@ const dtaToken = (index: number, nowMs = Date.now()): string => {
 
 /** Connects once with exactly this; the broker's word. */
 async function knock(username: string, password: string): Promise<mqtt.MqttClient | undefined> {
-  const { clientIdPrefix } = await import("@milagro/runtime/bus");
   const client = mqtt.connect(kms.busUrl, {
     username,
     password,
@@ -176,7 +176,7 @@ describe("once connected", () => {
     ])
       expect(await refusedSubscription(client, topic), topic).toBe(true);
     // Publishing where one may not ends the connection.
-    const closed = new Promise((resolve) => client.once("close", resolve));
+    const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
     client.publish(answersTopic(domainId, 1), "{}", { qos: 1 });
     await closed;
   });
@@ -187,7 +187,7 @@ describe("once connected", () => {
     expect(await refusedSubscription(client, requestsTopic(domainId, 1))).toBe(false);
     expect(await refusedSubscription(client, requestsTopic(domainId, 2))).toBe(true);
     expect(await refusedSubscription(client, eventsTopic(domainId, who("endpoint/web")))).toBe(true);
-    const closed = new Promise((resolve) => client.once("close", resolve));
+    const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
     client.publish(answersTopic(domainId, 2), "{}", { qos: 1 });
     await closed;
   });

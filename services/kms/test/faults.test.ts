@@ -1,0 +1,251 @@
+/** The real program, killed, starved of disk, cut off from its database: closed or retried, never half, nothing lost. */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { needsPostgres, startPostgres } from "../../../tests/support/postgres-server.ts";
+import { type Running, type StartError, startProcess } from "./process.ts";
+import {
+  type Answer,
+  allow,
+  Client,
+  type Founded,
+  foundDomain,
+  makeHome,
+  send,
+  startInProcess,
+  who,
+  writePolicy,
+} from "./support.ts";
+
+const KILLS = process.env["SLOW"] === "1" ? 25 : 2;
+
+let founded: Founded;
+let alice: Client;
+let web: Client;
+beforeAll(async () => {
+  founded = await foundDomain("example.org", 1);
+  alice = new Client(founded, who("user/alice"));
+  web = new Client(founded, who("endpoint/web"));
+});
+
+function newHome(): string {
+  const home = makeHome(founded, [allow("user/alice", ["put", "read", "list"])]);
+  onTestFinished(() => home.remove());
+  return home.home;
+}
+
+/** What the D-KMS has, checked for wholeness: every version opens, numbers and deliveries have no gap. */
+async function inventory(url: string, path: string): Promise<string[]> {
+  const listed = await alice.call("GET", `${url}/v1/versions/${path}`);
+  if (listed.json?.code === "ERR_SECRET_UNKNOWN") return [];
+  const numbers: number[] = listed.json.versions.map((v: { version: number }) => v.version).reverse();
+  expect(numbers).toEqual(numbers.map((_, i) => i + 1));
+  const events = [];
+  for (let after = 0; ; ) {
+    const page = (await web.call("GET", `${url}/v1/events?after=${after}`)).json;
+    if (page.events.length === 0) break;
+    events.push(...page.events);
+    after = page.next;
+  }
+  expect(events.map((e) => e.sequence)).toEqual(events.map((_, i) => i + 1));
+  expect(events.map((e) => e.version)).toEqual(numbers);
+  return events.map((event) => web.open(event.record));
+}
+
+describe("killed at any moment", () => {
+  test(`${KILLS} times while a client puts: every acknowledged version is there, none is half there, each is delivered once`, async () => {
+    const home = newHome();
+    const acknowledged: string[] = [];
+    let kms: Running | undefined;
+    for (let round = 0; round < KILLS; round++) {
+      kms = await startProcess(home);
+      const { url } = kms;
+      // What the client had in hand when the server died is sent again, as it was, under its key: retried, not doubled.
+      const next = (await inventory(url, "kill/me")).length + 1;
+      expect(next).toBeGreaterThanOrEqual(acknowledged.length + 1);
+      let killer: Promise<number | string | undefined> | undefined;
+      for (let version = next; ; version++) {
+        const value = `version ${version}`;
+        const answer = await alice
+          .put(url, "kill/me", version, [web.identity], value, { "idempotency-key": `${round}-${version}` })
+          .catch(() => undefined);
+        if (answer?.status !== 201) break;
+        acknowledged[version - 1] = value;
+        // Some time during the following puts: that they take long on a busy machine only moves the moment.
+        killer ??= pause(Math.random() * 400).then(() => kms?.end("SIGKILL"));
+      }
+      expect(await killer).toBe("SIGKILL");
+    }
+    kms = await startProcess(home);
+    const there = await inventory(kms.url, "kill/me");
+    expect(there.length).toBeGreaterThan(0);
+    for (const [i, value] of acknowledged.entries()) expect([undefined, there[i]]).toContain(value);
+    expect(await kms.end("SIGTERM")).toBe(0);
+  }, 300_000);
+});
+
+describe("the disk is full", () => {
+  test("a put is refused as such and leaves nothing; with room again the same put succeeds", async () => {
+    const home = newHome();
+    // Tables fit, a large record does not: no file may grow past 400 KiB.
+    const cramped = await startProcess(home, [], { fileBlocks: 400 });
+    const body = alice.record("full/x", 1, [web.identity], "x".repeat(600_000));
+    const put = (url: string) =>
+      alice.call("POST", `${url}/v1/secrets/full/x`, { body, headers: { "idempotency-key": "full" } });
+    const refused = await put(cramped.url);
+    expect([refused.status, refused.json.code].join()).toMatch(/^503,ERR_STORAGE_(FULL|UNAVAILABLE)$/);
+    expect(refused.text).not.toContain("xxxx");
+    expect((await send(`${cramped.url}/health`, "GET")).status).toBe(200);
+    expect(["SIGTERM", 0, 70]).toContain(await cramped.end("SIGTERM"));
+
+    const roomy = await startProcess(home);
+    expect(await inventory(roomy.url, "full/x")).toEqual([]);
+    expect((await put(roomy.url)).status).toBe(201);
+    expect((await inventory(roomy.url, "full/x"))[0]).toHaveLength(600_000);
+    await roomy.end("SIGTERM");
+  }, 120_000);
+});
+
+describe("PostgreSQL", () => {
+  needsPostgres(
+    "goes away and comes back: requests fail while it is away, and nothing is lost or doubled",
+    async () => {
+      const postgres = await startPostgres();
+      onTestFinished(() => postgres.stop());
+      const home = newHome();
+      const kms = await startProcess(home, ["--database", await postgres.freshUrl()]);
+      onTestFinished(async () => void (await kms.end("SIGKILL")));
+      const put = (version: number): Promise<Answer> =>
+        alice.put(kms.url, "pg/x", version, [web.identity], `v${version}`, { "idempotency-key": `pg-${version}` });
+      expect((await put(1)).status).toBe(201);
+      await postgres.crash();
+      const away = await put(2);
+      expect(away.status).toBe(503);
+      expect(away.json.code).toBe("ERR_STORAGE_UNAVAILABLE");
+      expect((await send(`${kms.url}/health`, "GET")).status).toBe(200);
+      expect((await send(`${kms.url}/ready`, "GET")).json.checks.database).not.toBe("ok");
+      await postgres.start();
+      let version = 2;
+      for (let attempt = 0; version <= 4 && attempt < 20; attempt++) {
+        const answer = await put(version);
+        if (answer.status === 201) version++;
+        else await pause(200);
+      }
+      expect(await inventory(kms.url, "pg/x")).toEqual(["v1", "v2", "v3", "v4"]);
+    },
+    120_000,
+  );
+});
+
+describe("as a program", () => {
+  let home: ReturnType<typeof makeHome>;
+  let kms: Running;
+  beforeAll(async () => {
+    home = makeHome(founded, [allow("user/alice", ["put"])]);
+    kms = await startProcess(home.home);
+  });
+  afterAll(async () => {
+    await kms?.end("SIGKILL");
+    home?.remove();
+  });
+
+  test("answers /health quickly while signatures are being checked at full rate", async () => {
+    const target = `${kms.url}/v1/events`;
+    const signed = Array.from({ length: 40 }, () => web.sign("GET", target));
+    const busy = Promise.all(signed.map(({ headers }) => send(target, "GET", headers)));
+    let done = false;
+    busy.finally(() => {
+      done = true;
+    });
+    const times: number[] = [];
+    while (!done) {
+      const started = performance.now();
+      expect((await send(`${kms.url}/health`, "GET")).status).toBe(200);
+      times.push(performance.now() - started);
+      await pause(5);
+    }
+    expect((await busy).every(({ status }) => status === 200)).toBe(true);
+    times.sort((a, b) => a - b);
+    expect(times.length).toBeGreaterThan(5);
+    // The median: this machine is shared, so single answers may be late for reasons that are not ours.
+    expect(times[Math.floor(times.length / 2)]).toBeLessThan(50);
+  });
+
+  test("tells nobody: no plaintext, path, signature, nonce or body in log, metrics or answers to strangers", async () => {
+    const secret = "correct-horse-battery-staple";
+    const body = alice.record("very/private/path", 1, [web.identity], secret);
+    const target = `${kms.url}/v1/secrets/very/private/path`;
+    const { headers, body: bytes } = alice.sign("POST", target, { body, headers: { "idempotency-key": "idem-key-1" } });
+    expect((await send(target, "POST", headers, bytes)).status).toBe(201);
+    await send(target, "POST", { ...headers, signature: "sig1=:AAAA:" }, bytes);
+    await send(
+      `${kms.url}/v1/secrets/${secret}`,
+      "POST",
+      { "content-type": "application/json" },
+      `{"${secret}":"${secret}"}`,
+    );
+    await send(`${kms.url}/${secret}?x=${secret}`, "GET");
+    const metrics = (await send(`${kms.url}/metrics`, "GET")).text;
+    const signature = /:([^:]+):/.exec(headers["signature"] ?? "")?.[1] ?? "none";
+    const nonce = /nonce="([^"]+)"/.exec(headers["signature-input"] ?? "")?.[1] ?? "none";
+    const database = readdirSync(home.home).filter((f) => f.startsWith("kms.sqlite"));
+    const stored = database.map((f) => readFileSync(join(home.home, f), "latin1")).join("");
+    for (const needle of [secret, Buffer.from(secret).toString("base64url").slice(0, -1)])
+      expect(stored).not.toContain(needle);
+    for (const place of [kms.log(), metrics])
+      for (const needle of [secret, "very/private", signature, nonce, "idem-key-1", body.envelope.slice(0, 40)])
+        expect(place).not.toContain(needle);
+  });
+
+  test("reads its policy again on SIGHUP", async () => {
+    writePolicy(home.home, [], 2);
+    kms.signal("SIGHUP");
+    for (let i = 0; i < 100 && !kms.log().includes('"policyVersion":2'); i++) await pause(20);
+    const denied = await alice.put(kms.url, "a/b", 1, [web.identity], "x");
+    expect(denied.json.code).toBe("ERR_ACCESS_DENIED");
+  });
+
+  test("ends with status 0 on SIGTERM, also while requests wait", async () => {
+    const waiting = web.call("GET", `${kms.url}/v1/events?after=1000&wait=30`).catch(() => undefined);
+    await pause(300);
+    const started = performance.now();
+    expect(await kms.end("SIGTERM")).toBe(0);
+    expect(performance.now() - started).toBeLessThan(8000);
+    expect((await waiting)?.status ?? 200).toBe(200);
+  });
+});
+
+describe("does not start", () => {
+  test.each<[string, (home: string) => readonly string[] | undefined, string]>([
+    ["without a descriptor", () => ["--domain", "/nowhere/domain.json"], "ERR_CONFIG_INVALID"],
+    ["with an option that is none", () => ["--colour", "blue"], "ERR_CONFIG_INVALID"],
+    ["with a port that is none", () => ["--listen", "127.0.0.1:99999"], "ERR_CONFIG_INVALID"],
+    ["with a policy that is none", (home) => void writeFileSync(join(home, "policy.json"), "{"), "ERR_CONFIG_INVALID"],
+    ["for another domain than pinned", () => ["--pin", "A".repeat(43)], "ERR_DESCRIPTOR_PIN"],
+    [
+      "with a database that is damaged",
+      (home) => void writeFileSync(join(home, "kms.sqlite"), "not a database".repeat(1000)),
+      "ERR_DATABASE_CORRUPT",
+    ],
+    [
+      "with a forged descriptor",
+      (home) => {
+        const file = join(home, "domain.json");
+        writeFileSync(file, readFileSync(file, "utf8").replace("Operator 1", "Operator X"));
+        return undefined;
+      },
+      "ERR_DESCRIPTOR_FORGED",
+    ],
+  ])("%s", async (_, spoil, code) => {
+    const home = newHome();
+    const args = spoil(home) ?? [];
+    await expect((async () => startInProcess(home, { args }))()).rejects.toMatchObject({ code });
+  });
+
+  test("and says so with status 1, what to do, and no stack trace", async () => {
+    const failed = await startProcess(newHome(), ["--pin", "nonsense"]).catch((error: StartError) => error);
+    expect(failed).toMatchObject({ status: 1 });
+    expect((failed as StartError).message).toMatch(/^milagro-kms: setting "pin".*\(ERR_CONFIG_INVALID\)\n.+\n$/);
+  });
+});

@@ -5,7 +5,7 @@
  */
 import { chownSync } from "node:fs";
 import { MilagroError } from "@milagro/engine/error";
-import { parseSecretPath, SecretPathText } from "@milagro/protocol/secret-path";
+import { parseSecretPath } from "@milagro/protocol/secret-path";
 import { createHttpServer, type HttpServer } from "@milagro/runtime/http-server";
 import type { Log } from "@milagro/runtime/log";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -24,8 +24,6 @@ export interface LocalApiOptions {
   status(): Promise<EndpointStatus>;
 }
 
-const SecretParams = Type.Object({ "*": SecretPathText });
-
 export async function startLocalApi(options: LocalApiOptions): Promise<HttpServer> {
   const { shelf, socket } = options;
   const server = await createHttpServer({
@@ -42,7 +40,7 @@ export async function startLocalApi(options: LocalApiOptions): Promise<HttpServe
       schema: {
         tags: ["secrets"],
         summary: "A secret: its bytes, or JSON when that is what you accept",
-        params: SecretParams,
+        response: { 200: Type.Any() },
       },
     },
     async (request, reply) => {
@@ -59,7 +57,6 @@ export async function startLocalApi(options: LocalApiOptions): Promise<HttpServe
       schema: {
         tags: ["secrets"],
         summary: "As above, but waits for a version above `after`; 204 when none came",
-        params: SecretParams,
         querystring: Type.Object(
           {
             after: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 }),

@@ -1,3 +1,6 @@
+// For whoever registers routes: the plugins' additions to Fastify's types (`schema.tags`, `config.rateLimit`).
+/// <reference types="@fastify/swagger" preserve="true" />
+/// <reference types="@fastify/rate-limit" preserve="true" />
 /**
  * The HTTP server of every service: routes with schemas that are also the OpenAPI document, problem details for every error, limits for every
  * request, health, readiness and metrics. It adds no protocol of its own: a route's handler gets what the schema let through.

@@ -9,7 +9,14 @@
  */
 import { type StatementClaim, verifyStatement, verifyStatements } from "@milagro/crypto/bls";
 import { concat, equalBytes, parseUtf8, wipe } from "@milagro/crypto/bytes";
-import { generateHpkeKeyPair, type HpkePrivateKey, parseHpkePrivateKey } from "@milagro/crypto/hpke";
+import {
+  generateHpkeKeyPair,
+  type HpkePrivateKey,
+  hpkeOpen,
+  hpkeSeal,
+  parseHpkePrivateKey,
+  parseHpkePublicKey,
+} from "@milagro/crypto/hpke";
 import type { Identity } from "@milagro/crypto/identity";
 import { type IdentityInput, identityInput } from "@milagro/crypto/identity-input";
 import {
@@ -119,7 +126,8 @@ export async function beginEnrolment(options: {
  * Adds up. May be called again with more answers: it changes nothing.
  * @param options.answers - in any order; the same answer may be there twice
  * @throws `ERR_ENROLMENT_INCOMPLETE`, `ERR_ENROLMENT_REFUSED`, `ERR_RECEIPT_INVALID`, `ERR_SHARE_INVALID`, each with a report
- * of which D-TAs (`faultReportOf`), for `ERR_SHARE_INVALID` with the liar's receipt; `ERR_DOMAIN_MISMATCH`
+ * of which D-TAs (`faultReportOf`), for `ERR_SHARE_INVALID` with the liar's receipt; `ERR_DOMAIN_MISMATCH`; `ERR_MESSAGE_INVALID`
+ * for an enrolment whose private key is not that of its request
  */
 export async function finishEnrolment(options: {
   readonly engine: Engine;
@@ -150,7 +158,9 @@ export async function finishEnrolment(options: {
   const issued = answers
     .filter((answer): answer is IssuedAnswer => !isRefusal(answer))
     .sort((a, b) => a.index - b.index);
-  const contributions = await Promise.all(issued.map((answer) => openContribution(engine, domain, enrolment, answer)));
+  const contributions = await Promise.all(
+    issued.map((answer) => openContribution(engine, random, domain, enrolment, answer)),
+  );
   return {
     keys: combine(engine, random, domain, enrolment.claim, contributions),
     receipts: issued.map(({ receipt }) => receipt),
@@ -242,8 +252,22 @@ function liar(domain: TrustDomain, receipt: Receipt, what: string): MilagroError
   );
 }
 
+/** Before a D-TA is blamed for what does not open: a damaged export would look the same. */
+async function ownsRequestKey(random: RandomBytes, { claim, privateKey }: Enrolment): Promise<boolean> {
+  const nothing = new Uint8Array();
+  try {
+    const publicKey = parseHpkePublicKey(claim.requestKey);
+    const sealed = await hpkeSeal({ publicKey, info: nothing, aad: nothing, plaintext: nothing, random });
+    await hpkeOpen({ privateKey, ...sealed, info: nothing, aad: nothing });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function openContribution(
   engine: Engine,
+  random: RandomBytes,
   domain: TrustDomain,
   enrolment: Enrolment,
   answer: IssuedAnswer,
@@ -270,6 +294,8 @@ async function openContribution(
     return { receipt, shares: decoded };
   } catch (error) {
     if (error instanceof TypeError) throw error;
+    if (!(await ownsRequestKey(random, enrolment)))
+      throw new MilagroError("ERR_MESSAGE_INVALID", "enrolment: the private key is not that of the request");
     throw liar(domain, receipt, "sealed something that is not the shares asked for");
   } finally {
     if (plaintext !== undefined) wipe(plaintext);

@@ -1,6 +1,6 @@
 /**
  * The one table of error codes. `code` is API: people search for it, programs branch on it; docs/errors.md is made
- * from here. `exit`: 1 something local, 2 something remote, 3 refused by somebody's policy.
+ * from here, and it is long because it is a table. `exit`: 1 something local, 2 something remote, 3 refused by somebody's policy.
  * @module
  */
 

@@ -116,7 +116,7 @@ export interface ExpectedRecord {
 /**
  * Verifies that a record is what its author signed, belongs to this domain, and is the one that was asked for. Whether the
  * author may write there is policy.
- * @throws `ERR_VERSION_RECORD_INVALID`, `ERR_DOMAIN_MISMATCH`
+ * @throws `ERR_VERSION_RECORD_INVALID`, `ERR_DOMAIN_MISMATCH`, `ERR_ENVELOPE_INVALID`
  */
 export function verifySecretRecord(
   engine: Engine,

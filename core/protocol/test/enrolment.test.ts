@@ -148,6 +148,12 @@ describe("when everybody is honest", () => {
     expect(codeOf(() => resumeEnrolment(bytes.slice(0, -1)))).toBe("ERR_MESSAGE_INVALID");
   });
 
+  test("a damaged export is not blamed on a D-TA", async () => {
+    const bytes = exportEnrolment(enrolment).use((exported) => flip(exported, 5));
+    const { code, report } = await failure(finish(answers, { enrolment: resumeEnrolment(bytes) }));
+    expect([code, report.faults]).toEqual(["ERR_MESSAGE_INVALID", []]);
+  });
+
   test("a kex key has its half in G2", async () => {
     const kex = await begin([[], []], [{ usage: "kex", epoch: NO_EXPIRY }]);
     const list = await Promise.all(founded.members.map((one) => answer(one, request(one.index, kex))));

@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import Type from "typebox";
 import { describe, expect, test } from "vitest";
+import { Labels } from "../src/secret-record.ts";
 import {
   AuthorityIndex,
   BusUrl,
@@ -106,6 +108,24 @@ test.each(["", " a", "a ", "a\nb", "a\u0000b", "a\u202eb", "\ud800", "a\u2028b"]
 });
 test("a line may hold spaces and any script", () =>
   expect(accepts(line(30, "text"), "Société Générale d’État 東京")).toBe(true));
+
+test.each([
+  { "BAD KEY": "x" },
+  { Team: "x" },
+  { ["a".repeat(33)]: "x" },
+  JSON.parse('{"__proto__":"x"}'),
+  { team: 1 },
+  { team: "a\u0000b" },
+  { team: "x".repeat(129) },
+  Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, ""])),
+])("%o are no labels", (labels) => expect(accepts(Labels, labels)).toBe(false));
+
+test("parsing needs no eval: it works where a content security policy forbids it", () => {
+  const module = new URL("../src/issuance-messages.ts", import.meta.url).href;
+  const script = `import(${JSON.stringify(module)}).then((m) => { try { m.parseEvidence({ type: "grant" }) } catch (e) { console.log(e.code) } })`;
+  const flags = ["--disallow-code-generation-from-strings", "--conditions=@milagro/source", "-e", script];
+  expect(execFileSync(process.execPath, flags, { encoding: "utf8" }).trim()).toBe("ERR_MESSAGE_INVALID");
+});
 
 describe("explanations", () => {
   const parse = parserOf(

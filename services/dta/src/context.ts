@@ -14,7 +14,7 @@ import type { DtaConfig, Home } from "./config.ts";
 import type { Issuer } from "./issuer.ts";
 import type { OidcAttestor } from "./oidc.ts";
 import type { PolicyFile } from "./policy-file.ts";
-import type { Store, StoreTransaction } from "./store.ts";
+import type { Store } from "./store.ts";
 
 /** The domain this D-TA belongs to, from a descriptor that it has verified itself. */
 export interface FoundedDomain {
@@ -32,8 +32,6 @@ export interface DtaContext {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly store: Store;
-  /** A transaction that may share its commit with others. */
-  readonly commit: <T>(work: (tx: StoreTransaction) => Promise<T>) => Promise<T>;
   readonly audit: DtaAudit;
   readonly issuer: Issuer;
   readonly policy: PolicyFile;

@@ -15,7 +15,6 @@ import { addAdminRoutes } from "./admin.ts";
 import { createDtaAudit } from "./audit.ts";
 import { startBusWorker } from "./bus-worker.ts";
 import { createCeremonies, loadDomain, serveDomain } from "./ceremony.ts";
-import { createCommitGroup } from "./commit-group.ts";
 import { type DtaConfig, type Home, publicAddress } from "./config.ts";
 import { type DtaContext, domainOf } from "./context.ts";
 import { readDenials } from "./deny-list.ts";
@@ -75,7 +74,6 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     const context: DtaContext = {
       ...options,
       store,
-      commit: createCommitGroup(store),
       audit,
       issuer,
       policy,

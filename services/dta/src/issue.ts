@@ -1,6 +1,6 @@
 /**
  * Issuing, the heart of a D-TA: parse → decide → record and consume → act. The decision, the audit entry, the spent token and the memory of the request are
- * one durable commit; only after it the worker computes the shares. No audit record, no share; and whoever lost the answer asks again with the same request.
+ * one durable commit (which requests that wait together share); only after it the worker computes the shares. No audit record, no share; and whoever lost the answer asks again with the same request.
  * @module
  */
 import { MilagroError } from "@milagro/engine/error";
@@ -51,7 +51,7 @@ async function issue(context: DtaContext, counters: IssuanceCounters, sealed: Se
   if (context.issuer.sealed) throw new MilagroError("ERR_SEALED", "this D-TA is sealed; its operator unseals it");
   const opened = await context.issuer.call("open", sealed);
   const evidence = await examineEvidence(context, domain, opened);
-  const settled = await context.commit((tx) => settle(context, tx, domain, opened, evidence));
+  const settled = await context.store.transaction((tx) => settle(context, tx, domain, opened, evidence));
   const { request, requestHash } = opened;
   if (settled.kind === "refuse") {
     counters.refused(settled.code);

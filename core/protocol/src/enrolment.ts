@@ -7,7 +7,6 @@
  * all keys, and only when that fails each share, to name the D-TA that lied and to keep its receipt as proof.
  * @module
  */
-import { type StatementClaim, verifyStatement, verifyStatements } from "@milagro/crypto/bls";
 import { concat, equalBytes, parseUtf8, wipe } from "@milagro/crypto/bytes";
 import {
   generateHpkeKeyPair,
@@ -31,12 +30,12 @@ import { Secret } from "@milagro/crypto/secret";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import Type from "typebox";
-import { canonicalBytes, canonicalText } from "./canonical.ts";
+import { canonicalBytes } from "./canonical.ts";
+import { checkAuthorship, entryAt, isRefusal, onePerAuthority } from "./enrolment-answers.ts";
 import { faultError, nameOf, type Refusal } from "./fault.ts";
-import { openShares, receiptStatement, refusalStatement, sealIssuanceRequest, sharesHashOf } from "./issuance.ts";
+import { openShares, sealIssuanceRequest } from "./issuance.ts";
 import {
   type Evidence,
-  encodeIssuanceAnswer,
   type IssuanceAnswer,
   type IssuanceClaim,
   IssuanceClaimSchema,
@@ -44,7 +43,6 @@ import {
   type KeyRequest,
   parseShareList,
   type Receipt,
-  type RefusedAnswer,
   requestHashOf,
   type SealedRequest,
   SealedRequestSchema,
@@ -171,74 +169,6 @@ export async function finishEnrolment(options: {
 interface Contribution {
   readonly receipt: Receipt;
   readonly shares: readonly IdentityKeyShare[];
-}
-
-const isRefusal = (answer: IssuanceAnswer): answer is RefusedAnswer => "refusal" in answer;
-const entryAt = (domain: TrustDomain, index: number) => authorityAt(domain, index).entry;
-
-function badReceipt(domain: TrustDomain, index: number, what: string): never {
-  const { name } = entryAt(domain, index);
-  throw faultError("ERR_RECEIPT_INVALID", `the answer in the name of ${nameOf({ index, name })} ${what}`, {
-    faults: [{ index, name }],
-  });
-}
-
-function onePerAuthority(domain: TrustDomain, answers: readonly IssuanceAnswer[]): readonly IssuanceAnswer[] {
-  const seen = new Map<number, { readonly answer: IssuanceAnswer; readonly text: string }>();
-  for (const answer of answers) {
-    entryAt(domain, answer.index); // refuses places that the domain does not have
-    const text = canonicalText(encodeIssuanceAnswer(answer));
-    const earlier = seen.get(answer.index);
-    if (earlier !== undefined && earlier.text !== text) badReceipt(domain, answer.index, "came twice, differently");
-    seen.set(answer.index, { answer, text });
-  }
-  return [...seen.values()].map(({ answer }) => answer);
-}
-
-/** That each answer is to this request and by the D-TA it names; one batch for all signatures. */
-function checkAuthorship(
-  engine: Engine,
-  random: RandomBytes,
-  domain: TrustDomain,
-  { claim, requestHash }: Enrolment,
-  answers: readonly IssuanceAnswer[],
-): void {
-  if (answers.length === 0) return;
-  for (const answer of answers) {
-    if (!equalBytes(answer.requestHash, requestHash)) badReceipt(domain, answer.index, "is to another request");
-    if (!isRefusal(answer)) checkReceipt(domain, claim, answer);
-  }
-  const claims = answers.map(
-    (answer): StatementClaim => ({
-      publicKey: authorityAt(domain, answer.index).publicShares.statement,
-      message: isRefusal(answer) ? refusalStatement(answer) : receiptStatement(answer.receipt),
-      signature: isRefusal(answer) ? answer.signature : answer.receipt.signature,
-    }),
-  );
-  if (verifyStatements(engine, random, claims)) return;
-  const at = claims.findIndex(
-    ({ publicKey, message, signature }) => !verifyStatement(engine, publicKey, message, signature),
-  );
-  badReceipt(domain, (answers[at] ?? (answers[0] as IssuanceAnswer)).index, "is not signed by it");
-}
-
-function checkReceipt(
-  domain: TrustDomain,
-  claim: IssuanceClaim,
-  { index, requestHash, shares, receipt }: IssuedAnswer,
-): void {
-  const sameKeys =
-    receipt.keys.length === claim.keys.length &&
-    receipt.keys.every(({ usage, epoch }, i) => usage === claim.keys[i]?.usage && epoch === claim.keys[i]?.epoch);
-  const matches =
-    receipt.index === index &&
-    equalBytes(receipt.domainId, claim.domainId) &&
-    equalBytes(receipt.requestHash, requestHash) &&
-    receipt.identity === claim.identity &&
-    sameKeys;
-  if (!matches) badReceipt(domain, index, "has a receipt for something else");
-  if (!equalBytes(receipt.sharesHash, sharesHashOf(shares)))
-    badReceipt(domain, index, "has other shares than its receipt says");
 }
 
 function liar(domain: TrustDomain, receipt: Receipt, what: string): MilagroError {

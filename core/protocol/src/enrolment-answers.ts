@@ -1,0 +1,90 @@
+/**
+ * Looking at the answers to an enrolment from outside, before anything is opened: one per D-TA, to this request, and by
+ * whom they name. What fails here may have been changed on the way, so it says nothing about the D-TA's honesty.
+ * @module
+ */
+import { type StatementClaim, verifyStatement, verifyStatements } from "@milagro/crypto/bls";
+import { equalBytes } from "@milagro/crypto/bytes";
+import type { Engine, RandomBytes } from "@milagro/engine/engine";
+import { canonicalText } from "./canonical.ts";
+import { faultError, nameOf } from "./fault.ts";
+import { receiptStatement, refusalStatement, sharesHashOf } from "./issuance.ts";
+import {
+  encodeIssuanceAnswer,
+  type IssuanceAnswer,
+  type IssuanceClaim,
+  type IssuedAnswer,
+  type RefusedAnswer,
+} from "./issuance-messages.ts";
+import { authorityAt, type TrustDomain } from "./trust-domain.ts";
+
+/** Tells the two kinds of answers apart. */
+export const isRefusal = (answer: IssuanceAnswer): answer is RefusedAnswer => "refusal" in answer;
+/** What the descriptor says of a D-TA. @throws `ERR_DOMAIN_MISMATCH` */
+export const entryAt = (domain: TrustDomain, index: number) => authorityAt(domain, index).entry;
+
+function badReceipt(domain: TrustDomain, index: number, what: string): never {
+  const { name } = entryAt(domain, index);
+  throw faultError("ERR_RECEIPT_INVALID", `the answer in the name of ${nameOf({ index, name })} ${what}`, {
+    faults: [{ index, name }],
+  });
+}
+
+/** At most one answer from each D-TA; the same one may come again. @throws `ERR_RECEIPT_INVALID`, `ERR_DOMAIN_MISMATCH` */
+export function onePerAuthority(domain: TrustDomain, answers: readonly IssuanceAnswer[]): readonly IssuanceAnswer[] {
+  const seen = new Map<number, { readonly answer: IssuanceAnswer; readonly text: string }>();
+  for (const answer of answers) {
+    entryAt(domain, answer.index); // refuses places that the domain does not have
+    const text = canonicalText(encodeIssuanceAnswer(answer));
+    const earlier = seen.get(answer.index);
+    if (earlier !== undefined && earlier.text !== text) badReceipt(domain, answer.index, "came twice, differently");
+    seen.set(answer.index, { answer, text });
+  }
+  return [...seen.values()].map(({ answer }) => answer);
+}
+
+/** That each answer is to this request and by the D-TA it names; one batch for all signatures. @throws `ERR_RECEIPT_INVALID` naming the D-TA */
+export function checkAuthorship(
+  engine: Engine,
+  random: RandomBytes,
+  domain: TrustDomain,
+  { claim, requestHash }: { readonly claim: IssuanceClaim; readonly requestHash: Uint8Array },
+  answers: readonly IssuanceAnswer[],
+): void {
+  if (answers.length === 0) return;
+  for (const answer of answers) {
+    if (!equalBytes(answer.requestHash, requestHash)) badReceipt(domain, answer.index, "is to another request");
+    if (!isRefusal(answer)) checkReceipt(domain, claim, answer);
+  }
+  const claims = answers.map(
+    (answer): StatementClaim => ({
+      publicKey: authorityAt(domain, answer.index).publicShares.statement,
+      message: isRefusal(answer) ? refusalStatement(answer) : receiptStatement(answer.receipt),
+      signature: isRefusal(answer) ? answer.signature : answer.receipt.signature,
+    }),
+  );
+  if (verifyStatements(engine, random, claims)) return;
+  const at = claims.findIndex(
+    ({ publicKey, message, signature }) => !verifyStatement(engine, publicKey, message, signature),
+  );
+  badReceipt(domain, (answers[at] ?? (answers[0] as IssuanceAnswer)).index, "is not signed by it");
+}
+
+function checkReceipt(
+  domain: TrustDomain,
+  claim: IssuanceClaim,
+  { index, requestHash, shares, receipt }: IssuedAnswer,
+): void {
+  const sameKeys =
+    receipt.keys.length === claim.keys.length &&
+    receipt.keys.every(({ usage, epoch }, i) => usage === claim.keys[i]?.usage && epoch === claim.keys[i]?.epoch);
+  const matches =
+    receipt.index === index &&
+    equalBytes(receipt.domainId, claim.domainId) &&
+    equalBytes(receipt.requestHash, requestHash) &&
+    receipt.identity === claim.identity &&
+    sameKeys;
+  if (!matches) badReceipt(domain, index, "has a receipt for something else");
+  if (!equalBytes(receipt.sharesHash, sharesHashOf(shares)))
+    badReceipt(domain, index, "has other shares than its receipt says");
+}

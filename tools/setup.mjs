@@ -1,4 +1,5 @@
-// Installs the dependencies when the lock file has changed since the last install. Runs under any Node from 18, before anything is installed.
+// Installs the dependencies when the lock file has changed since the last install, and builds the engine's WebAssembly
+// when its sources have. Runs under any Node from 18, before anything is installed.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -34,5 +35,15 @@ if (Number(running.split(".")[0]) < 24) {
   console.error(
     `Milagro needs Node 24 or newer, found ${running}. The project brings its own: run "npm ci" without --ignore-scripts.`,
   );
+  process.exit(1);
+}
+
+const engine = spawnSync(
+  join(root, "node_modules", ".bin", "node"),
+  [join(root, "core", "engine", "wasm", "generate", "build.ts"), "--if-changed"],
+  { stdio: ["ignore", "inherit", "inherit"] },
+);
+if (engine.status !== 0) {
+  console.error("Building the engine's WebAssembly failed: see above. Everything would run on the slow engine only.");
   process.exit(1);
 }

@@ -4,6 +4,7 @@
  */
 import type { WeierstrassPoint, WeierstrassPointCons } from "@noble/curves/abstract/weierstrass.js";
 import type { FixedBase, Group, Scalar } from "./engine.ts";
+import { checkTag } from "./hash-tag.ts";
 import { decodePoint, encodeAffine, encodeInfinity, FP_BYTES } from "./noble-codec.ts";
 import { multiScalar } from "./noble-multi-scalar.ts";
 import { fromScalar, type RandomIntegers, splitScalar } from "./noble-scalars.ts";
@@ -22,13 +23,6 @@ export interface NobleGroupParameters<F, E> {
   readonly walk: WalkGroup<E>;
   toWalk(point: WeierstrassPoint<F>): E;
   fromWalk(element: E): WeierstrassPoint<F>;
-}
-
-/** The domain separation tag as RFC 9380 wants it: never empty, never so long that it would be hashed first. */
-export function checkTag(tag: string): void {
-  if (typeof tag !== "string" || !/^[\x20-\x7e]{1,255}$/.test(tag)) {
-    throw new TypeError("the domain separation tag must have 1 to 255 printable ASCII characters");
-  }
 }
 
 /** @typeParam H - the opaque handle; at run time it is noble's point */

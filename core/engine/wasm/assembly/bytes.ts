@@ -2,7 +2,7 @@
  * Field elements in and out: 48 big-endian bytes outside, Montgomery form in signed digits inside. Reading out makes
  * the representative unique, in [0, p), without a branch.
  */
-import { PRIME, PRIME_BYTES, RAW_ONE, R_SQUARED, TWO_256 } from "./constants";
+import { PRIME, PRIME_BYTES, R_SQUARED, RAW_ONE, TWO_256 } from "./constants";
 import { copyPair, DIGITS, getDigit, PAIR, pairAdd, pairMul, setDigit, WIDTH } from "./field";
 import { enterFrame, leaveFrame } from "./memory";
 
@@ -23,10 +23,10 @@ function readDigits(d: usize, lane: i32, from: usize, bytes: i32): void {
       held += 8;
       next -= 1;
     }
-    const value = (bits & ((<i64>1 << WIDTH) - 1)) + carry;
-    bits = <i64>((<u64>bits) >> (<u64>WIDTH));
+    const value = (bits & (((<i64>1) << WIDTH) - 1)) + carry;
+    bits = <i64>(<u64>bits >> <u64>WIDTH);
     held -= WIDTH;
-    carry = i < DIGITS - 1 ? (value + (<i64>1 << (WIDTH - 1))) >> WIDTH : 0;
+    carry = i < DIGITS - 1 ? (value + ((<i64>1) << (WIDTH - 1))) >> WIDTH : 0;
     setDigit(d, lane, i, value - (carry << WIDTH));
   }
 }
@@ -46,7 +46,7 @@ function leaveMontgomery(d: usize, a: usize): void {
 /** Unique digits in [0, 2^WIDTH) of a lane outside Montgomery form with |value| < p: p is added if it is negative. */
 function uniqueDigits(d: usize, a: usize, lane: i32): void {
   const last = DIGITS - 1;
-  const mask = (<i64>1 << WIDTH) - 1;
+  const mask = ((<i64>1) << WIDTH) - 1;
   let carry: i64 = 0;
   for (let i = 0; i < DIGITS; i++) {
     const value = getDigit(a, lane, i) + carry;

@@ -2,10 +2,11 @@
  * The exports of the whole engine.
  */
 export * from "./g1";
+
+import { conjugateFp12, mulFp12 } from "./field";
 import { hashG2 } from "./hash";
 import { finalExponentiation, millerLoop, prepareLines } from "./pairing";
 import { normalisePoints } from "./points";
-import { conjugateFp12, mulFp12 } from "./field";
 import { equalFp12, isOneFp12, powerGt, readGt, setOneFp12, writeFp12 } from "./tower";
 
 export {

@@ -1,14 +1,25 @@
 /**
  * The exports of the build that has G1 only: what a login client needs.
  */
-import { arena, wipe } from "./memory";
-import { initialise } from "./constants";
+
 import { decodePoint, encodePoint } from "./codec";
-import { addPoints, buildFixedTable, equalPoints, fixedTableBytes, isIdentity, multiplyFixed } from "./points";
-import { multiplyPoint, multiplySmall, negatePoint, setIdentity } from "./points";
-import { hashG1 } from "./hash";
-import { multiScalar, multiScalarWork } from "./msm";
+import { initialise } from "./constants";
 import { PAIR } from "./field";
+import { hashG1 } from "./hash";
+import { arena, wipe } from "./memory";
+import { multiScalar, multiScalarWork } from "./msm";
+import {
+  addPoints,
+  buildFixedTable,
+  equalPoints,
+  fixedTableBytes,
+  isIdentity,
+  multiplyFixed,
+  multiplyPoint,
+  multiplySmall,
+  negatePoint,
+  setIdentity,
+} from "./points";
 import { scalarAdd, scalarInvert, scalarIsCanonical, scalarMultiply, scalarNegate, scalarReduce } from "./scalars";
 
 export {

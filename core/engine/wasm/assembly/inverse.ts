@@ -79,7 +79,7 @@ function round(start: i32, f0: i32, g0: i32): i32 {
     f = (f & ~swap) | oldG;
     a = (a & ~swap) | oldC;
     b = (b & ~swap) | oldD;
-    delta = ((delta ^ swap) - swap) + 1;
+    delta = (delta ^ swap) - swap + 1;
     g >>= 1;
     a <<= 1;
     b <<= 1;

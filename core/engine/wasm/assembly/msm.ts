@@ -44,7 +44,7 @@ export function multiScalarWork(group: i32, count: i32): usize {
   const parts = partsOf(group) * count;
   const bits = windowBits(parts);
   const digits = 2 * parts * (windowCount(group, bits) + 1);
-  return <usize>parts * AFFINE + ((digits + 15) & ~15) + (<usize>1 << bits) * POINT + <usize>count * PAIR;
+  return <usize>parts * AFFINE + ((digits + 15) & ~15) + ((<usize>1) << bits) * POINT + <usize>count * PAIR;
 }
 
 /** @param points - become affine @param work - `multiScalarWork` bytes */
@@ -54,7 +54,7 @@ export function multiScalar(group: i32, d: usize, points: usize, scalars: usize,
   const windows = windowCount(group, bits);
   const affine = work;
   const buckets = affine + <usize>parts * AFFINE;
-  const digits = buckets + (<usize>1 << bits) * POINT;
+  const digits = buckets + ((<usize>1) << bits) * POINT;
   normalisePoints(group, points, count, buckets);
   for (let i = 0; i < count; i++) {
     const first = i * partsOf(group);

@@ -18,7 +18,7 @@ import {
 } from "./field";
 import { enterFrame, leaveFrame } from "./memory";
 import { POINT } from "./points";
-import { frobenius, FP12, invertFp12, setOneFp12 } from "./tower";
+import { FP12, frobenius, invertFp12, setOneFp12 } from "./tower";
 
 const X: u64 = 0xd201000000010000;
 const LINE: usize = 3 * PAIR;
@@ -30,10 +30,10 @@ export function prepareLines(lines: usize, q: usize): void {
   const r = enterFrame(POINT);
   copyPairs(r, q, 3);
   let line = lines;
-  for (let i: u64 = 62; i < 63; i--) {
+  for (let i: i64 = 62; i >= 0; i--) {
     doublingStep(r, line);
     line += LINE;
-    if ((X >> i) & 1) {
+    if ((X >> <u64>i) & 1) {
       additionStep(r, line, q);
       line += LINE;
     }
@@ -59,10 +59,10 @@ export function millerLoop(
   const line = enterFrame(LINE);
   setOneFp12(f);
   let step: usize = 0;
-  for (let i: u64 = 62; i < 63; i--) {
+  for (let i: i64 = 62; i >= 0; i--) {
     if (i < 62) sqrFp12(f, f);
     for (let adding = 0; adding < 2; adding++) {
-      if (adding && !((X >> i) & 1)) break;
+      if (adding && !((X >> <u64>i) & 1)) break;
       for (let j = 0; j < prepared; j++) {
         const from = <usize>load<u32>(lines + (j << 2)) + step * LINE;
         evaluateLine(line, from, points + <usize>j * POINT);
@@ -85,9 +85,9 @@ export function millerLoop(
 export function powerX(d: usize, a: usize): void {
   const t = enterFrame(FP12);
   copyPairs(t, a, 6);
-  for (let i: u64 = 62; i < 63; i--) {
+  for (let i: i64 = 62; i >= 0; i--) {
     cyclotomicSqr(t, t);
-    if ((X >> i) & 1) mulFp12(t, t, a);
+    if ((X >> <u64>i) & 1) mulFp12(t, t, a);
   }
   conjugateFp12(d, t);
   leaveFrame(t);

@@ -157,9 +157,9 @@ export function psi(d: usize, a: usize): void {
 export function multiplyByX(group: i32, d: usize, a: usize): void {
   const t = enterFrame(POINT);
   copyPairs(t, a, 3);
-  for (let i: u64 = 62; i < 63; i--) {
+  for (let i: i64 = 62; i >= 0; i--) {
     doublePoint(group, t, t);
-    if ((X >> i) & 1) addPoints(group, t, t, a);
+    if ((X >> <u64>i) & 1) addPoints(group, t, t, a);
   }
   copyPairs(d, t, 3);
   leaveFrame(t);

@@ -162,4 +162,3 @@ export function scalarIsCanonical(a: usize): i32 {
   leaveFrame(t);
   return <i32>(borrow & 1);
 }
-

@@ -42,7 +42,7 @@ function splitBaseX(d: usize, k: usize): void {
 function recode(windows: usize, number: usize, count: i32): void {
   let carry = 0;
   for (let i = 0; i < count; i++) {
-    const nibble = <i32>((load<u64>(number + ((i >> 4) << 3)) >> (<u64>((i & 15) << 2))) & 15) + carry;
+    const nibble = <i32>((load<u64>(number + ((i >> 4) << 3)) >> <u64>((i & 15) << 2)) & 15) + carry;
     carry = (nibble + 8) >> 4;
     store<i8>(windows + i, <i8>(nibble - (carry << 4)));
   }
@@ -51,7 +51,7 @@ function recode(windows: usize, number: usize, count: i32): void {
 /** Signed windows of `bits` bits of a number of three words, two bytes each, lowest first. */
 export function recodeWide(windows: usize, number: usize, count: i32, bits: i32): void {
   let carry = 0;
-  const mask = (<u64>1 << bits) - 1;
+  const mask = ((<u64>1) << bits) - 1;
   for (let i = 0; i < count; i++) {
     const at = i * bits;
     const word = at >> 6;

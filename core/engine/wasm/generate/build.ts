@@ -93,8 +93,10 @@ if (!(values["if-changed"] && existsSync(stamp) && readFileSync(stamp, "utf8") =
   mkdirSync(out, { recursive: true });
   for (const { name, create, withG2 } of BUILDS) {
     const binary = await compile(name, create(), withG2, out);
+    const packed = gzipSync(binary, { level: 9 });
     writeFileSync(join(out, `${name}.wasm`), binary);
-    process.stderr.write(`${name}.wasm: ${binary.length} bytes, ${gzipSync(binary, { level: 9 }).length} gzip\n`);
+    writeFileSync(join(out, `${name}.js`), `export const wasm = "${packed.toString("base64")}";\n`);
+    process.stderr.write(`${name}: ${binary.length} bytes, ${packed.length} compressed\n`);
   }
   writeFileSync(stamp, digest);
 }

@@ -70,11 +70,7 @@ function double(k: Field, [x, y, z]: Point): Point {
   const b = k.times3B(zz);
   const eight = yy.times(8);
   const difference = yy.minus(b.times(3));
-  return [
-    k.mul(difference, xy).times(2),
-    k.dot(b, eight, "+", difference, yy.plus(b)),
-    k.mul(yz, eight),
-  ];
+  return [k.mul(difference, xy).times(2), k.dot(b, eight, "+", difference, yy.plus(b)), k.mul(yz, eight)];
 }
 
 /** R ← 2R; the tangent at R, to be scaled by the coordinates of the point it is evaluated at. */
@@ -105,11 +101,7 @@ function additionStep(f: Builder): void {
   const cube = lambda.mul(square);
   const chord = x.mul(square);
   const rest = theta.sqr().mul(z).plus(cube).minus(chord.times(2));
-  f.result("r", [
-    lambda.mul(rest),
-    theta.mulWide(chord.minus(rest)).minus(cube.mulWide(y)).reduced(),
-    z.mul(cube),
-  ]);
+  f.result("r", [lambda.mul(rest), theta.mulWide(chord.minus(rest)).minus(cube.mulWide(y)).reduced(), z.mul(cube)]);
 }
 
 export function curveFormulas(tier: Tier, groups: readonly ("g1" | "g2")[]): string[] {

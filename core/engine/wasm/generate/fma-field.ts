@@ -3,8 +3,8 @@
  * @module
  */
 import type { ConstantPool } from "./constant-pool.ts";
-import { FMA_COUNT, FMA_PAIR_BYTES } from "./fma-kernels.ts";
 import { WIDTH } from "./fma-columns.ts";
+import { FMA_COUNT, FMA_PAIR_BYTES } from "./fma-kernels.ts";
 import { balancedDigits, PRIME } from "./numbers.ts";
 
 export function emitFmaField(pool: ConstantPool, kernels: string): string {

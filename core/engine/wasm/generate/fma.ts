@@ -3,9 +3,9 @@
  * @module
  */
 import { ConstantPool } from "./constant-pool.ts";
+import { CARRY_BIAS, HALF_DIGIT, WIDTH } from "./fma-columns.ts";
 import { emitFmaField } from "./fma-field.ts";
 import { createFmaKernels, FMA_COUNT, FMA_PAIR_BYTES, FMA_STORED } from "./fma-kernels.ts";
-import { CARRY_BIAS, HALF_DIGIT, WIDTH } from "./fma-columns.ts";
 import { absolute, balancedDigits, PRIME } from "./numbers.ts";
 import { prove, type Range, tightenTop, widestLimb } from "./range.ts";
 import type { Linear, Settling, Tier } from "./tier.ts";
@@ -56,7 +56,7 @@ function reduced(range: Range): Range {
   const top = range.limbs[TOP] as bigint;
   const multiples = (top << BigInt(WIDTH * TOP)) / PRIME + 1n;
   prove(multiples, 1n << 10n, "multiples of p to take off");
-  const limbs = range.limbs.map((limb, i) => limb + multiples * (absolute(PRIME_DIGITS[i] as bigint)));
+  const limbs = range.limbs.map((limb, i) => limb + multiples * absolute(PRIME_DIGITS[i] as bigint));
   for (const limb of limbs) prove(limb, EXACT, "digit while a multiple of p is taken off");
   const below = range.limbs.slice(0, TOP).reduce((sum, limb, i) => sum + (limb << BigInt(WIDTH * i)), 0n);
   return { limbs, value: PRIME / 2n + below + (PRIME >> 29n) };

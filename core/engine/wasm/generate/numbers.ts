@@ -45,7 +45,10 @@ export function inverse(a: bigint, modulus: bigint): bigint {
 }
 
 export const absolute = (a: bigint): bigint => (a < 0n ? -a : a);
-export const largest = (...values: readonly bigint[]): bigint => values.reduce((a, b) => (a > b ? a : b));
+/** Math.max is for doubles only. */
+export function largest(...values: readonly bigint[]): bigint {
+  return [...values].sort((a, b) => (a < b ? 1 : -1))[0] ?? 0n;
+}
 
 /** `count` digits to base 2^width, each in [−2^(width−1), 2^(width−1)) but the last, which takes what is left. */
 export function balancedDigits(value: bigint, width: number, count: number): bigint[] {

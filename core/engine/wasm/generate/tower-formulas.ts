@@ -96,7 +96,12 @@ function adjointFp6(f: Builder): void {
   const y = c.sqrWide().timesXi().minus(a.mulWide(b)).reduced();
   const z = b.sqrWide().minus(a.mulWide(c)).reduced();
   f.fresh("d", [x, y, z]);
-  f.fresh("n", [a.mulWide(x).plus(c.mulWide(y).plus(b.mulWide(z)).timesXi()).reduced()]);
+  f.fresh("n", [
+    a
+      .mulWide(x)
+      .plus(c.mulWide(y).plus(b.mulWide(z)).timesXi())
+      .reduced(),
+  ]);
 }
 
 function frobenius(f: Builder, odd: boolean): void {

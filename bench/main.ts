@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [area …] [--json] [--save]`: runs the areas, each a file `bench/<area>.ts` that exports
+ * `npm run bench -- [area …] [--json] [--save] [--budget ms]`: runs the areas, each a file `bench/<area>.ts` that exports
  * `run(report)`. Without an area all of them run, but those that
  * take minutes. Results go to stdout, progress to stderr.
  * @module
@@ -22,20 +22,26 @@ const available = readdirSync(new URL(".", import.meta.url))
 /** Areas that take minutes by nature: only when asked for by name. */
 const ON_REQUEST: ReadonlySet<string> = new Set(["timing-leak"]);
 
-const HELP = `Usage: npm run bench -- [area …] [--json] [--save]
+const HELP = `Usage: npm run bench -- [area …] [--json] [--save] [--budget ms]
 
 Areas: ${available.join(", ")} (default: all but ${[...ON_REQUEST].join(", ")})
   --json   one JSON object per line on stdout
-  --save   also write bench/results/<area>.json with machine and commit`;
+  --save   also write bench/results/<area>.json with machine and commit
+  --budget milliseconds for each contender of each row, about (default 1500)`;
 
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  let options: { values: { json?: boolean; save?: boolean; help?: boolean }; positionals: string[] };
+  let options: { values: { json?: boolean; save?: boolean; budget?: string; help?: boolean }; positionals: string[] };
   try {
     options = parseArgs({
       allowPositionals: true,
-      options: { json: { type: "boolean" }, save: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+      options: {
+        json: { type: "boolean" },
+        save: { type: "boolean" },
+        budget: { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
     });
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : "bad arguments"}\n\n${HELP}\n`);
@@ -52,6 +58,11 @@ async function main(): Promise<number> {
     process.stderr.write(`no such area: ${unknown.join(", ")}\n\n${HELP}\n`);
     return 1;
   }
+  const budgetMs = Number(options.values.budget ?? 1500);
+  if (!(budgetMs > 0)) {
+    process.stderr.write(`--budget wants a number of milliseconds\n\n${HELP}\n`);
+    return 1;
+  }
   for (const name of areas) {
     const rows: Row[] = [];
     const emit = (row: Row): void => {
@@ -63,7 +74,7 @@ async function main(): Promise<number> {
       process.stderr.write(`bench/${name}.ts does not export run(report)\n`);
       return 1;
     }
-    await area.run(createReporter(name, emit, (text) => process.stderr.write(`${text}\n`)));
+    await area.run(createReporter(name, emit, (text) => process.stderr.write(`${text}\n`), budgetMs));
     if (!options.values.json) process.stdout.write(`\n${name}\n${formatTable(rows)}\n`);
     if (options.values.save) process.stderr.write(`saved ${saveResults(name, rows).pathname}\n`);
   }

@@ -24,7 +24,7 @@ export interface Row {
 }
 
 export interface CompareOptions {
-  /** Wall time to spend on each contender, about. Default 1500. */
+  /** Wall time to spend on each contender, about. By default what `--budget` says, or 1500. */
   readonly budgetMs?: number;
 }
 
@@ -46,13 +46,18 @@ const BATCH_MS = 8;
 const WARM_UP_MS = 150;
 const MIN_TURNS = 7;
 
-export function createReporter(area: string, emit: (row: Row) => void, progress: (text: string) => void): Reporter {
+export function createReporter(
+  area: string,
+  emit: (row: Row) => void,
+  progress: (text: string) => void,
+  defaultBudgetMs: number = 1500,
+): Reporter {
   return {
     progress,
     async compare(name, ours, peers = {}, options = {}) {
       progress(`${area}: ${name}`);
       const contenders = [ours, ...Object.values(peers)];
-      const rounds = await interleave(contenders, options.budgetMs ?? 1500);
+      const rounds = await interleave(contenders, options.budgetMs ?? defaultBudgetMs);
       const own = rounds[0] as readonly number[];
       const [value, minimum] = [median(own), Math.min(...own)];
       const names = Object.keys(peers);

@@ -65,27 +65,27 @@ describe("atomic files", () => {
   });
 
   const mayMount = spawnSync("unshare", ["--mount", "true"]).status === 0;
-  (mayMount ? needs("unshare", "mount") : test.skip)(
-    "a full disk is ERR_STORAGE_FULL and the old file stays",
-    async () => {
-      const folder = await tempFolder();
-      const source = new URL("../src/atomic-file.ts", import.meta.url).pathname;
-      const script = `
+  const onSmallDisk = mayMount
+    ? needs("unshare", "mount")
+    : (name: string, _body: () => Promise<void>) => test.skip(`${name} (needs the permission to mount)`, () => {});
+  onSmallDisk("a full disk is ERR_STORAGE_FULL and the old file stays", async () => {
+    const folder = await tempFolder();
+    const source = new URL("../src/atomic-file.ts", import.meta.url).pathname;
+    const script = `
       const { writeFileAtomic } = await import(${JSON.stringify(source)});
       const fs = await import("node:fs");
       await writeFileAtomic("f", "old");
       const error = await writeFileAtomic("f", new Uint8Array(1 << 20)).catch((e) => e);
       console.log(JSON.stringify([error.code, fs.readFileSync("f", "utf8"), fs.readdirSync(".")]));`;
-      const shell =
-        'mount -t tmpfs -o size=256k none "$0" && cd "$0" && "$1" --conditions=@milagro/source --input-type=module -e "$2"';
-      const run = spawnSync(
-        findProgram("unshare") ?? "",
-        ["--mount", "sh", "-c", shell, folder, process.execPath, script],
-        { encoding: "utf8" },
-      );
-      expect(JSON.parse(run.stdout)).toEqual(["ERR_STORAGE_FULL", "old", ["f"]]);
-    },
-  );
+    const shell =
+      'mount -t tmpfs -o size=256k none "$0" && cd "$0" && "$1" --conditions=@milagro/source --input-type=module -e "$2"';
+    const run = spawnSync(
+      findProgram("unshare") ?? "",
+      ["--mount", "sh", "-c", shell, folder, process.execPath, script],
+      { encoding: "utf8" },
+    );
+    expect(JSON.parse(run.stdout)).toEqual(["ERR_STORAGE_FULL", "old", ["f"]]);
+  });
 
   test("reading stops at the limit", async () => {
     const path = join(await tempFolder(), "f");

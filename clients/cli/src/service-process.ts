@@ -81,12 +81,18 @@ export async function runService(
 export async function startService(
   service: ServiceName,
   args: readonly string[],
-  options: { readonly name: string; readonly logFile: string; readonly signal?: AbortSignal },
+  options: {
+    readonly name: string;
+    readonly logFile: string;
+    readonly signal?: AbortSignal;
+    readonly env?: Readonly<Record<string, string>>;
+  },
 ): Promise<RunningService> {
   const log = openSync(options.logFile, "a", 0o600);
   // Its own process group: Ctrl-C on our terminal reaches only us, and we end the children in order.
   const child = spawn(process.execPath, [...process.execArgv, serviceProgram(service), ...args], {
     stdio: ["ignore", "pipe", log],
+    env: { ...process.env, ...options.env },
     detached: true,
   });
   closeSync(log);

@@ -4,7 +4,7 @@
  */
 import { password } from "@inquirer/prompts";
 import type { ClientDeps } from "@milagro/client/deps";
-import { openKnownDomain } from "@milagro/client/known-domain";
+import { encodeKnownDomain, type KnownDomain, openKnownDomain } from "@milagro/client/known-domain";
 import { type Identity, parseIdentity, splitIdentity } from "@milagro/crypto/identity";
 import { createIdentityStore, type IdentityStore, openIdentityStore } from "@milagro/endpoint/identity-store";
 import { createEngine, type Engine } from "@milagro/engine";
@@ -43,7 +43,17 @@ export async function openDomain(context: Context, identity?: Identity): Promise
   const { domain, home } = context.settings;
   const name = domain ?? (identity ? splitIdentity(identity).domain : await onlyDomain(home));
   const known = await readKnownDomain(home, name);
-  return openKnownDomain(await engineOf(), systemRandom, known);
+  return verified(await engineOf(), known);
+}
+
+/** Domains that this process has verified, by the very bytes: `milagro dev` runs many commands in one process. */
+const verifiedDomains = new Map<string, TrustDomain>();
+
+function verified(engine: Engine, known: KnownDomain): TrustDomain {
+  const text = JSON.stringify(encodeKnownDomain(known));
+  const domain = verifiedDomains.get(text) ?? openKnownDomain(engine, systemRandom, known);
+  verifiedDomains.set(text, domain);
+  return domain;
 }
 
 /** `--id`, else the only identity whose keys are here. @throws `ERR_KEY_MISSING`, `ERR_IDENTITY_INVALID` */

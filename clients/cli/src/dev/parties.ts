@@ -22,7 +22,7 @@ export function createParties(home: DevHome, timeline: Timeline, signal: AbortSi
     async start(service, name, args) {
       await makePrivateFolder(home.path("logs"));
       const logFile = home.path("logs", `${name}.log`);
-      const started = await startService(service, args, { name, logFile, signal });
+      const started = await startService(service, args, { name, logFile, signal, env: { NODE_COMPILE_CACHE: home.path("cache") } });
       running.push(started);
       void started.ended.then(
         (status) => {

@@ -2,8 +2,22 @@ import { describe, expect, test } from "vitest";
 import { concat } from "../src/bytes.ts";
 import { parseEpoch } from "../src/epoch.ts";
 import { parseSignature, type SignatureClaim, signAs, verifySignature, verifySignatures } from "../src/ibs.ts";
-import { identityInput } from "../src/identity-input.ts";
-import { alice, bob, bytes, codeOf, engine, enrol, epoch, flip, makeDomain, NOTHING, random } from "./fixtures.ts";
+import { hashIdentity1, identityInput } from "../src/identity-input.ts";
+import { hashToScalar } from "../src/kdf.ts";
+import {
+  alice,
+  bob,
+  bytes,
+  codeOf,
+  engine,
+  enrol,
+  epoch,
+  flip,
+  type Holder,
+  makeDomain,
+  NOTHING,
+  random,
+} from "./fixtures.ts";
 
 const domain = makeDomain();
 const { publicKey } = domain;
@@ -69,6 +83,21 @@ test("only a sig key signs, and only in the name of a sig input", () => {
   expect(() => signAs(engine, random, signer.key, publicKey, enc.input, message)).toThrow(TypeError);
   // @ts-expect-error an enc key cannot sign
   expect(() => signAs(engine, random, enc.key, publicKey, enc.input, message)).toThrow(TypeError);
+});
+
+test("an enc key bent into signing by hand gives nothing that verifies, although the equation holds", () => {
+  const enc = enrol(domain, "enc", alice);
+  const byHand = ({ input, key }: Holder<"enc"> | Holder<"sig">): Uint8Array => {
+    const k = engine.scalars.random();
+    const u = engine.g1.encode(engine.g1.multiplySecret(hashIdentity1(engine, input), k));
+    const h = hashToScalar(engine, "MILAGRO-V1-IBS-CHALLENGE", u, publicKey.hash, input, message);
+    const v = key.use(({ g1 }) => engine.g1.multiplySecret(g1, engine.scalars.add(k, h)));
+    return concat(u, engine.g1.encode(v));
+  };
+  expect(holds(message, byHand(signer))).toBe(true);
+  expect(holds(message, byHand(enc), enc.input)).toBe(false);
+  const claims = [{ input: enc.input, message, signature: byHand(enc) }];
+  expect(verifySignatures(engine, random, publicKey, claims)).toBe(false);
 });
 
 test("a key signs only for the identity it was issued to", () => {

@@ -135,6 +135,8 @@ describe("many keys at once", () => {
     const [enc, sig] = claims as [(typeof claims)[0], (typeof claims)[1]];
     const crossed = [{ input: sig.input, key: enc.key }];
     expect(verifyIdentityKeys(engine, random, domain.publicKey, crossed)).toBe(false);
+    const relabelled = { input: sig.input, key: parseIdentityKey(engine, "enc", encodeIdentityKey(engine, sig.key)) };
+    expect(verifyIdentityKeys(engine, random, domain.publicKey, [relabelled])).toBe(false);
     expect(verifyIdentityKeys(engine, random, makeDomain().publicKey, [enc])).toBe(false);
   });
 });

@@ -135,6 +135,12 @@ describe("the domain's public key", () => {
     }
   });
 
+  test("refuses mpin shares that cancel out, which have one half only", () => {
+    const one = derivePublicShare(engine, generateMasterSecretShare(engine, "mpin"));
+    const negative = { ...one, g1: engine.g1.negate(one.g1) } as PublicShare<"mpin">;
+    expect(codeOf(() => combinePublicShares(engine, [one, negative]))).toBe("ERR_PUBLIC_KEY_INVALID");
+  });
+
   test("refuses shares of different schemes", () => {
     const cp = derivePublicShare(engine, generateMasterSecretShare(engine, "cp"));
     const mixed = [first, cp as unknown as PublicShare<"id">];

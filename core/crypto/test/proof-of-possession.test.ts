@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { transcript, u32, utf8 } from "../src/bytes.ts";
+import { hashTag } from "../src/hash-tag.ts";
 import { identityInput } from "../src/identity-input.ts";
 import { issueIdentityKeyShare, verifyIdentityKeyShare } from "../src/identity-key.ts";
-import { combinePublicShares, derivePublicShare, type PublicShare } from "../src/master-public.ts";
+import { combinePublicShares, derivePublicShare, encodePublicShare, type PublicShare } from "../src/master-public.ts";
 import { generateMasterSecretShare, SCHEMES, type Scheme } from "../src/master-secret.ts";
 import {
   type PossessionContext,
@@ -57,11 +59,18 @@ test("the rogue key: the last D-TA chooses the sum, but cannot prove possession 
   expect(verifyPossession(engine, rogue, provePossession(engine, target, context), context)).toBe(false);
 });
 
-test("an id share with halves of different scalars is refused although the proof is right", () => {
+test("an id share with halves of different scalars is refused although its proof is right", () => {
   const share = generateMasterSecretShare(engine, "id");
   const published = derivePublicShare(engine, share);
+  const proveByHand = (claimed: PublicShare<"id">): Uint8Array => {
+    const place = [utf8("example"), u32(2), u32(3), context.ceremonyId];
+    const text = transcript("MILAGRO-V1-POP", utf8("id"), encodePublicShare(engine, claimed), ...place);
+    const point = engine.g1.hash(text, hashTag("POP-ID", "G1"));
+    return engine.g1.encode(share.use((scalar) => engine.g1.multiplySecret(point, scalar)));
+  };
+  expect(verifyPossession(engine, published, proveByHand(published), context)).toBe(true);
   const mixed = { ...published, g1: engine.g1.generator } as PublicShare<"id">;
-  expect(verifyPossession(engine, mixed, provePossession(engine, share, context), context)).toBe(false);
+  expect(verifyPossession(engine, mixed, proveByHand(mixed), context)).toBe(false);
 });
 
 test("a proof of possession is no identity key, and an identity key no proof", () => {

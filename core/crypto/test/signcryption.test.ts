@@ -60,21 +60,27 @@ test("the signature convinces a third party, of this message to this receiver on
   expect(shown(to.input, bytes("pay 1000"))).toBe(false);
 });
 
-/** Builds the outer layer around any inner one, as somebody who holds a decrypted message can. */
-function wrap(recipient: IdentityInput, sender: Uint8Array, signature: Signature, text: Uint8Array): Signcrypted {
-  const outer = transcript("MILAGRO-V1-SIGNCRYPTION", context);
-  const { ciphertext, sharedSecret } = encapsulate(engine, random, publicKey, [recipient], outer);
+/** Puts any inner layer into an encapsulation. */
+function wrapIn(
+  { ciphertext, sharedSecret }: ReturnType<typeof encapsulate>,
+  sender: Uint8Array,
+  signature: Signature,
+  text: Uint8Array,
+): Signcrypted {
   const head = concat(Uint8Array.of(1), ciphertext);
   return sharedSecret.use((secret) => {
     const commitment = deriveKey(secret, "MILAGRO-V1-SIGNCRYPTION-COMMITMENT", head);
     const inner = concat(lengthPrefixed(16, sender), signature, text);
     const key = deriveKey(secret, "MILAGRO-V1-SIGNCRYPTION-KEY");
-    return concat(
-      head,
-      commitment,
-      nobleAead.seal(key, new Uint8Array(12), concat(head, commitment), inner),
-    ) as Signcrypted;
+    const body = nobleAead.seal(key, new Uint8Array(12), concat(head, commitment), inner);
+    return concat(head, commitment, body) as Signcrypted;
   });
+}
+
+/** As somebody does who holds a decrypted message. */
+function wrap(recipient: IdentityInput, sender: Uint8Array, signature: Signature, text: Uint8Array): Signcrypted {
+  const outer = transcript("MILAGRO-V1-SIGNCRYPTION", context);
+  return wrapIn(encapsulate(engine, random, publicKey, [recipient], outer), sender, signature, text);
 }
 
 describe("forgery by a receiver who holds a genuine message", () => {
@@ -112,6 +118,17 @@ describe("forgery by a receiver who holds a genuine message", () => {
       expect(refused(wrap(to.input, sender, signature, message), to)).toBe("ERR_UNSIGNCRYPT_FAILED");
     }
   });
+});
+
+test("a sender of another domain is refused although its signature is right under the same masters", () => {
+  const foreign = enrol({ ...domain, domainId: makeDomain().domainId }, "sig", alice);
+  const outer = transcript("MILAGRO-V1-SIGNCRYPTION", context);
+  const { ciphertext, sharedSecret } = encapsulate(engine, random, publicKey, [to.input], outer);
+  const statement = signcryptionStatement(foreign.input, to.input, ciphertext, context, message);
+  const signature = signAs(engine, random, foreign.key, publicKey, foreign.input, statement);
+  expect(verifySignature(engine, publicKey, foreign.input, statement, signature)).toBe(true);
+  const signcrypted = wrapIn({ ciphertext, sharedSecret }, foreign.input, signature, message);
+  expect(codeOf(() => unsigncrypt(engine, to.key, { ...opening, signcrypted }))).toBe("ERR_UNSIGNCRYPT_FAILED");
 });
 
 describe("is refused", () => {

@@ -18,7 +18,7 @@ const OURS = [
 const read = (name: string): VectorFile => JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8"));
 const all = OURS.map(read);
 
-describe.each(all)("vectors/milagro/$scheme.json", ({ scheme, cases }) => {
+describe.each(all)("vectors of $scheme", ({ scheme, cases }) => {
   test.each(cases)("$name: $expect", async ({ operation, input, expect: expected, output }) => {
     const got = await runCase(engine, operation, input);
     expect(got.expect).toBe(expected);

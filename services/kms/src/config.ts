@@ -25,7 +25,6 @@ const LimitsSchema = Type.Object(
     addressPerMinute: Count("Requests a minute from one address", 6000, 10_000_000),
     identityBurst: Count("Signed requests of one identity that may come at once", 200, 1_000_000),
     identityPerSecond: Count("Signed requests a second of one identity in the long run", 50, 100_000),
-    recipients: Count("Recipients of one secret version", 64, 1000),
     enrolmentsPerAddress: Count("Open enrolments from one address", 50, 100_000),
     enrolmentsTotal: Count("Open enrolments altogether", 2000, 1_000_000),
     enrolmentTtlSeconds: Count("How long an enrolment waits for its D-TAs", 600, 86_400),

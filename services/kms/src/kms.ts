@@ -8,8 +8,7 @@ import { concat, u64 } from "@milagro/crypto/bytes";
 import { parseDomainId } from "@milagro/crypto/domain-id";
 import { createEngine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
-import { parseSignedDescriptor } from "@milagro/protocol/descriptor";
-import { encodeIssuanceAnswer } from "@milagro/protocol/issuance-messages";
+import { encodeSignedDescriptor, parseSignedDescriptor } from "@milagro/protocol/descriptor";
 import { kmsAuditHeadMessage } from "@milagro/protocol/kms-audit";
 import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import type { AuditSigner } from "@milagro/runtime/audit-log";
@@ -28,7 +27,7 @@ import { createNotifier } from "./notifier.ts";
 import { createOutbox } from "./outbox.ts";
 import { openOwnIdentity } from "./own-identity.ts";
 import { createRateLimiter } from "./rate-limit.ts";
-import { createRelay, relayTopic } from "./relay-enrolment.ts";
+import { authenticAnswer, createRelay, relayTopic } from "./relay-enrolment.ts";
 import { addDeliveryRoutes } from "./routes-deliveries.ts";
 import { addPublicRoutes } from "./routes-public.ts";
 import { addSecretRoutes } from "./routes-secrets.ts";
@@ -145,16 +144,7 @@ async function assemble(
       ttlSeconds: limits.enrolmentTtlSeconds,
     },
     sourceKey: systemRandom(32),
-    ...(bus.trusted
-      ? {}
-      : {
-          isAuthentic: async (answer) =>
-            "answer" in answer &&
-            (await pool.call("isAuthenticAnswer", {
-              index: answer.index,
-              answer: JSON.stringify(encodeIssuanceAnswer(answer.answer)),
-            })),
-        }),
+    ...(bus.trusted ? {} : { isAuthentic: authenticAnswer((order) => pool.call("isAuthenticAnswer", order)) }),
   });
   closers.push(() => relay.stop());
   await bus.bus.subscribe(relayTopic(domain), (payload, topic) => relay.receive(topic, payload));
@@ -209,7 +199,12 @@ async function assemble(
   // Behind the plugins, so that limits and the OpenAPI document know these routes.
   server.app.after(() => {
     server.app.decorateRequest("caller", undefined);
-    addPublicRoutes(server.app, { domain, relay, waits, enrolmentsPerMinute: ENROLMENT_CALLS_PER_MINUTE });
+    addPublicRoutes(server.app, {
+      descriptor: encodeSignedDescriptor(domain.signed),
+      relay,
+      waits,
+      enrolmentsPerMinute: ENROLMENT_CALLS_PER_MINUTE,
+    });
     addSecretRoutes(server.app, authenticate, deps, createCursorBox(systemRandom(32)));
     addDeliveryRoutes(server.app, authenticate, { store, notifier, waits, clock });
   });

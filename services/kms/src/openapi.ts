@@ -46,6 +46,11 @@ export function problems(...codes: readonly ErrorCode[]): Record<number, Problem
   );
 }
 
+/** A schema with an example of it, for documents; validation is the same. */
+export function withExample<S extends TSchema>(schema: S, example: object): S {
+  return { ...schema, examples: [example] };
+}
+
 /** What every signed route may answer with. */
 export const SIGNED_CODES = [
   "ERR_MESSAGE_INVALID",

@@ -21,7 +21,7 @@ import {
 } from "@milagro/protocol/bus-messages";
 import { hashCanonical } from "@milagro/protocol/canonical";
 import { definitionOf } from "@milagro/protocol/error-codes";
-import { encodeSealedRequest, type SealedRequest } from "@milagro/protocol/issuance-messages";
+import { encodeIssuanceAnswer, encodeSealedRequest, type SealedRequest } from "@milagro/protocol/issuance-messages";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { parseJson } from "@milagro/protocol/wire";
 import { type Clock, unixSeconds } from "@milagro/runtime/clock";
@@ -217,6 +217,17 @@ export function createRelay(options: RelayOptions): Relay {
       await running;
     },
   };
+}
+
+/**
+ * The authorship check for an outside broker. Only answers can be signed: a problem, which says that the D-TA could not
+ * even read the request, might be anybody's and counts for nothing.
+ */
+export function authenticAnswer(
+  verify: (order: { readonly index: number; readonly answer: string }) => Promise<boolean>,
+): (answer: BusAnswer) => Promise<boolean> {
+  return async (bus) =>
+    "answer" in bus && (await verify({ index: bus.index, answer: JSON.stringify(encodeIssuanceAnswer(bus.answer)) }));
 }
 
 /** What the relay subscribes to. */

@@ -18,7 +18,8 @@ import { callerOf } from "./authenticate.ts";
 import { eventText } from "./event-text.ts";
 import { sendJsonText } from "./json-answer.ts";
 import type { Notifier } from "./notifier.ts";
-import { problems, SIGNED_CODES, SignatureHeaders, WaitSeconds } from "./openapi.ts";
+import { problems, SIGNED_CODES, SignatureHeaders, WaitSeconds, withExample } from "./openapi.ts";
+import { ACCEPTED_EXAMPLE, ACK_EXAMPLE, AUDIT_HEAD_EXAMPLE, EVENTS_EXAMPLE } from "./openapi-examples.ts";
 import type { KmsStore, StoredEvent } from "./store.ts";
 import type { WaitLimit } from "./wait-limit.ts";
 
@@ -74,7 +75,7 @@ export function addDeliveryRoutes(
           },
           { additionalProperties: false },
         ),
-        response: { 200: EventPageSchema, ...problems(...SIGNED_CODES) },
+        response: { 200: withExample(EventPageSchema, EVENTS_EXAMPLE), ...problems(...SIGNED_CODES) },
       },
     },
     async (request, reply) => {
@@ -104,8 +105,8 @@ export function addDeliveryRoutes(
         summary: "Say what became of deliveries",
         description: "Saying it twice changes nothing. A failed delivery may still be reported as delivered later.",
         headers: SignatureHeaders,
-        body: AckRequestSchema,
-        response: { 200: AckAcceptedSchema, ...problems(...SIGNED_CODES) },
+        body: withExample(AckRequestSchema, ACK_EXAMPLE),
+        response: { 200: withExample(AckAcceptedSchema, ACCEPTED_EXAMPLE), ...problems(...SIGNED_CODES) },
       },
     },
     async (request, reply) => {
@@ -127,7 +128,7 @@ export function addDeliveryRoutes(
         tags: ["audit"],
         summary: "Where the audit log ends; and the last head that the D-KMS has signed",
         headers: SignatureHeaders,
-        response: { 200: AuditHeadSchema, ...problems(...SIGNED_CODES) },
+        response: { 200: withExample(AuditHeadSchema, AUDIT_HEAD_EXAMPLE), ...problems(...SIGNED_CODES) },
       },
     },
     async (_request, reply) => {

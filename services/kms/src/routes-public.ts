@@ -3,24 +3,25 @@
  * evidence. Limited by address, because there is no identity yet.
  * @module
  */
-import { encodeSignedDescriptor, SignedDescriptorSchema } from "@milagro/protocol/descriptor";
+import { SignedDescriptorSchema, type SignedDescriptorWire } from "@milagro/protocol/descriptor";
 import {
   EnrolmentAcceptedSchema,
   EnrolmentRequestSchema,
   EnrolmentStatusSchema,
   parseEnrolmentRequest,
 } from "@milagro/protocol/kms-messages";
-import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import type { Wire } from "@milagro/protocol/wire";
 import type { HttpApp } from "@milagro/runtime/http-server";
 import Type from "typebox";
-import { problems, uncheckedBody, WaitSeconds } from "./openapi.ts";
+import { problems, uncheckedBody, WaitSeconds, withExample } from "./openapi.ts";
+import { ENROLMENT_EXAMPLE, ENROLMENT_ID_EXAMPLE, ENROLMENT_STATUS_EXAMPLE } from "./openapi-examples.ts";
 import type { Relay } from "./relay-enrolment.ts";
 import type { EnrolmentState } from "./store.ts";
 import type { WaitLimit } from "./wait-limit.ts";
 
 export interface PublicRoutesOptions {
-  readonly domain: TrustDomain;
+  /** The signed descriptor, as it goes out. */
+  readonly descriptor: SignedDescriptorWire;
   readonly relay: Relay;
   readonly waits: WaitLimit;
   /** Enrolments and looks at them, a minute, from one address. */
@@ -43,9 +44,8 @@ export function enrolmentStatus({ id, answers, pending }: EnrolmentState): Wire<
 }
 
 export function addPublicRoutes(app: HttpApp, options: PublicRoutesOptions): void {
-  const { domain, relay, waits } = options;
+  const { descriptor, relay, waits } = options;
   const config = { rateLimit: { max: options.enrolmentsPerMinute, timeWindow: 60_000 } };
-  const signed = encodeSignedDescriptor(domain.signed);
 
   app.get(
     "/v1/descriptor",
@@ -56,7 +56,7 @@ export function addPublicRoutes(app: HttpApp, options: PublicRoutesOptions): voi
         response: { 200: SignedDescriptorSchema },
       },
     },
-    async () => signed,
+    async () => descriptor,
   );
 
   app.post(
@@ -68,9 +68,9 @@ export function addPublicRoutes(app: HttpApp, options: PublicRoutesOptions): voi
         tags: ["enrolment"],
         summary: "Relay sealed issuance requests to the D-TAs",
         description: "The same requests again give the same id. The D-KMS can read neither requests nor answers.",
-        body: EnrolmentRequestSchema,
+        body: withExample(EnrolmentRequestSchema, ENROLMENT_EXAMPLE),
         response: {
-          202: EnrolmentAcceptedSchema,
+          202: withExample(EnrolmentAcceptedSchema, ENROLMENT_ID_EXAMPLE),
           ...problems(
             "ERR_MESSAGE_INVALID",
             "ERR_DOMAIN_MISMATCH",
@@ -100,7 +100,7 @@ export function addPublicRoutes(app: HttpApp, options: PublicRoutesOptions): voi
         params: Type.Object({ id: Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" }) }),
         querystring: Type.Object({ wait: WaitSeconds }, { additionalProperties: false }),
         response: {
-          200: EnrolmentStatusSchema,
+          200: withExample(EnrolmentStatusSchema, ENROLMENT_STATUS_EXAMPLE),
           ...problems("ERR_MESSAGE_INVALID", "ERR_ENROLMENT_UNKNOWN", "ERR_RATE_LIMITED", "ERR_OVERLOADED"),
         },
       },

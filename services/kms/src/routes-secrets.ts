@@ -29,7 +29,16 @@ import {
   SignatureHeaders,
   uncheckedBody,
   WriteHeaders,
+  withExample,
 } from "./openapi.ts";
+import {
+  DELETED_EXAMPLE,
+  GENERATE_EXAMPLE,
+  LIST_EXAMPLE,
+  RECORD_EXAMPLE,
+  STORED_EXAMPLE,
+  VERSIONS_EXAMPLE,
+} from "./openapi-examples.ts";
 import { deleteSecret, keptAnswer, listSecrets, listVersions, MAX_LIST, putSecret, readSecret } from "./secrets.ts";
 import type { ListedVersion } from "./store.ts";
 
@@ -74,9 +83,9 @@ export function addSecretRoutes(
           { operation: Type.Optional(Type.Enum(["put", "import", "rotate"], { description: "put when absent" })) },
           { additionalProperties: false },
         ),
-        body: SecretRecordSchema,
+        body: withExample(SecretRecordSchema, RECORD_EXAMPLE),
         response: {
-          201: SecretStoredSchema,
+          201: withExample(SecretStoredSchema, STORED_EXAMPLE),
           ...problems(
             ...SIGNED_CODES,
             "ERR_PATH_INVALID",
@@ -121,9 +130,9 @@ export function addSecretRoutes(
           { operation: Type.Optional(Type.Enum(["generate", "rotate"], { description: "generate when absent" })) },
           { additionalProperties: false },
         ),
-        body: GenerateRequestSchema,
+        body: withExample(GenerateRequestSchema, GENERATE_EXAMPLE),
         response: {
-          201: SecretStoredSchema,
+          201: withExample(SecretStoredSchema, STORED_EXAMPLE),
           ...problems(
             ...SIGNED_CODES,
             "ERR_PATH_INVALID",
@@ -157,7 +166,10 @@ export function addSecretRoutes(
         params: PathParams,
         headers: SignatureHeaders,
         querystring: Type.Object({ version: Type.Optional(ORDINAL) }, { additionalProperties: false }),
-        response: { 200: SecretRecordSchema, ...problems(...SIGNED_CODES, "ERR_PATH_INVALID", "ERR_SECRET_UNKNOWN") },
+        response: {
+          200: withExample(SecretRecordSchema, RECORD_EXAMPLE),
+          ...problems(...SIGNED_CODES, "ERR_PATH_INVALID", "ERR_SECRET_UNKNOWN"),
+        },
       },
     },
     async (request, reply) => {
@@ -176,7 +188,10 @@ export function addSecretRoutes(
         summary: "All versions of a secret without their envelopes, newest first",
         params: PathParams,
         headers: SignatureHeaders,
-        response: { 200: VersionListSchema, ...problems(...SIGNED_CODES, "ERR_PATH_INVALID", "ERR_SECRET_UNKNOWN") },
+        response: {
+          200: withExample(VersionListSchema, VERSIONS_EXAMPLE),
+          ...problems(...SIGNED_CODES, "ERR_PATH_INVALID", "ERR_SECRET_UNKNOWN"),
+        },
       },
     },
     async (request, reply) => {
@@ -203,7 +218,10 @@ export function addSecretRoutes(
           },
           { additionalProperties: false },
         ),
-        response: { 200: SecretListSchema, ...problems(...SIGNED_CODES, "ERR_CURSOR_INVALID") },
+        response: {
+          200: withExample(SecretListSchema, LIST_EXAMPLE),
+          ...problems(...SIGNED_CODES, "ERR_CURSOR_INVALID"),
+        },
       },
     },
     async (request, reply) => {
@@ -232,7 +250,7 @@ export function addSecretRoutes(
         params: PathParams,
         headers: WriteHeaders,
         response: {
-          200: SecretDeletedSchema,
+          200: withExample(SecretDeletedSchema, DELETED_EXAMPLE),
           ...problems(...SIGNED_CODES, "ERR_PATH_INVALID", "ERR_SECRET_UNKNOWN", "ERR_IDEMPOTENCY_CONFLICT"),
         },
       },

@@ -4,21 +4,28 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { utf8 } from "@milagro/crypto/bytes";
 import { type Epoch, epochAt } from "@milagro/crypto/epoch";
+import { MilagroError } from "@milagro/engine/error";
 import { answersTopic, eventsTopic, parseBusEvent, requestsTopic } from "@milagro/protocol/bus-messages";
 import { encodeBusToken, makeDtaBusToken, makeIdentityBusToken, parseBusToken } from "@milagro/protocol/bus-token";
 import { beginEnrolment, finishEnrolment } from "@milagro/protocol/enrolment";
 import { encodeSealedRequest } from "@milagro/protocol/issuance-messages";
 import { generateJoinToken } from "@milagro/protocol/join-token";
 import { parseEnrolmentStatus } from "@milagro/protocol/kms-messages";
+import { problemOf } from "@milagro/protocol/problem";
 import { verifySecretRecord } from "@milagro/protocol/secret";
 import { parseSecretRecord } from "@milagro/protocol/secret-record";
 import { parseJson } from "@milagro/protocol/wire";
+import { createBroker } from "@milagro/runtime/broker";
 import { type Bus, connectBus } from "@milagro/runtime/bus";
 import { silentLog } from "@milagro/runtime/log";
 import { clientIdPrefix } from "@milagro/runtime/mqtt-topic";
 import mqtt from "mqtt";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Kms } from "../src/kms.ts";
+import { createNotifier } from "../src/notifier.ts";
+import { authenticAnswer, createRelay, relayTopic } from "../src/relay-enrolment.ts";
+import { openStore } from "../src/sql-store.ts";
+import { createTasks } from "../src/tasks.ts";
 import { type BusMember, connected, eventually, joinBus } from "./bus-member.ts";
 import {
   allow,
@@ -289,9 +296,6 @@ describe("relayed enrolment", () => {
   });
 
   test("is limited by address: storage is bounded whatever strangers send", async () => {
-    const { createRelay } = await import("../src/relay-enrolment.ts");
-    const { openStore } = await import("../src/sql-store.ts");
-    const { createNotifier } = await import("../src/notifier.ts");
     const store = await openStore("sqlite::memory:", Date.now);
     const relay = createRelay({
       store,
@@ -431,4 +435,71 @@ describe("events on the bus", () => {
     });
     expect(seen).toEqual([1, 2, 3]);
   }, 60_000);
+});
+
+describe("an outside broker that lets everybody say anything", () => {
+  test("cannot slip in an answer that the D-TA did not sign, and does not stop the real one", async () => {
+    const tasks = createTasks({ engine, random, domain: founded.domain });
+    const broker = await createBroker({
+      host: "127.0.0.1",
+      port: 0,
+      log: silentLog,
+      authenticate: () => true,
+      authorise: () => true,
+    });
+    const store = await openStore("sqlite::memory:", Date.now);
+    const bus = connectBus({
+      url: broker.url,
+      log: silentLog,
+      credentials: { subject: "kms", token: () => "password" },
+    });
+    await connected(bus);
+    const relay = createRelay({
+      store,
+      bus,
+      domain: founded.domain,
+      clock: Date.now,
+      log: silentLog,
+      notifier: createNotifier(),
+      limits: { perSource: 2, total: 3, ttlSeconds: 60 },
+      sourceKey: random(32),
+      isAuthentic: authenticAnswer(async (order) => tasks.isAuthenticAnswer(order)),
+    });
+    await bus.subscribe(relayTopic(founded.domain), (payload, topic) => relay.receive(topic, payload));
+    const { requests } = await beginEnrolment({
+      random,
+      domain: founded.domain,
+      identity: who("endpoint/outside"),
+      keys: [{ usage: "enc", epoch: epochNow() }],
+      evidence: [[], [], []],
+      nowMs: Date.now(),
+    });
+    const id = await relay.enrol(requests.slice(0, 1), "192.0.2.1");
+    const topic = answersTopic(founded.domain.domainId, 1);
+    const forged = {
+      v: 1,
+      id,
+      index: 1,
+      answer: {
+        v: 1,
+        index: 1,
+        requestHash: "A".repeat(43),
+        refusal: { code: "ERR_IDENTITY_REVOKED", detail: "go away" },
+        time: Math.floor(Date.now() / 1000),
+        signature: Buffer.from(engine.g1.encode(engine.g1.generator)).toString("base64url"),
+      },
+    };
+    await relay.receive(topic, utf8(JSON.stringify(forged)));
+    const { answer: _, ...rest } = forged;
+    const problem = problemOf(new MilagroError("ERR_IDENTITY_REVOKED", "unsigned"));
+    await relay.receive(topic, utf8(JSON.stringify({ ...rest, problem })));
+    expect((await relay.status(id, 0)).pending).toEqual([1]);
+    const real = await joinBus(founded, 1, broker.url);
+    const state = await eventually(async () => {
+      const now = await relay.status(id, 500);
+      return now.pending.length === 0 && now;
+    });
+    expect(state.answers[0]?.answer).toContain("receipt");
+    for (const part of [real, relay, bus, store, broker]) await ("stop" in part ? part.stop() : part.close());
+  });
 });

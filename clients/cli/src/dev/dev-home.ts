@@ -72,7 +72,10 @@ export async function claimHome(home: DevHome): Promise<void> {
   const state = home.read();
   if (!state) return;
   if (state.pid !== process.pid && worksIn(state.pid, "dev")) {
-    throw new MilagroError("ERR_ADDRESS_IN_USE", `"milagro dev" runs in ${home.folder} already (process ${state.pid}): stop it first`);
+    throw new MilagroError(
+      "ERR_ADDRESS_IN_USE",
+      `"milagro dev" runs in ${home.folder} already (process ${state.pid}): stop it first`,
+    );
   }
   const left = state.services.filter((pid) => worksIn(pid, home.folder));
   for (const pid of left) process.kill(pid, "SIGTERM");
@@ -81,7 +84,17 @@ export async function claimHome(home: DevHome): Promise<void> {
 
 /** Forgets everything but nothing outside: only what this module and the services made is removed. */
 export async function removeHome(home: DevHome): Promise<void> {
-  const names = [...Array.from({ length: DTA_COUNT }, (_, i) => `dta-${i + 1}`), "kms", "endpoint", "alice", "logs", "passphrases", "proposal.json", "acme.json", "dev.json"];
+  const names = [
+    ...Array.from({ length: DTA_COUNT }, (_, i) => `dta-${i + 1}`),
+    "kms",
+    "endpoint",
+    "alice",
+    "logs",
+    "passphrases",
+    "proposal.json",
+    "acme.json",
+    "dev.json",
+  ];
   for (const name of names) await rm(home.path(name), { recursive: true, force: true });
 }
 

@@ -22,7 +22,11 @@ export interface InnerResult {
   readonly stderr: string;
 }
 
-export async function runInner(outer: Pick<Io, "cwd" | "env">, signal: AbortSignal, command: InnerCommand): Promise<InnerResult> {
+export async function runInner(
+  outer: Pick<Io, "cwd" | "env">,
+  signal: AbortSignal,
+  command: InnerCommand,
+): Promise<InnerResult> {
   const stdout = collector();
   const stderr = collector();
   const { PATH, TMPDIR } = outer.env;
@@ -40,8 +44,15 @@ export async function runInner(outer: Pick<Io, "cwd" | "env">, signal: AbortSign
 }
 
 /** As `runInner` with `--format json`. @throws the command's own code and message */
-export async function runInnerJson(outer: Pick<Io, "cwd" | "env">, signal: AbortSignal, command: InnerCommand): Promise<Readonly<Record<string, unknown>>> {
-  const { status, stdout, stderr } = await runInner(outer, signal, { ...command, args: ["--format", "json", ...command.args] });
+export async function runInnerJson(
+  outer: Pick<Io, "cwd" | "env">,
+  signal: AbortSignal,
+  command: InnerCommand,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { status, stdout, stderr } = await runInner(outer, signal, {
+    ...command,
+    args: ["--format", "json", ...command.args],
+  });
   if (status !== EXIT_OK) throw innerFailure(command, stderr);
   const value: unknown = stdout.trim() === "" ? {} : JSON.parse(stdout);
   return value as Readonly<Record<string, unknown>>;
@@ -56,7 +67,10 @@ function innerFailure({ args }: InnerCommand, stderr: string): MilagroError {
       // not the line with the error
     }
   }
-  return new MilagroError("ERR_DEV_FAILED", `milagro ${args.slice(0, 2).join(" ")} failed: ${stderr.trim().slice(0, 500)}`);
+  return new MilagroError(
+    "ERR_DEV_FAILED",
+    `milagro ${args.slice(0, 2).join(" ")} failed: ${stderr.trim().slice(0, 500)}`,
+  );
 }
 
 function collector(): { readonly stream: Writable; text(): string } {

@@ -22,13 +22,19 @@ export function createParties(home: DevHome, timeline: Timeline, signal: AbortSi
     async start(service, name, args) {
       await makePrivateFolder(home.path("logs"));
       const logFile = home.path("logs", `${name}.log`);
-      const started = await startService(service, args, { name, logFile, signal, env: { NODE_COMPILE_CACHE: home.path("cache") } });
+      const started = await startService(service, args, {
+        name,
+        logFile,
+        signal,
+        env: { NODE_COMPILE_CACHE: home.path("cache") },
+      });
       running.push(started);
       void started.ended.then(
         (status) => {
           if (!stopping) timeline.warn(`${name} has ended with status ${status}; its log is ${logFile}`);
         },
-        (error: unknown) => timeline.warn(`${name} failed: ${error instanceof MilagroError ? error.message : "it cannot be run"}`),
+        (error: unknown) =>
+          timeline.warn(`${name} failed: ${error instanceof MilagroError ? error.message : "it cannot be run"}`),
       );
       return started;
     },
@@ -37,7 +43,10 @@ export function createParties(home: DevHome, timeline: Timeline, signal: AbortSi
     },
     async stop() {
       stopping = true;
-      const [authorities, others] = [running.filter(({ name }) => name.startsWith("dta")), running.filter(({ name }) => !name.startsWith("dta"))];
+      const [authorities, others] = [
+        running.filter(({ name }) => name.startsWith("dta")),
+        running.filter(({ name }) => !name.startsWith("dta")),
+      ];
       for (const service of others.toReversed()) await service.stop();
       await Promise.all(authorities.map((service) => service.stop()));
     },

@@ -47,7 +47,8 @@ export function createTimeline(io: Io, silent: boolean): Timeline {
       say("chapter", { title }, `\n${style.cyan(time)}   ${style.bold(title)}`);
     },
     command: (line) => say("command", { line }, `${MARGIN}${style.dim(`$ ${line}`)}`),
-    fact: (name, text) => say("fact", { name, text: printable(text) }, `${MARGIN}${name.padEnd(NAME_WIDTH)} ${printable(text)}`),
+    fact: (name, text) =>
+      say("fact", { name, text: printable(text) }, `${MARGIN}${name.padEnd(NAME_WIDTH)} ${printable(text)}`),
     check: (text) => say("check", { text }, `${MARGIN}${style.green("✓")} ${printable(text)}`),
     warn: (text) => say("warning", { text }, `${MARGIN}${style.yellow("!")} ${printable(text)}`),
     plain: (text) => say("text", { text }, text),

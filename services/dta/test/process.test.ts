@@ -29,7 +29,6 @@ import {
 } from "./support.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../bin/milagro-dta.js", import.meta.url));
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const children: ChildProcess[] = [];
 let output = "";
 
@@ -38,10 +37,8 @@ afterAll(async () => {
   await cleanUp();
 });
 
-/** The program, without the launcher in between, so that a signal meets the process itself. */
-function run(args: readonly string[], launcher = false): ChildProcess {
-  const file = launcher ? [LAUNCHER] : ["--conditions=@milagro/source", MAIN];
-  const child = spawn(process.execPath, [...file, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+function run(args: readonly string[]): ChildProcess {
+  const child = spawn(process.execPath, [LAUNCHER, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   children.push(child);
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += String(chunk)));
   return child;
@@ -81,7 +78,7 @@ test("wrong calls end with a code and status 1, and make nothing", async () => {
 });
 
 test("init, serve, killed at any moment while issuing: after the restart every request is answered and each token was spent once", async () => {
-  expect(await finish(run([...INIT, "--passphrase-file", passphraseFile], true))).toBe(0);
+  expect(await finish(run([...INIT, "--passphrase-file", passphraseFile]))).toBe(0);
   for (const file of [home.config, home.masters, home.policy]) expect(statSync(file).mode & 0o777).toBe(0o600);
 
   let { child, dta } = await serve();

@@ -15,6 +15,8 @@ import asc from "assemblyscript/asc";
 import { emitConstants } from "./constants.ts";
 import { curveFormulas, pairingFormulas } from "./curve-formulas.ts";
 import { createFmaTier } from "./fma.ts";
+import { createScalarTier } from "./scalar.ts";
+import { createSimdTier } from "./simd.ts";
 import type { Tier } from "./tier.ts";
 import { towerFormulas } from "./tower-formulas.ts";
 
@@ -24,7 +26,11 @@ const assembly = join(here, "..", "assembly");
 /** What is built: a tier's whole engine, or its G1 alone. */
 const BUILDS: readonly { readonly name: string; readonly create: () => Tier; readonly withG2: boolean }[] = [
   { name: "fma", create: createFmaTier, withG2: true },
+  { name: "simd", create: createSimdTier, withG2: true },
+  { name: "scalar", create: createScalarTier, withG2: true },
   { name: "fma-g1", create: createFmaTier, withG2: false },
+  { name: "simd-g1", create: createSimdTier, withG2: false },
+  { name: "scalar-g1", create: createScalarTier, withG2: false },
 ];
 
 /** What the hand-written sources name but a build of G1 alone never calls, and so leaves out. */

@@ -129,14 +129,16 @@ function findUnproved(
     try {
       let range = rangeOfNode(tier, node, rangeOf, where);
       if (node.kind === "sum") {
-        tier.proveSum(range, node.wide, where);
-        if (plan.kept.has(node) && !node.wide) range = tier.settle(range, plan.settling.get(node) ?? "none");
+        const how = plan.settling.get(node) ?? "none";
+        tier.proveSum(range, node.wide, !plan.kept.has(node) || how !== "none", where);
+        if (plan.kept.has(node) && !node.wide) range = tier.settle(range, how);
       }
       ranges.set(node, range);
     } catch (error) {
       if (!(error instanceof UnprovedBound)) throw error;
       const widest = [...operandsOf(node)].sort((a, b) => (widestLimb(rangeOf(a)) < widestLimb(rangeOf(b)) ? 1 : -1));
-      return { error, candidates: widest };
+      const own = node.kind === "sum" && plan.kept.has(node) && !plan.settling.has(node) ? [node] : [];
+      return { error, candidates: [...own, ...widest] };
     }
   }
   for (const { base, offset, node } of targets) {

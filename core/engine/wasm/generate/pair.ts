@@ -74,7 +74,10 @@ export function formula(tier: Tier, name: string, parameters: readonly string[],
       plus: (b) => sum("add", b),
       minus: (b) => sum("subtract", b),
       negated: () => change("negate"),
-      times: (factor) => change("scale", factor),
+      times: (factor) => {
+        const step = [2, 3].find((prime) => factor > tier.largestFactor && factor % prime === 0);
+        return step ? self.times(factor / step).times(step) : change("scale", factor);
+      },
       conjugated: () => change("conjugate"),
       swapped: () => change("swap"),
       timesXi: () => change("xi"),

@@ -36,9 +36,14 @@ export interface Tier {
   /** Bytes of an unreduced product, or undefined where the columns have no room to add products up. */
   readonly wideBytes: number | undefined;
   readonly stored: Range;
+  /** Digits have room for a stored pair times this; larger factors are taken in several steps. */
+  readonly largestFactor: number;
   readonly kernels: ReadonlyMap<string, Kernel>;
-  /** @throws UnprovedBound when a sum of this range does not fit its digits */
-  proveSum(range: Range, wide: boolean, where: string): void;
+  /**
+   * @param settled - carries follow before the sum is stored
+   * @throws UnprovedBound when a sum of this range does not fit its digits
+   */
+  proveSum(range: Range, wide: boolean, settled: boolean, where: string): void;
   settle(range: Range, how: Settling): Range;
   /** Statements that evaluate a sum and store it. Source and target may be the same pair. */
   emitSum(base: string, offset: number, sum: Linear, how: Settling): string[];

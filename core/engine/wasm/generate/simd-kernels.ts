@@ -1,0 +1,142 @@
+/**
+ * Multiplication kernels of the SIMD tier: product scanning with both lanes of a column in one i64x2.
+ *
+ * There is no cheap arithmetic shift of 64-bit lanes, so 2^63 is added to a column before its carry is shifted out, and
+ * 2^33 taken off the next: both, and the half digit that rounds, are one constant that each column starts from.
+ * @module
+ */
+import type { ConstantPool } from "./constant-pool.ts";
+import { COLUMNS, COUNT, HALF_DIGIT, MASK, MINUS_INVERSE, SCHEDULE, WIDTH } from "./digits30.ts";
+
+interface Family {
+  readonly x: (i: number) => string;
+  readonly y: (j: number) => string;
+  readonly subtract?: boolean;
+  /** 2x: the factors are the same, and products i ≠ j are taken once. */
+  readonly twice?: (i: number) => string;
+}
+
+interface Plan {
+  readonly name: string;
+  readonly parameters: readonly string[];
+  readonly setup: (i: number) => string[];
+  readonly families: readonly Family[];
+}
+
+const SIGN = 1n << 63n;
+const at = (name: string) => (i: number) => `${name}${i}`;
+const digit = (base: string, i: number): string => `v128.load64_zero(${base}, ${8 * i})`;
+
+export function emitSimdKernels(pool: ConstantPool): string {
+  const minusRe = pool.i64x2(0xffffffffn);
+  const plans: Plan[] = [
+    {
+      name: "pairMul",
+      parameters: ["a", "b"],
+      setup: (i) => [`const a${i} = ${digit("a", i)}, b${i} = ${digit("b", i)};`],
+      families: [{ x: at("a"), y: at("b") }],
+    },
+    {
+      name: "pairSqr",
+      parameters: ["a"],
+      setup: (i) => [`const a${i} = ${digit("a", i)}, t${i} = i32x4.shl(a${i}, 1);`],
+      families: [{ x: at("a"), y: at("a"), twice: at("t") }],
+    },
+    ...(["Add", "Subtract"] as const).map((kind) => ({
+      name: `pairDot${kind}`,
+      parameters: ["a", "b", "e", "f"],
+      setup: (i: number) => [
+        `const a${i} = ${digit("a", i)}, b${i} = ${digit("b", i)}, e${i} = ${digit("e", i)}, f${i} = ${digit("f", i)};`,
+      ],
+      families: [
+        { x: at("a"), y: at("b") },
+        { x: at("e"), y: at("f"), subtract: kind === "Subtract" },
+      ],
+    })),
+    {
+      // re·(b.re, b.im) + im·(−b.im, b.re)
+      name: "mul",
+      parameters: ["a", "b"],
+      setup: (i) => [
+        `const r${i} = v128.load32_splat(a, ${8 * i});`,
+        `const i${i} = negateBy(v128.load32_splat(a, ${8 * i + 4}), ${minusRe});`,
+        `const b${i} = ${digit("b", i)}, s${i} = swapLanes(b${i});`,
+      ],
+      families: [
+        { x: at("r"), y: at("b") },
+        { x: at("i"), y: at("s") },
+      ],
+    },
+    {
+      // (a + b·u)² = (a + b)(a − b) + 2ab·u; the columns of the first are those of a² − b²
+      name: "sqr",
+      parameters: ["a"],
+      setup: (i) => [
+        `const r${i} = v128.load32_splat(a, ${8 * i}), i${i} = v128.load32_splat(a, ${8 * i + 4});`,
+        `const x${i} = i32x4.add(r${i}, i32x4.shuffle(i${i}, r${i}, 0, 4, 0, 4));`,
+        `const y${i} = i32x4.shuffle(i32x4.sub(r${i}, i${i}), i${i}, 0, 4, 0, 4);`,
+      ],
+      families: [{ x: at("x"), y: at("y") }],
+    },
+  ];
+  return plans.map((plan) => emit(pool, plan)).join("\n");
+}
+
+const product = (x: string, y: string): string => `i64x2.extmul_low_i32x4_s(${x}, ${y})`;
+
+function emit(pool: ConstantPool, plan: Plan): string {
+  const lines: string[] = [];
+  for (let i = 0; i < COUNT; i++) lines.push(...plan.setup(i));
+  lines.push(`const mask = ${pool.i32x4(MASK)}, half = ${pool.i32x4(HALF_DIGIT)};`, "let carry = i64x2.splat(0);");
+  for (let k = 0; k < COLUMNS; k++) {
+    lines.push(`let c${k} = ${pool.i64x2(startOf(k))};`);
+    lines.push(...columnProducts(plan, k), ...columnMultiples(pool, k));
+    lines.push(`c${k} = i64x2.add(c${k}, carry);`, ...finishColumn(pool, k));
+  }
+  const parameters = ["d", ...plan.parameters].map((parameter) => `${parameter}: usize`).join(", ");
+  return `export function ${plan.name}(${parameters}): void {\n${lines.map((line) => `  ${line}\n`).join("")}}\n`;
+}
+
+/** Takes off what the column below was too large by, and adds what makes this one ready to be cut. */
+function startOf(k: number): bigint {
+  const below = k === 0 ? 0n : SIGN >> BigInt(WIDTH);
+  if (k === COLUMNS - 1) return -below;
+  return SIGN + (SCHEDULE.steps[k]?.degree === 0 ? 0n : HALF_DIGIT) - below;
+}
+
+function columnProducts(plan: Plan, k: number): string[] {
+  const lines: string[] = [];
+  for (let i = Math.max(0, k - COUNT + 1); i <= Math.min(k, COUNT - 1); i++) {
+    for (const { x, y, subtract, twice } of plan.families) {
+      const j = k - i;
+      if (twice && i > j) continue;
+      const factor = twice && i < j ? twice(i) : x(i);
+      lines.push(`c${k} = i64x2.${subtract ? "sub" : "add"}(c${k}, ${product(factor, y(j))});`);
+    }
+  }
+  return lines;
+}
+
+function columnMultiples(pool: ConstantPool, k: number): string[] {
+  return SCHEDULE.steps.flatMap(({ index, degree, digits }) => {
+    const value = digits[k - index];
+    if (k - index < Math.max(1, degree) || value === undefined || value === 0n) return [];
+    return [`c${k} = i64x2.add(c${k}, ${product(`m${index}`, pool.i32x4(value))});`];
+  });
+}
+
+function finishColumn(pool: ConstantPool, k: number): string[] {
+  const step = SCHEDULE.steps[k];
+  const low = `i32x4.shuffle(c${k}, c${k}, 0, 2, 0, 2)`;
+  const balanced = (digits: string): string => `i32x4.sub(v128.and(${digits}, mask), half)`;
+  const cut = `carry = i64x2.shr_u(c${k}, ${WIDTH});`;
+  if (step && step.degree > 0) return [`const m${k} = ${balanced(low)};`, cut];
+  if (step) {
+    const q = `i32x4.add(i32x4.mul(${low}, ${pool.i32x4(MINUS_INVERSE)}), half)`;
+    const first = pool.i32x4(step.digits[0] as bigint);
+    return [`const m${k} = ${balanced(q)};`, `c${k} = i64x2.add(c${k}, ${product(`m${k}`, first)});`, cut];
+  }
+  if (k < COLUMNS - 1) return [`v128.store64_lane(d, ${balanced(low)}, 0, ${8 * (k - COUNT)});`, cut];
+  // the last vector is filled up with zeros
+  return [`v128.store(d, v128.and(${low}, ${pool.i64x2((1n << 64n) - 1n, 0n)}), ${8 * (k - COUNT)});`];
+}

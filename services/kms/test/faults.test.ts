@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { needsPostgres, startPostgres } from "../../../tests/support/postgres-server.ts";
+import { inventoryOf, putUntilKilled } from "./kill.ts";
 import { type Running, type StartError, startProcess } from "./process.ts";
 import {
   type Answer,
@@ -17,8 +18,6 @@ import {
   who,
   writePolicy,
 } from "./support.ts";
-
-const KILLS = process.env["SLOW"] === "1" ? 25 : 2;
 
 let founded: Founded;
 let alice: Client;
@@ -35,114 +34,13 @@ function newHome(): string {
   return home.home;
 }
 
-/** What the D-KMS has, checked for wholeness: every version opens, numbers and deliveries have no gap. */
-async function inventory(url: string, path: string): Promise<string[]> {
-  const listed = await alice.call("GET", `${url}/v1/versions/${path}`);
-  if (listed.json?.code === "ERR_SECRET_UNKNOWN") return [];
-  const numbers: number[] = listed.json.versions.map((v: { version: number }) => v.version).reverse();
-  expect(numbers).toEqual(numbers.map((_, i) => i + 1));
-  const events = [];
-  for (let after = 0; ; ) {
-    const page = (await web.call("GET", `${url}/v1/events?after=${after}`)).json;
-    if (page.events.length === 0) break;
-    events.push(...page.events);
-    after = page.next;
-  }
-  expect(events.map((e) => e.sequence)).toEqual(events.map((_, i) => i + 1));
-  expect(events.map((e) => e.version)).toEqual(numbers);
-  return events.map((event) => web.open(event.record));
-}
-
-describe("killed at any moment", () => {
-  test(`${KILLS} times while a client puts: every acknowledged version is there, none is half there, each is delivered once`, async () => {
-    const home = newHome();
-    const acknowledged: string[] = [];
-    let kms: Running | undefined;
-    for (let round = 0; round < KILLS; round++) {
-      kms = await startProcess(home);
-      const { url } = kms;
-      // What the client had in hand when the server died is sent again, as it was, under its key: retried, not doubled.
-      const next = (await inventory(url, "kill/me")).length + 1;
-      expect(next).toBeGreaterThanOrEqual(acknowledged.length + 1);
-      let killer: Promise<number | string | undefined> | undefined;
-      for (let version = next; ; version++) {
-        const value = `version ${version}`;
-        const answer = await alice
-          .put(url, "kill/me", version, [web.identity], value, { "idempotency-key": `${round}-${version}` })
-          .catch(() => undefined);
-        if (answer?.status !== 201) break;
-        acknowledged[version - 1] = value;
-        // Some time during the following puts: that they take long on a busy machine only moves the moment.
-        killer ??= pause(Math.random() * 400).then(() => kms?.end("SIGKILL"));
-      }
-      expect(await killer).toBe("SIGKILL");
-    }
-    kms = await startProcess(home);
-    const there = await inventory(kms.url, "kill/me");
-    expect(there.length).toBeGreaterThan(0);
-    for (const [i, value] of acknowledged.entries()) expect([undefined, there[i]]).toContain(value);
-    expect(await kms.end("SIGTERM")).toBe(0);
-  }, 300_000);
-});
-
-describe("the disk is full", () => {
-  test("a put is refused as such and leaves nothing; with room again the same put succeeds", async () => {
-    const home = newHome();
-    // Tables fit, a large record does not: no file may grow past 400 KiB.
-    const cramped = await startProcess(home, [], { fileBlocks: 400 });
-    const body = alice.record("full/x", 1, [web.identity], "x".repeat(600_000));
-    const put = (url: string) =>
-      alice.call("POST", `${url}/v1/secrets/full/x`, { body, headers: { "idempotency-key": "full" } });
-    const refused = await put(cramped.url);
-    expect([refused.status, refused.json.code].join()).toMatch(/^503,ERR_STORAGE_(FULL|UNAVAILABLE)$/);
-    expect(refused.text).not.toContain("xxxx");
-    expect((await send(`${cramped.url}/health`, "GET")).status).toBe(200);
-    expect(["SIGTERM", 0, 70]).toContain(await cramped.end("SIGTERM"));
-
-    const roomy = await startProcess(home);
-    expect(await inventory(roomy.url, "full/x")).toEqual([]);
-    expect((await put(roomy.url)).status).toBe(201);
-    expect((await inventory(roomy.url, "full/x"))[0]).toHaveLength(600_000);
-    await roomy.end("SIGTERM");
-  }, 120_000);
-});
-
-describe("PostgreSQL", () => {
-  needsPostgres(
-    "goes away and comes back: requests fail while it is away, and nothing is lost or doubled",
-    async () => {
-      const postgres = await startPostgres();
-      onTestFinished(() => postgres.stop());
-      const home = newHome();
-      const kms = await startProcess(home, ["--database", await postgres.freshUrl()]);
-      onTestFinished(async () => void (await kms.end("SIGKILL")));
-      const put = (version: number): Promise<Answer> =>
-        alice.put(kms.url, "pg/x", version, [web.identity], `v${version}`, { "idempotency-key": `pg-${version}` });
-      expect((await put(1)).status).toBe(201);
-      await postgres.crash();
-      const away = await put(2);
-      expect(away.status).toBe(503);
-      expect(away.json.code).toBe("ERR_STORAGE_UNAVAILABLE");
-      expect((await send(`${kms.url}/health`, "GET")).status).toBe(200);
-      expect((await send(`${kms.url}/ready`, "GET")).json.checks.database).not.toBe("ok");
-      await postgres.start();
-      let version = 2;
-      for (let attempt = 0; version <= 4 && attempt < 20; attempt++) {
-        const answer = await put(version);
-        if (answer.status === 201) version++;
-        else await pause(200);
-      }
-      expect(await inventory(kms.url, "pg/x")).toEqual(["v1", "v2", "v3", "v4"]);
-    },
-    120_000,
-  );
-});
+const inventory = (url: string, path: string) => inventoryOf(alice, web, url, path);
 
 describe("as a program", () => {
   let home: ReturnType<typeof makeHome>;
   let kms: Running;
   beforeAll(async () => {
-    home = makeHome(founded, [allow("user/alice", ["put"])]);
+    home = makeHome(founded, [allow("user/alice", ["put", "list"])]);
     kms = await startProcess(home.home);
   });
   afterAll(async () => {
@@ -198,6 +96,14 @@ describe("as a program", () => {
         expect(place).not.toContain(needle);
   });
 
+  test("killed while a client puts: every acknowledged version is there, none is half there, each is delivered once", async () => {
+    const acknowledged = await putUntilKilled(alice, kms, [web.identity], "kill/me", 1, "only round");
+    kms = await startProcess(home.home);
+    const there = await inventory(kms.url, "kill/me");
+    expect(there.slice(0, acknowledged.length)).toEqual(acknowledged);
+    expect(there.length).toBeLessThanOrEqual(acknowledged.length + 1);
+  }, 60_000);
+
   test("reads its policy again on SIGHUP", async () => {
     writePolicy(home.home, [], 2);
     kms.signal("SIGHUP");
@@ -214,6 +120,59 @@ describe("as a program", () => {
     expect(performance.now() - started).toBeLessThan(8000);
     expect((await waiting)?.status ?? 200).toBe(200);
   });
+});
+
+describe("the disk is full", () => {
+  test("a put is refused as such and leaves nothing; with room again the same put succeeds", async () => {
+    const home = newHome();
+    // Tables fit, a large record does not: no file may grow past 320 KiB.
+    const cramped = await startProcess(home, [], { fileBlocks: 320 });
+    const body = alice.record("full/x", 1, [web.identity], "x".repeat(300_000));
+    const put = (url: string) =>
+      alice.call("POST", `${url}/v1/secrets/full/x`, { body, headers: { "idempotency-key": "full" } });
+    const refused = await put(cramped.url);
+    expect([refused.status, refused.json.code].join()).toMatch(/^503,ERR_STORAGE_(FULL|UNAVAILABLE)$/);
+    expect(refused.text).not.toContain("xxxx");
+    expect((await send(`${cramped.url}/health`, "GET")).status).toBe(200);
+    expect(["SIGTERM", 0, 70]).toContain(await cramped.end("SIGTERM"));
+
+    const roomy = await startInProcess(home);
+    expect(await inventory(roomy.url, "full/x")).toEqual([]);
+    expect((await put(roomy.url)).status).toBe(201);
+    expect((await inventory(roomy.url, "full/x"))[0]).toHaveLength(300_000);
+    await roomy.close();
+  }, 120_000);
+});
+
+describe("PostgreSQL", () => {
+  needsPostgres(
+    "goes away and comes back: requests fail while it is away, and nothing is lost or doubled",
+    async () => {
+      const postgres = await startPostgres();
+      onTestFinished(() => postgres.stop());
+      const home = newHome();
+      const kms = await startInProcess(home, { args: ["--database", await postgres.freshUrl()] });
+      onTestFinished(() => kms.close());
+      const put = (version: number): Promise<Answer> =>
+        alice.put(kms.url, "pg/x", version, [web.identity], `v${version}`, { "idempotency-key": `pg-${version}` });
+      expect((await put(1)).status).toBe(201);
+      await postgres.crash();
+      const away = await put(2);
+      expect(away.status).toBe(503);
+      expect(away.json.code).toBe("ERR_STORAGE_UNAVAILABLE");
+      expect((await send(`${kms.url}/health`, "GET")).status).toBe(200);
+      expect((await send(`${kms.url}/ready`, "GET")).json.checks.database).not.toBe("ok");
+      await postgres.start();
+      let version = 2;
+      for (let attempt = 0; version <= 4 && attempt < 20; attempt++) {
+        const answer = await put(version);
+        if (answer.status === 201) version++;
+        else await pause(200);
+      }
+      expect(await inventory(kms.url, "pg/x")).toEqual(["v1", "v2", "v3", "v4"]);
+    },
+    120_000,
+  );
 });
 
 describe("does not start", () => {

@@ -15,7 +15,7 @@ import { identityInput } from "@milagro/crypto/identity-input";
 import { combineIdentityKeyShares, type IdentityKey, issueIdentityKeyShare } from "@milagro/crypto/identity-key";
 import { generateMasterSecretShare } from "@milagro/crypto/master-secret";
 import type { IdentityUsage } from "@milagro/crypto/usage";
-import { createNobleEngine } from "@milagro/engine/noble";
+import { createEngine } from "@milagro/engine";
 import { type MasterSecretShares, makeAuthority } from "@milagro/protocol/authority";
 import { type CeremonyProposal, ceremonyIdOf } from "@milagro/protocol/ceremony-messages";
 import {
@@ -37,7 +37,7 @@ import { parseConfig } from "../src/config.ts";
 import { type Kms, startKms } from "../src/kms.ts";
 
 export { random };
-export const engine = createNobleEngine({ random });
+export const engine = await createEngine({ random });
 export const EPOCH_SECONDS = 86_400;
 
 export interface Member {

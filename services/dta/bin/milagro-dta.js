@@ -4,7 +4,10 @@
 import { fileURLToPath } from "node:url";
 
 if (import.meta.url.includes("/node_modules/")) await import("../dist/main.js");
-else {
+else if (process.execve === undefined) {
+  process.stderr.write(`milagro-dta needs Node 24 or newer; this is ${process.version}\n`);
+  process.exitCode = 1;
+} else {
   const source = fileURLToPath(new URL("../src/main.ts", import.meta.url));
   process.removeAllListeners("warning"); // execve is experimental, and says so on standard error
   process.execve(process.execPath, [

@@ -71,6 +71,7 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     const metrics = createMetrics("milagro-dta", VERSION);
     const issuer = startIssuer(options, () => void recover());
     closers.push(() => issuer.close());
+    await issuer.call("seal", null); // a thread that cannot start is found out now
     const context: DtaContext = {
       ...options,
       store,

@@ -37,6 +37,11 @@ interface Waiting {
 /** The file of this folder as the running program has it: source or build. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./issuer-worker.ts" : "./issuer-worker.js", import.meta.url);
 
+const lostError = (): MilagroError =>
+  new MilagroError("ERR_SEALED", "the issuer was lost and starts again sealed; its operator unseals it");
+const brokenError = (): MilagroError =>
+  new MilagroError("ERR_INTERNAL", "the issuer's thread does not start; the log says why");
+
 /** As `faultError` made it over there: the report is its cause again. */
 function errorOf(reply: IssuerReply & { ok: false }): Error {
   return new MilagroError(reply.code, reply.message, { cause: reply.report });
@@ -47,6 +52,9 @@ export function createIssuer(options: IssuerOptions): Issuer {
   let nextId = 1;
   let sealed = true;
   let closing = false;
+  /** Whether the present thread has ever answered: one that dies before is broken, and another would die as well. */
+  let proven = false;
+  let broken = false;
   let worker = start();
 
   function start(): Worker {
@@ -65,15 +73,16 @@ export function createIssuer(options: IssuerOptions): Issuer {
     worker.removeAllListeners();
     // A thread may die of a full heap while its port is still open: make sure before the next one starts.
     void worker.terminate();
-    worker = start();
-    for (const { reject } of waiting.values()) {
-      reject(new MilagroError("ERR_SEALED", "the issuer was lost and starts again sealed; its operator unseals it"));
-    }
+    for (const { reject } of waiting.values()) reject(proven ? lostError() : brokenError());
     waiting.clear();
+    broken = !proven;
+    proven = false;
+    if (!broken) worker = start();
     options.onLost(error);
   }
 
   function settle(reply: IssuerReply): void {
+    proven = true;
     const caller = waiting.get(reply.id);
     if (caller === undefined) return;
     waiting.delete(reply.id);
@@ -90,6 +99,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
   return {
     call: <C extends IssuerCall>(call: C, input: IssuerCalls[C][0]) =>
       new Promise<IssuerCalls[C][1]>((resolve, reject) => {
+        if (broken) return reject(brokenError());
         if (closing) return reject(new MilagroError("ERR_SEALED", "this D-TA is shutting down"));
         const request: IssuerRequest<C> = { id: nextId++, call, input };
         waiting.set(request.id, { call, resolve: resolve as (output: unknown) => void, reject });

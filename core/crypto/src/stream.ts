@@ -5,7 +5,7 @@
  *
  * The counter refuses reordering, repetition and omission; the flag refuses cutting at a segment's end and appending. Only an empty
  * text has an empty segment, so there is one way to write each. No byte of a segment is handed out before its tag is checked.
- * Source: Hoang, Reyhanitabar, Rogaway, Vizár: Online Authenticated-Encryption (CRYPTO 2015) §7; age-encryption.org/v1 (the layout).
+ * Source: Hoang, Reyhanitabar, Rogaway, Vizár: Online Authenticated-Encryption (CRYPTO 2015); age-encryption.org/v1 (the layout).
  * @module
  */
 import { AEAD_OVERHEAD, type AeadPort } from "./aead.ts";

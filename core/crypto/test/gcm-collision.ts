@@ -2,7 +2,7 @@
  * The attack that key commitment is for: one AES-256-GCM ciphertext that is authentic under two keys.
  *
  * GHASH is linear, so with one free block x the tags are  tagⱼ = cⱼ ⊕ x·Hⱼ²  and  x = (c₁ ⊕ c₂)·(H₁² ⊕ H₂²)⁻¹ makes them equal.
- * Source: Dodis et al., Fast Message Franking: From Invisible Salamanders to Encryptment (CRYPTO 2018) §3.
+ * Source: Dodis et al., Fast Message Franking: From Invisible Salamanders to Encryptment (CRYPTO 2018).
  * @module
  */
 import { createCipheriv } from "node:crypto";

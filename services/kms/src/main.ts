@@ -7,16 +7,18 @@ import { definitionOf } from "@milagro/protocol/error-codes";
 import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger } from "@milagro/runtime/log";
 import { parseConfig, USAGE } from "./config.ts";
-import { startKms } from "./kms.ts";
+import { type Kms, startKms } from "./kms.ts";
 import { VERSION } from "./version.ts";
 
 async function serve(args: readonly string[]): Promise<void> {
   const config = parseConfig(args, process.env);
   const log = createLogger({ component: "kms", level: config.logLevel, file: config.logFile });
   const lifecycle = createLifecycle({ log });
-  const kms = await startKms(config, { log });
-  lifecycle.onClose("kms", () => kms.close());
-  process.on("SIGHUP", () => void kms.reloadPolicy());
+  // From the first moment: a hang-up while it starts must not end it, and the policy is read afterwards anyway.
+  let kms: Kms | undefined;
+  process.on("SIGHUP", () => void kms?.reloadPolicy());
+  kms = await startKms(config, { log });
+  lifecycle.onClose("kms", () => kms?.close());
   process.stdout.write(`${JSON.stringify({ ready: true, url: kms.url, busUrl: kms.busUrl })}\n`);
 }
 

@@ -30,7 +30,9 @@ beforeAll(async () => {
   founded = await foundDomain("example.org", 1);
   stranger = await foundDomain("example.org", 1); // same name, other masters
   home = makeHome(founded, RULES);
-  kms = await startInProcess(home.home, { settings: { limits: { bodyBytes: 100_000 } } });
+  kms = await startInProcess(home.home, {
+    settings: { limits: { bodyBytes: 100_000, identityBurst: 100, identityPerSecond: 1 } },
+  });
   alice = new Client(founded, who("user/alice"));
   url = `${kms.url}/v1/secrets/team/x`;
 });
@@ -299,4 +301,18 @@ describe("enrolment is refused", () => {
     ]));
   test("under a name that cannot be one", async () =>
     expect(outcome(await send(`${kms.url}/v1/enrolments/short`, "GET"))).toEqual([400, "ERR_MESSAGE_INVALID"]));
+});
+
+test("one identity's flood is refused with the time to wait, and another's request passes", async () => {
+  const flood = new Client(founded, who("endpoint/flood"));
+  const answers = await Promise.all(Array.from({ length: 120 }, () => flood.call("GET", `${kms.url}/v1/events`)));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(refused.length).toBeGreaterThan(0);
+  expect(answers.length - refused.length).toBeGreaterThanOrEqual(100);
+  for (const answer of refused) {
+    expect(answer.json.code).toBe("ERR_RATE_LIMITED");
+    expect(Number(answer.headers["retry-after"])).toBeGreaterThanOrEqual(1);
+  }
+  const quiet = new Client(founded, who("endpoint/quiet"));
+  expect((await quiet.call("GET", `${kms.url}/v1/events`)).status).toBe(200);
 });

@@ -34,6 +34,9 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** Big integers are garbage at once: a small nursery saves some 20 MB. The old generation has no limit of ours: reaching it would seal the D-TA. */
+const YOUNG_MB = 8;
+
 /** The file of this folder as the running program has it: source or build. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./issuer-worker.ts" : "./issuer-worker.js", import.meta.url);
 
@@ -58,7 +61,12 @@ export function createIssuer(options: IssuerOptions): Issuer {
   let worker = start();
 
   function start(): Worker {
-    const fresh = new Worker(options.file ?? WORKER, { name: "issuer", stdout: false, stderr: false });
+    const fresh = new Worker(options.file ?? WORKER, {
+      name: "issuer",
+      stdout: false,
+      stderr: false,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    });
     fresh.on("message", settle);
     fresh.on("error", lost);
     fresh.on("exit", (code) => {

@@ -1,40 +1,97 @@
 /**
- * Every command there is, in the order of the help.
+ * Every command there is, in the order of the help. A command's code is loaded when it is called: most need a part of the system
+ * only, and a person at a terminal waits for the rest.
  * @module
  */
 import type { CommandNode } from "./command.ts";
-import { audit } from "./commands/audit.ts";
-import { completion } from "./commands/completion.ts";
-import { decrypt } from "./commands/decrypt.ts";
-import { dev } from "./commands/dev.ts";
-import { domain } from "./commands/domain.ts";
-import { dta } from "./commands/dta.ts";
-import { encrypt } from "./commands/encrypt.ts";
-import { endpoint } from "./commands/endpoint.ts";
-import { enrol } from "./commands/enrol.ts";
-import { identity } from "./commands/identity.ts";
-import { kms } from "./commands/kms.ts";
-import { run } from "./commands/run.ts";
-import { secret } from "./commands/secret.ts";
-import { sign } from "./commands/sign.ts";
-import { status } from "./commands/status.ts";
-import { verify } from "./commands/verify.ts";
 
-export const COMMANDS: readonly CommandNode[] = [
-  dev,
-  dta,
-  domain,
-  kms,
-  enrol,
-  identity,
-  secret,
-  run,
-  endpoint,
-  encrypt,
-  decrypt,
-  sign,
-  verify,
-  status,
-  audit,
-  completion,
+export interface LazyCommand {
+  readonly name: string;
+  /** The same as the command's own, for the list of commands. */
+  readonly summary: string;
+  load(): Promise<CommandNode>;
+}
+
+export const COMMANDS: readonly LazyCommand[] = [
+  {
+    name: "dev",
+    summary: "start a whole domain on this machine and deliver a secret through it",
+    load: async () => (await import("./commands/dev.ts")).dev,
+  },
+  {
+    name: "dta",
+    summary: "run a Distributed Trust Authority",
+    load: async () => (await import("./commands/dta.ts")).dta,
+  },
+  {
+    name: "domain",
+    summary: "found, show and pin trust domains",
+    load: async () => (await import("./commands/domain.ts")).domain,
+  },
+  { name: "kms", summary: "run the D-KMS", load: async () => (await import("./commands/kms.ts")).kms },
+  {
+    name: "enrol",
+    summary: "get an identity its keys: one share from each D-TA, added up here",
+    load: async () => (await import("./commands/enrol.ts")).enrol,
+  },
+  {
+    name: "identity",
+    summary: "identities and their keys",
+    load: async () => (await import("./commands/identity.ts")).identity,
+  },
+  {
+    name: "secret",
+    summary: "put, get, rotate and list secrets",
+    load: async () => (await import("./commands/secret.ts")).secret,
+  },
+  {
+    name: "run",
+    summary: "run a program with secrets in its environment or in files",
+    load: async () => (await import("./commands/run.ts")).run,
+  },
+  {
+    name: "endpoint",
+    summary: "the daemon that hands secrets to local programs",
+    load: async () => (await import("./commands/endpoint.ts")).endpoint,
+  },
+  {
+    name: "encrypt",
+    summary: "encrypt a file to identities, offline",
+    load: async () => (await import("./commands/encrypt.ts")).encrypt,
+  },
+  {
+    name: "decrypt",
+    summary: "decrypt a file with your keys",
+    load: async () => (await import("./commands/decrypt.ts")).decrypt,
+  },
+  { name: "sign", summary: "sign a file as an identity", load: async () => (await import("./commands/sign.ts")).sign },
+  {
+    name: "verify",
+    summary: "check who signed a file",
+    load: async () => (await import("./commands/verify.ts")).verify,
+  },
+  {
+    name: "status",
+    summary: "show every part of the domain and whether it is well",
+    load: async () => (await import("./commands/status.ts")).status,
+  },
+  { name: "audit", summary: "audit logs", load: async () => (await import("./commands/audit.ts")).audit },
+  {
+    name: "completion",
+    summary: "print a completion script for your shell",
+    load: async () => (await import("./commands/completion.ts")).completion,
+  },
 ];
+
+/** The names of options before the command that take a value, so that it is not mistaken for the command. */
+const WITH_VALUE = ["--home", "--format"];
+
+/** The command that a command line calls, or undefined when it names none that exists. */
+export function calledCommand(argv: readonly string[]): LazyCommand | undefined {
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    if (WITH_VALUE.includes(word)) i++;
+    else if (!word.startsWith("-")) return COMMANDS.find(({ name }) => name === word);
+  }
+  return undefined;
+}

@@ -4,7 +4,7 @@
  */
 import { Argument, Command, CommanderError, Option } from "commander";
 import { type CommandNode, type CommandSpec, type Context, Invocation, isGroup, type OptionSpec } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
+import { COMMANDS, calledCommand } from "./commands.ts";
 import { EXIT_LOCAL, EXIT_OK, type ExitStatus, printFailure } from "./failure.ts";
 import type { Io } from "./io.ts";
 import { type OUTPUT_FORMATS, printResult } from "./output.ts";
@@ -41,7 +41,8 @@ export async function runCli(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<ExitStatus> {
   const state = { status: EXIT_OK as ExitStatus };
-  const program = buildProgram(io, async (spec, invocation, raw) => {
+  const called = calledCommand(argv);
+  const program = await buildProgram(io, called ? [called.name] : [], async (spec, invocation, raw) => {
     state.status = await execute(spec, invocation, raw, io, signal);
   });
   try {
@@ -55,8 +56,11 @@ export async function runCli(
 
 type Execute = (spec: CommandSpec, invocation: Invocation, options: Readonly<Record<string, unknown>>) => Promise<void>;
 
-/** The whole tree for Commander; also what completion and docs/cli.md are made from. */
-export function buildProgram(io: Io, execute: Execute): Command {
+/**
+ * The tree for Commander; also what completion and docs/cli.md are made from.
+ * @param loaded - the commands to load; the others are there by name only
+ */
+export async function buildProgram(io: Io, loaded: readonly string[] | "all", execute: Execute): Promise<Command> {
   const program = new Command("milagro");
   configure(program, io);
   program
@@ -64,7 +68,10 @@ export function buildProgram(io: Io, execute: Execute): Command {
     .version(VERSION, "-V, --version", "print the version")
     .addHelpText("after", ENVIRONMENT);
   for (const option of GLOBAL_OPTIONS) program.addOption(toOption(option));
-  for (const node of COMMANDS) program.addCommand(build(node, io, execute));
+  for (const lazy of COMMANDS) {
+    const wanted = loaded === "all" || loaded.includes(lazy.name);
+    program.addCommand(wanted ? build(await lazy.load(), io, execute) : new Command(lazy.name).summary(lazy.summary));
+  }
   return program;
 }
 

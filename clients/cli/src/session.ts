@@ -2,7 +2,6 @@
  * What a command works with once it needs more than text: engine, network, the pinned domain, the keys of an identity.
  * @module
  */
-import { password } from "@inquirer/prompts";
 import type { ClientDeps } from "@milagro/client/deps";
 import { encodeKnownDomain, type KnownDomain, openKnownDomain } from "@milagro/client/known-domain";
 import { type Identity, parseIdentity, splitIdentity } from "@milagro/crypto/identity";
@@ -11,10 +10,9 @@ import { createEngine, type Engine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { sleep, systemClock } from "@milagro/runtime/clock";
-import { createHttpPort, type HttpPort } from "@milagro/runtime/http-port";
-import { type Passphrase, readPassphrase } from "@milagro/runtime/passphrase";
 import { systemRandom } from "@milagro/runtime/random";
 import type { Context } from "./command.ts";
+import { readPassphraseFor, withHttp } from "./ports.ts";
 import { keyFile, listDomains, listIdentities, readKnownDomain } from "./profile.ts";
 
 let sharedEngine: Promise<Engine> | undefined;
@@ -23,16 +21,6 @@ let sharedEngine: Promise<Engine> | undefined;
 export function engineOf(): Promise<Engine> {
   sharedEngine ??= createEngine({ random: systemRandom });
   return sharedEngine;
-}
-
-/** Runs `work` with a network port that is closed afterwards. */
-export async function withHttp<T>(work: (http: HttpPort) => Promise<T>): Promise<T> {
-  const http = createHttpPort();
-  try {
-    return await work(http);
-  } finally {
-    http.close();
-  }
 }
 
 /**
@@ -125,27 +113,6 @@ export async function createStore(context: Context, deps: ClientDeps, identity: 
   } finally {
     passphrase.destroy();
   }
-}
-
-/** From `--passphrase-file`, else from a person at the terminal. */
-export function readPassphraseFor(context: Context, what: string, age: "new" | "known" = "known"): Promise<Passphrase> {
-  const { isTty, stdin, stderr } = context.io;
-  const ask = async (message: string) =>
-    password(
-      { message, mask: "*" },
-      { input: stdin as NodeJS.ReadStream, output: stderr as NodeJS.WriteStream, signal: context.signal },
-    );
-  const prompt = async (): Promise<string> => {
-    const first = await ask(age === "new" ? `New passphrase for ${what}:` : `Passphrase for ${what}:`);
-    if (age === "new" && (await ask("The same again:")) !== first) {
-      throw new MilagroError("ERR_PASSPHRASE_INVALID", "the two passphrases are not the same");
-    }
-    return first;
-  };
-  return readPassphrase({
-    file: context.settings.passphraseFile,
-    prompt: isTty.stdin && isTty.stderr ? prompt : undefined,
-  });
 }
 
 async function onlyDomain(home: string): Promise<string> {

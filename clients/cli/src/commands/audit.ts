@@ -18,7 +18,8 @@ import { entriesAtUrl, entriesInDatabase } from "../audit-source.ts";
 import type { CommandGroup, CommandSpec } from "../command.ts";
 import { DOMAIN_OPTION } from "../options.ts";
 import type { Result } from "../output.ts";
-import { engineOf, openDomain, withHttp } from "../session.ts";
+import { withHttp } from "../ports.ts";
+import { engineOf, openDomain } from "../session.ts";
 
 const auditVerify: CommandSpec = {
   name: "verify",

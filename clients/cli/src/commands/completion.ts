@@ -20,7 +20,7 @@ export const completion: CommandSpec = {
     if (!shell) throw new MilagroError("ERR_USAGE", `a shell is one of: ${SHELLS.join(", ")}`);
     // Imported here: the program's tree is made from the list of commands, which this command is part of.
     const { buildProgram } = await import("../program.ts");
-    const program = buildProgram(io, async () => {});
+    const program = await buildProgram(io, "all", async () => {});
     return {
       data: { shell, script: completionScript(shell, program) },
       view: { kind: "text", text: completionScript(shell, program).trimEnd() },

@@ -3,12 +3,16 @@
  * @module
  */
 import { relative, resolve } from "node:path";
+import { encodeBase64url } from "@milagro/crypto/base64url";
+import { MilagroError } from "@milagro/engine/error";
 import { makePrivateFolder } from "@milagro/runtime/atomic-file";
+import { systemRandom } from "@milagro/runtime/random";
 import type { CommandSpec, Context } from "../command.ts";
 import { claimHome, type DevHome, type DevState, devHome, removeHome } from "../dev/dev-home.ts";
 import * as job from "../dev/main-job.ts";
 import { createParties } from "../dev/parties.ts";
 import { createTimeline, type Timeline } from "../dev/timeline.ts";
+import { readText } from "../value.ts";
 
 export const dev: CommandSpec = {
   name: "dev",
@@ -19,6 +23,7 @@ export const dev: CommandSpec = {
     { flags: "--home <folder>", text: "where everything is kept (default: .milagro/dev)" },
     { flags: "--exit", text: "end after the main job; status 0 when all of it went right" },
     { flags: "--fresh", text: "forget an earlier run and begin again" },
+    { flags: "--value <value>", text: "the secret to deliver: @file, or - for stdin (default: random)" },
   ],
   examples: [
     { text: "See it, and play with it afterwards", line: "milagro dev" },
@@ -30,6 +35,10 @@ export const dev: CommandSpec = {
     const home = devHome(resolve(io.cwd, invocation.text("home") ?? ".milagro/dev"));
     const json = settings.format === "json";
     const timeline = createTimeline(io, json);
+    const given = invocation.text("value");
+    if (given !== undefined && given !== "-" && !given.startsWith("@"))
+      throw new MilagroError("ERR_USAGE", "--value is @file or -: never the secret itself");
+    const value = given === undefined ? encodeBase64url(systemRandom(32)) : (await readText(io, given)).trim();
     await claimHome(home);
     if (invocation.flag("fresh") || home.read()?.founded === false) await removeHome(home);
     await makePrivateFolder(home.folder);
@@ -40,7 +49,7 @@ export const dev: CommandSpec = {
       timeline.plain(
         `${timeline.style.bold("Milagro")}  a trust domain on this machine, in ${near(context, home.folder)}${state.founded ? "  (going on from last time)" : ""}`,
       );
-      await mainJob({ context, home, timeline, parties }, state);
+      await mainJob({ context, home, timeline, parties }, state, value);
       const seconds = timeline.elapsed();
       timeline.plain(`\n${timeline.style.green("All of it worked")}, in ${seconds.toFixed(1)} s.`);
       if (json) io.stdout.write(`${JSON.stringify({ ok: true, seconds, timeline: timeline.record }, null, 2)}\n`);
@@ -57,7 +66,7 @@ export const dev: CommandSpec = {
   },
 };
 
-async function mainJob(parts: job.Job, state: DevState): Promise<void> {
+async function mainJob(parts: job.Job, state: DevState, value: string): Promise<void> {
   const { home, parties } = parts;
   const remember = (founded: boolean) => home.write({ ...state, founded, services: [...parties.pids] });
   await job.startAuthorities(parts, state);
@@ -66,12 +75,12 @@ async function mainJob(parts: job.Job, state: DevState): Promise<void> {
   await job.startKms(parts, state);
   await remember(state.founded);
   await job.enrolAlice(parts, state);
-  const first = await job.putSecret(parts, state);
+  const first = await job.putSecret(parts, state, value);
   await job.startEndpoint(parts, state, first);
   await remember(true);
-  await job.useSecret(parts, first.value);
+  await job.useSecret(parts, value);
   const second = await job.rotateLive(parts);
-  await job.showWhoSawWhat(parts, [first.value, second]);
+  await job.showWhoSawWhat(parts, [value, second]);
 }
 
 async function stayUp(context: Context, home: DevHome, state: DevState, timeline: Timeline): Promise<void> {

@@ -11,8 +11,9 @@ import { encodeSignedDescriptor } from "@milagro/protocol/descriptor";
 import { systemRandom } from "@milagro/runtime/random";
 import type { CommandSpec } from "../command.ts";
 import { readJsonFile, writeTextFile } from "../files.ts";
+import { withHttp } from "../ports.ts";
 import { findKnownDomain, writeKnownDomain } from "../profile.ts";
-import { engineOf, withHttp } from "../session.ts";
+import { engineOf } from "../session.ts";
 
 export const domainFound: CommandSpec = {
   name: "found",

@@ -10,7 +10,7 @@ import { parseDtaStatus } from "@milagro/protocol/dta-messages";
 import { systemRandom } from "@milagro/runtime/random";
 import type { CommandSpec } from "../command.ts";
 import { writeTextFile } from "../files.ts";
-import { withHttp } from "../session.ts";
+import { withHttp } from "../ports.ts";
 
 export const domainPropose: CommandSpec = {
   name: "propose",

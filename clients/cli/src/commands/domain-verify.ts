@@ -10,8 +10,9 @@ import { parseSignedDescriptor } from "@milagro/protocol/descriptor";
 import { systemRandom } from "@milagro/runtime/random";
 import type { CommandSpec } from "../command.ts";
 import { readJsonFile } from "../files.ts";
+import { withHttp } from "../ports.ts";
 import { findKnownDomain, writeKnownDomain } from "../profile.ts";
-import { engineOf, withHttp } from "../session.ts";
+import { engineOf } from "../session.ts";
 import { describeDomain } from "./domain-view.ts";
 
 export const domainVerify: CommandSpec = {

@@ -3,7 +3,6 @@
  * @module
  */
 
-import { confirm } from "@inquirer/prompts";
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { MilagroError } from "@milagro/engine/error";
 import {
@@ -68,6 +67,7 @@ async function agree(context: Context, proposal: CeremonyProposal, own: string):
   io.stderr.write(
     `Domain ${proposal.name}, epochs of ${proposal.epochSeconds} s, all ${proposal.members.length} needed:\n${view}\n`,
   );
+  const { confirm } = await import("@inquirer/prompts");
   const yes = await confirm(
     { message: "Approve?", default: false },
     { input: io.stdin as NodeJS.ReadStream, output: io.stderr as NodeJS.WriteStream, signal: context.signal },

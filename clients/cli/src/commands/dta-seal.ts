@@ -5,7 +5,7 @@
 import { encodeUnsealRequest, parseDone } from "@milagro/protocol/dta-messages";
 import type { CommandSpec } from "../command.ts";
 import { PASSPHRASE_OPTION } from "../options.ts";
-import { readPassphraseFor } from "../session.ts";
+import { readPassphraseFor } from "../ports.ts";
 import { callAdmin, DTA_HOME, dtaHome } from "./dta-admin.ts";
 
 export const dtaUnseal: CommandSpec = {

@@ -8,7 +8,7 @@ import { encodeBase64url } from "@milagro/crypto/base64url";
 import { formatDomainId } from "@milagro/crypto/domain-id";
 import { encodeDtaStatus, parseDtaStatus } from "@milagro/protocol/dta-messages";
 import type { CommandSpec } from "../command.ts";
-import { withHttp } from "../session.ts";
+import { withHttp } from "../ports.ts";
 import { callAdmin, DTA_HOME, dtaHome } from "./dta-admin.ts";
 
 export const dtaStatus: CommandSpec = {

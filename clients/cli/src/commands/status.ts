@@ -9,7 +9,8 @@ import type { HttpPort } from "@milagro/runtime/http-port";
 import type { CommandSpec } from "../command.ts";
 import { endpointStatus } from "../endpoint-socket.ts";
 import { DOMAIN_OPTION, KMS_OPTION, SOCKET_OPTION } from "../options.ts";
-import { openDomain, withHttp } from "../session.ts";
+import { withHttp } from "../ports.ts";
+import { openDomain } from "../session.ts";
 import { styleFor } from "../style.ts";
 
 interface Part {

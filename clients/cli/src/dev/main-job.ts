@@ -286,13 +286,9 @@ function factReceipts({ timeline }: Job, enrolled: Answer): void {
   timeline.check(`${String(enrolled["identity"])}: ${receipts.length} shares added up, the sum checked once`);
 }
 
-/** @returns the value, which this process and the outside service know, and the version it became */
-export async function putSecret(
-  job: Job,
-  state: DevState,
-): Promise<{ readonly value: string; readonly version: number; readonly atMs: number }> {
+/** @returns the version it became */
+export async function putSecret(job: Job, state: DevState, value: string): Promise<{ readonly version: number }> {
   const { home, timeline } = job;
-  const value = encodeBase64url(systemRandom(32));
   const profile = near(job, home.path("alice"));
   timeline.chapter(
     state.founded
@@ -302,26 +298,23 @@ export async function putSecret(
   const args = state.founded
     ? ["secret", "rotate", "--home", profile, SECRET_PATH, "-"]
     : ["secret", "put", "--home", profile, SECRET_PATH, "-", "--to", "endpoint/web-1"];
-  const atMs = performance.now();
   const stored = await milagro(job, args, { input: value });
+  const recipients = (stored["recipients"] as readonly string[]).join(", ");
   timeline.fact(
     "sealed",
-    `${value.length} characters to ${(stored["recipients"] as readonly string[]).join(", ")}, by name: it has no key yet`.replace(
-      /: it has no key yet$/,
-      state.founded ? "" : ": it has no key yet",
-    ),
+    `${value.length} characters to ${recipients}${state.founded ? "" : ", by name alone: it has no key yet"}`,
   );
   timeline.check(
     `${SECRET_PATH} version ${String(stored["version"])} is at the D-KMS, as ciphertext with Alice's signature`,
   );
-  return { value, version: Number(stored["version"]), atMs };
+  return { version: Number(stored["version"]) };
 }
 
 /** The daemon starts with nothing but three tokens, and ends with its keys and the secret. */
 export async function startEndpoint(
   job: Job,
   state: DevState,
-  secret: { readonly version: number; readonly atMs: number },
+  secret: { readonly version: number },
 ): Promise<RunningService> {
   const { home, timeline, parties } = job;
   const folder = home.path("endpoint");

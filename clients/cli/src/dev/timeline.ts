@@ -26,7 +26,7 @@ export interface Timeline {
 }
 
 const MARGIN = "          ";
-const NAME_WIDTH = 11;
+const NAME_WIDTH = 12;
 
 /** @param silent - record only */
 export function createTimeline(io: Io, silent: boolean): Timeline {

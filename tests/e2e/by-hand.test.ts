@@ -1,0 +1,238 @@
+/**
+ * The whole main job by separate `milagro` commands, as three operators, a person and a machine would do it: three D-TAs in three
+ * folders, run by three different Unix users where this test may become them.
+ */
+import { chownSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeTempFolder } from "../support/temp-folder.ts";
+import { allFiles, canRunAs, type Daemon, forms, milagro, startDaemon } from "./milagro.ts";
+
+const SECRET = `by-hand-secret-${"h".repeat(30)}`;
+const ALICE = "milagro:acme/person/alice";
+const WEB = "milagro:acme/endpoint/web-1";
+const MEMBERS = [1, 2, 3] as const;
+/** Ids that belong to nobody. */
+const USERS = [23_101, 23_102, 23_103] as const;
+const asThreeUsers = canRunAs(USERS[0]);
+const userOf = (member: number) => (asThreeUsers ? USERS[member - 1] : undefined);
+
+let folder: string;
+const daemons: Daemon[] = [];
+const outputs: string[] = [];
+const path = (...parts: string[]) => join(folder, ...parts);
+/** Each operator has a folder that only it can open. */
+const operatorFolder = (member: number) => path(`operator-${member}`);
+
+async function run(
+  args: readonly string[],
+  options: { readonly input?: string; readonly member?: number } = {},
+): Promise<string> {
+  const { member } = options;
+  const result = await milagro(args, {
+    cwd: member === undefined ? folder : operatorFolder(member),
+    user: member === undefined ? undefined : userOf(member),
+    env: { NODE_COMPILE_CACHE: path(member === undefined ? "cache" : `cache-${member}`) },
+    ...(options.input === undefined ? {} : { input: options.input }),
+  });
+  outputs.push(result.stdout, result.stderr);
+  if (result.status !== 0) throw new Error(`milagro ${args.join(" ")} ended with ${result.status}: ${result.stderr}`);
+  return result.stdout;
+}
+
+async function start(args: readonly string[], member?: number): Promise<Daemon> {
+  const cwd = member === undefined ? folder : operatorFolder(member);
+  const daemon = await startDaemon(args, { cwd, user: member === undefined ? undefined : userOf(member) });
+  daemons.push(daemon);
+  return daemon;
+}
+
+const eachMember = <T>(work: (member: number) => Promise<T>): Promise<T[]> => Promise.all(MEMBERS.map(work));
+/** One join token of each D-TA, made by its operator. */
+const tokensFor = async (identity: string) =>
+  (await eachMember((member) => run(["dta", "token", "--home", "dta", identity], { member }))).join("");
+
+beforeAll(async () => {
+  folder = await makeTempFolder();
+  await chmod(folder, 0o711);
+  for (const member of MEMBERS) {
+    for (const [name, mode] of [
+      [operatorFolder(member), 0o700],
+      [path(`cache-${member}`), 0o700],
+    ] as const) {
+      mkdirSync(name, { mode });
+      const user = userOf(member);
+      if (user !== undefined) chownSync(name, user, user);
+    }
+    const passphrase = join(operatorFolder(member), "pass");
+    await writeFile(passphrase, `passphrase of operator ${member}\n`, { mode: 0o600 });
+    const user = userOf(member);
+    if (user !== undefined) chownSync(passphrase, user, user);
+  }
+  await writeFile(path("alice.pass"), "passphrase of alice\n", { mode: 0o600 });
+});
+
+afterAll(async () => {
+  for (const daemon of daemons.toReversed()) await daemon.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("by hand", () => {
+  test("three operators start three D-TAs and found a domain; a person enrols and puts a secret; a machine enrols, gets it and uses it", async () => {
+    await eachMember((member) =>
+      run(
+        [
+          "dta",
+          "init",
+          "--home",
+          "dta",
+          "--name",
+          `dta-${member}`,
+          "--operator",
+          `operator-${member}`,
+          "--jurisdiction",
+          "CH",
+          "--passphrase-file",
+          "pass",
+        ],
+        { member },
+      ),
+    );
+    const dtas = await eachMember((member) =>
+      start(["dta", "serve", "--home", "dta", "--listen", "127.0.0.1:0"], member),
+    );
+    await eachMember((member) => run(["dta", "unseal", "--home", "dta", "--passphrase-file", "pass"], { member }));
+    const urls = dtas.map(({ ready }) => String(ready["url"]));
+
+    const proposal = await readFile(await propose(urls), "utf8");
+    await eachMember((member) => run(["dta", "approve", "--home", "dta", "-"], { member, input: proposal }));
+    await run(["domain", "found", "proposal.json", "--home", "alice", "--out", "acme.json"]);
+    await eachMember((member) => run(["dta", "policy", "--home", "dta", "--allow", "milagro:acme/*/**"], { member }));
+
+    const [kms] = await Promise.all([startKms(), enrolAlice()]);
+    const acting = [
+      "--home",
+      "alice",
+      "--id",
+      ALICE,
+      "--passphrase-file",
+      "alice.pass",
+      "--kms",
+      String(kms.ready["url"]),
+    ];
+    await run(["secret", "put", "app/key", "-", "--to", "endpoint/web-1", ...acting], { input: SECRET });
+
+    await startEndpoint(String(kms.ready["url"]));
+    const used = await run([
+      "run",
+      "--socket",
+      "web/endpoint.sock",
+      "--id",
+      WEB,
+      "--wait",
+      "60",
+      "--env",
+      "KEY=app/key",
+      "--",
+      "sh",
+      "-c",
+      'printf %s "$KEY" | wc -c',
+    ]);
+    expect(used.trim()).toBe(String(SECRET.length));
+  }, 180_000);
+
+  test("each D-TA's folder belongs to its operator alone", () => {
+    for (const member of MEMBERS) {
+      const { uid, mode } = statSync(join(operatorFolder(member), "dta", "masters.sealed"));
+      expect(mode & 0o077).toBe(0);
+      expect(uid).toBe(userOf(member) ?? process.getuid?.());
+    }
+    if (asThreeUsers)
+      expect(new Set(MEMBERS.map((member) => statSync(join(operatorFolder(member), "dta")).uid)).size).toBe(3);
+  });
+
+  test("the secret is in nothing that was printed or written", () => {
+    const printed = [...outputs, ...daemons.map(({ output }) => output())].join("\n");
+    for (const form of forms(SECRET)) {
+      expect(printed).not.toContain(form.toString());
+      expect(
+        allFiles(folder)
+          .filter(({ content }) => content.includes(form))
+          .map((file) => file.path),
+      ).toEqual([]);
+    }
+  });
+});
+
+async function propose(urls: readonly string[]): Promise<string> {
+  await run([
+    "domain",
+    "propose",
+    "acme",
+    ...urls.flatMap((url) => ["--dta", url]),
+    "--epoch",
+    "3600",
+    "--out",
+    "proposal.json",
+  ]);
+  return path("proposal.json");
+}
+
+async function enrolAlice(): Promise<void> {
+  const input = await tokensFor(ALICE);
+  await run(
+    [
+      "enrol",
+      "--home",
+      "alice",
+      "--id",
+      ALICE,
+      "--passphrase-file",
+      "alice.pass",
+      "--evidence",
+      "-",
+      "--route",
+      "direct",
+    ],
+    { input },
+  );
+}
+
+async function startKms(): Promise<Daemon> {
+  await mkdir(path("kms"));
+  const policy = {
+    v: 1,
+    version: 1,
+    rules: [{ effect: "allow", identities: [ALICE], actions: ["put", "list", "read"], paths: ["app/**"] }],
+  };
+  await writeFile(path("kms", "policy.json"), JSON.stringify(policy));
+  return start([
+    "kms",
+    "serve",
+    "--home",
+    "kms",
+    "--descriptor",
+    "acme.json",
+    "--listen",
+    "127.0.0.1:0",
+    "--bus-listen",
+    "127.0.0.1:0",
+  ]);
+}
+
+async function startEndpoint(kms: string): Promise<void> {
+  if (!existsSync(path("web"))) await mkdir(path("web"), { mode: 0o700 });
+  await writeFile(path("web", "pass"), "passphrase of web-1\n", { mode: 0o600 });
+  await writeFile(path("web", "evidence"), await tokensFor(WEB), { mode: 0o600 });
+  const config = {
+    identity: WEB,
+    domain: "../acme.json",
+    kms,
+    authors: [ALICE],
+    passphraseFile: "pass",
+    evidenceFile: "evidence",
+  };
+  await writeFile(path("web", "config.json"), JSON.stringify(config));
+  await start(["endpoint", "run", "--home", "web"]);
+}

@@ -19,6 +19,12 @@ export interface Running {
   signal(signal: NodeJS.Signals): void;
 }
 
+/** A test that fails half-way must not leave a process behind. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 export class StartError extends Error {
   readonly status: number | null;
   constructor(status: number | null, message: string) {
@@ -43,6 +49,8 @@ export async function startProcess(
       : spawn("bash", ["-c", `ulimit -f ${options.fileBlocks}; exec "$@"`, "bash", ...command], {
           stdio: ["ignore", "pipe", "pipe"],
         });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
   let out = "";
   let err = "";
   child.stderr?.on("data", (chunk) => {

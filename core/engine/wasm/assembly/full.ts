@@ -5,6 +5,7 @@ export * from "./g1";
 
 import { conjugateFp12, mulFp12 } from "./field";
 import { hashG2 } from "./hash";
+import { multiScalar, multiScalarWork } from "./msm";
 import { finalExponentiation, millerLoop, prepareLines } from "./pairing";
 import { normalisePoints } from "./points";
 import { equalFp12, isOneFp12, powerGt, readGt, setOneFp12, writeFp12 } from "./tower";
@@ -17,6 +18,8 @@ export {
   isOneFp12,
   millerLoop,
   mulFp12,
+  multiScalar,
+  multiScalarWork,
   normalisePoints,
   powerGt,
   prepareLines,

@@ -7,7 +7,6 @@ import { initialise } from "./constants";
 import { PAIR } from "./field";
 import { hashG1 } from "./hash";
 import { arena, wipe } from "./memory";
-import { multiScalar, multiScalarWork } from "./msm";
 import {
   addPoints,
   buildFixedTable,
@@ -36,8 +35,6 @@ export {
   multiplyFixed,
   multiplyPoint,
   multiplySmall,
-  multiScalar,
-  multiScalarWork,
   negatePoint,
   scalarAdd,
   scalarInvert,

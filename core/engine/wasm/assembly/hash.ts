@@ -31,7 +31,7 @@ import {
   negateLanes,
   PAIR,
   pairAdd,
-  pairDotAdd,
+  pairDot,
   pairMul,
   pairNeg,
   pairSqr,
@@ -116,7 +116,7 @@ function polynomial(g2: bool, d: usize, coefficients: usize, degree: usize, n: u
       mul(d, d, n);
       pairAdd(d, d, t);
     } else {
-      pairDotAdd(d, d, n, coefficient, power);
+      pairDot(d, d, n, coefficient, power);
     }
   }
   leaveFrame(t);

@@ -8,16 +8,17 @@ import {
   conjugateFp12,
   copyPair,
   cyclotomicSqr,
-  finishInverseFp12,
   frobeniusEven,
   frobeniusOdd,
   lookUp,
+  mulFp6,
   mulFp12,
   negateLanes,
-  normFp12,
   PAIR,
+  pairNeg,
   pairSub,
   scaleFp6,
+  subtractShifted,
 } from "./field";
 import { enterFrame, leaveFrame } from "./memory";
 import { powerX } from "./pairing";
@@ -31,16 +32,20 @@ export function setOneFp12(d: usize): void {
   for (let i: usize = 1; i < 6; i++) clearPair(d + i * PAIR);
 }
 
-/** a⁻¹ by the norms down to Fp. */
+/** a⁻¹ by the norms down to Fp: c0² − v·c1² in Fp⁶, its adjoint in Fp². */
 export function invertFp12(d: usize, a: usize): void {
-  const t = enterFrame(7 * PAIR);
-  const adjoint = t + 3 * PAIR;
+  const t = enterFrame(9 * PAIR);
   const norm = t + 6 * PAIR;
-  normFp12(t, a);
-  adjointFp6(adjoint, norm, t);
-  invertCoordinate(2, norm, norm);
-  scaleFp6(t, adjoint, norm);
-  finishInverseFp12(d, a, t);
+  const high = 3 * PAIR;
+  mulFp6(t, a, a);
+  mulFp6(t + high, a + high, a + high);
+  subtractShifted(norm, t, t + high);
+  adjointFp6(t, t + high, norm);
+  invertCoordinate(2, t + high, t + high);
+  scaleFp6(norm, t, t + high);
+  mulFp6(d, a, norm);
+  mulFp6(d + high, a + high, norm);
+  for (let i: usize = 3; i < 6; i++) pairNeg(d + i * PAIR, d + i * PAIR);
   leaveFrame(t);
 }
 

@@ -58,7 +58,11 @@ async function compile(name: string, tier: Tier, withG2: boolean, out: string): 
   const { error, binary, stderr } = await run(
     [
       join(work, withG2 ? "full.ts" : "g1.ts"),
-      "-O3",
+      // shrink level 1 inlines less: a tenth smaller and as fast
+      "--optimizeLevel",
+      "3",
+      "--shrinkLevel",
+      "1",
       "--runtime",
       "stub",
       "--noAssert",

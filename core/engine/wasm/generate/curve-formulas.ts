@@ -26,7 +26,7 @@ const fieldG1 = (f: Builder): Field => ({
   prefix: "g1",
   mul: (a, b) => a.laneMul(b),
   sqr: (a) => a.laneSqr(),
-  dot: (a, b, sign, c, e) => f.laneDot(a, b, sign, c, e),
+  dot: (a, b, sign, c, e) => f.laneDot(a, b, sign === "+" ? c : c.negated(), e),
   times3B: (a) => a.times(12),
 });
 const fieldG2 = (): Field => ({

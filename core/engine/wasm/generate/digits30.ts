@@ -115,15 +115,7 @@ export const SHAPES: readonly ProductShape[] = [
   { name: "pairMul", meets: [[0, 1]], factor: 1n },
   { name: "pairSqr", meets: [[0, 0]], factor: 1n },
   {
-    name: "pairDotAdd",
-    meets: [
-      [0, 1],
-      [2, 3],
-    ],
-    factor: 1n,
-  },
-  {
-    name: "pairDotSubtract",
+    name: "pairDot",
     meets: [
       [0, 1],
       [2, 3],

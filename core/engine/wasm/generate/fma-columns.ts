@@ -60,10 +60,10 @@ export class FmaColumns {
     this.#column(k).magnitude += magnitude;
   }
 
-  /** Adds x·y, or subtracts it. @param magnitude - bound on |x·y| */
-  product(k: number, x: string, y: string, magnitude: bigint, negate = false): void {
+  /** Adds x·y. @param magnitude - bound on |x·y| */
+  product(k: number, x: string, y: string, magnitude: bigint): void {
     prove(magnitude, PRODUCT_LIMIT, `${this.#where}: product in column ${k}`);
-    const madd = negate ? "f64x2.relaxed_nmadd" : "f64x2.relaxed_madd";
+    const madd = "f64x2.relaxed_madd";
     this.#names += 1;
     const high = `h${this.#names}`;
     this.lines.push(`const ${high} = ${madd}(${x}, ${y}, highStart);`);

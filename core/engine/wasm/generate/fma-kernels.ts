@@ -27,7 +27,6 @@ const PRODUCT_LIMIT = (1n << 98n) + (1n << 82n);
 interface Family {
   readonly x: (i: number) => string;
   readonly y: (j: number) => string;
-  readonly negate?: boolean;
   /** The two factors are the same pair: products i ≠ j are taken once, with `x2` = 2x. */
   readonly x2?: (i: number) => string;
 }
@@ -54,9 +53,9 @@ const complexSetup = (a: string, b: string, prefix: string) => (pool: ConstantPo
   `const ${prefix}b${i} = ${lane(b, i)};`,
   `const ${prefix}s${i} = swapLanes(${prefix}b${i});`,
 ];
-const complexFamilies = (prefix: string, negate = false): Family[] => [
-  { x: at(`${prefix}r`), y: at(`${prefix}b`), negate },
-  { x: at(`${prefix}i`), y: at(`${prefix}s`), negate },
+const complexFamilies = (prefix: string): Family[] => [
+  { x: at(`${prefix}r`), y: at(`${prefix}b`) },
+  { x: at(`${prefix}i`), y: at(`${prefix}s`) },
 ];
 
 const PLANS: readonly KernelPlan[] = [
@@ -76,19 +75,22 @@ const PLANS: readonly KernelPlan[] = [
     meets: [[0, 0, 2n]],
     valueFactor: 1n,
   },
-  ...(["Add", "Subtract"] as const).map((kind) => ({
-    name: `pairDot${kind}`,
+  {
+    name: "pairDot",
     parameters: ["a", "b", "e", "f"],
-    setup: (_: ConstantPool, i: number) => [
+    setup: (_, i) => [
       `const a${i} = ${lane("a", i)}, b${i} = ${lane("b", i)}, e${i} = ${lane("e", i)}, f${i} = ${lane("f", i)};`,
     ],
     families: [
       { x: at("a"), y: at("b") },
-      { x: at("e"), y: at("f"), negate: kind === "Subtract" },
+      { x: at("e"), y: at("f") },
     ],
-    meets: [[0, 1, 1n] as const, [2, 3, 1n] as const],
+    meets: [
+      [0, 1, 1n],
+      [2, 3, 1n],
+    ],
     valueFactor: 1n,
-  })),
+  },
   {
     name: "mul",
     parameters: ["a", "b"],
@@ -181,7 +183,7 @@ function emit(pool: ConstantPool, plan: KernelPlan, result: "pair" | "wide"): st
         const j = k - i;
         if (family.x2 && i > j) continue;
         const x = family.x2 && i < j ? family.x2(i) : family.x(i);
-        columns.product(k, x, family.y(j), PRODUCT_LIMIT, family.negate);
+        columns.product(k, x, family.y(j), PRODUCT_LIMIT);
       }
     }
   };

@@ -45,8 +45,8 @@ export interface Builder {
   result(name: string, pairs: readonly Pair[], skip?: number): void;
   /** As `result`, at memory that is no operand's. */
   fresh(name: string, pairs: readonly Pair[], skip?: number): void;
-  /** a·b ± c·e per lane, reduced once where the tier can. */
-  laneDot(a: Pair, b: Pair, sign: "+" | "-", c: Pair, e: Pair): Pair;
+  /** a·b + c·e per lane, reduced once. */
+  laneDot(a: Pair, b: Pair, c: Pair, e: Pair): Pair;
 }
 
 /** @param parameters - pointers, in the order of the signature */
@@ -123,7 +123,7 @@ export function formula(tier: Tier, name: string, parameters: readonly string[],
       ),
     result: (base, pairs, skip = 0) => place(base, pairs, skip, false),
     fresh: (base, pairs, skip = 0) => place(base, pairs, skip, true),
-    laneDot: (a, b, sign, c, e) => kernel(sign === "+" ? "pairDotAdd" : "pairDotSubtract", [a, b, c, e]),
+    laneDot: (a, b, c, e) => kernel("pairDot", [a, b, c, e]),
   });
   return compileFormula(tier, name, parameters, nodes, targets);
 }

@@ -46,19 +46,19 @@ const indices = (k: number): number[] =>
 const body = (lines: readonly string[]): string => lines.map((line) => `  ${line}\n`).join("");
 
 /** One lane: `families` are the pairs of operands whose products are added up. */
-function laneKernel(name: string, parameters: string[], families: [string, string, string][], square = false): string {
+function laneKernel(name: string, parameters: string[], families: [string, string][], square = false): string {
   const lines: string[] = [];
   for (const parameter of parameters) {
     for (let i = 0; i < COUNT; i++) lines.push(`const ${parameter}${i} = ${load(parameter, i)};`);
   }
   lines.push("let c: i64 = 0;");
   for (let k = 0; k < COLUMNS; k++) {
-    for (const [x, y, sign] of families) {
+    for (const [x, y] of families) {
       if (k === COLUMNS - 1) continue;
       const terms = indices(k)
         .filter((i) => !square || i <= k - i)
         .map((i) => (square && i < k - i ? `2 * ${x}${i} * ${y}${k - i}` : `${x}${i} * ${y}${k - i}`));
-      lines.push(`c ${sign}= ${terms.join(" + ")};`);
+      lines.push(`c += ${terms.join(" + ")};`);
     }
     lines.push(...reduceColumn("m", "c", k, "d"));
   }
@@ -66,22 +66,14 @@ function laneKernel(name: string, parameters: string[], families: [string, strin
 }
 
 const LANE_KERNELS = [
-  laneKernel("laneMul", ["a", "b"], [["a", "b", "+"]]),
-  laneKernel("laneSqr", ["a"], [["a", "a", "+"]], true),
+  laneKernel("laneMul", ["a", "b"], [["a", "b"]]),
+  laneKernel("laneSqr", ["a"], [["a", "a"]], true),
   laneKernel(
-    "laneDotAdd",
+    "laneDot",
     ["a", "b", "e", "f"],
     [
-      ["a", "b", "+"],
-      ["e", "f", "+"],
-    ],
-  ),
-  laneKernel(
-    "laneDotSubtract",
-    ["a", "b", "e", "f"],
-    [
-      ["a", "b", "+"],
-      ["e", "f", "-"],
+      ["a", "b"],
+      ["e", "f"],
     ],
   ),
 ];
@@ -90,8 +82,7 @@ const WRAPPERS = (
   [
     ["Mul", ["a", "b"]],
     ["Sqr", ["a"]],
-    ["DotAdd", ["a", "b", "e", "f"]],
-    ["DotSubtract", ["a", "b", "e", "f"]],
+    ["Dot", ["a", "b", "e", "f"]],
   ] as const
 ).map(([name, parameters]) => {
   const declared = ["d", ...parameters].map((p) => `${p}: usize`).join(", ");

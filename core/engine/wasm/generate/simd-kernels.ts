@@ -11,7 +11,6 @@ import { COLUMNS, COUNT, HALF_DIGIT, MASK, MINUS_INVERSE, SCHEDULE, WIDTH } from
 interface Family {
   readonly x: (i: number) => string;
   readonly y: (j: number) => string;
-  readonly subtract?: boolean;
   /** 2x: the factors are the same, and products i ≠ j are taken once. */
   readonly twice?: (i: number) => string;
 }
@@ -42,17 +41,17 @@ export function emitSimdKernels(pool: ConstantPool): string {
       setup: (i) => [`const a${i} = ${digit("a", i)}, t${i} = i32x4.shl(a${i}, 1);`],
       families: [{ x: at("a"), y: at("a"), twice: at("t") }],
     },
-    ...(["Add", "Subtract"] as const).map((kind) => ({
-      name: `pairDot${kind}`,
+    {
+      name: "pairDot",
       parameters: ["a", "b", "e", "f"],
-      setup: (i: number) => [
+      setup: (i) => [
         `const a${i} = ${digit("a", i)}, b${i} = ${digit("b", i)}, e${i} = ${digit("e", i)}, f${i} = ${digit("f", i)};`,
       ],
       families: [
         { x: at("a"), y: at("b") },
-        { x: at("e"), y: at("f"), subtract: kind === "Subtract" },
+        { x: at("e"), y: at("f") },
       ],
-    })),
+    },
     {
       // re·(b.re, b.im) + im·(−b.im, b.re)
       name: "mul",
@@ -107,11 +106,11 @@ function startOf(k: number): bigint {
 function columnProducts(plan: Plan, k: number): string[] {
   const lines: string[] = [];
   for (let i = Math.max(0, k - COUNT + 1); i <= Math.min(k, COUNT - 1); i++) {
-    for (const { x, y, subtract, twice } of plan.families) {
+    for (const { x, y, twice } of plan.families) {
       const j = k - i;
       if (twice && i > j) continue;
       const factor = twice && i < j ? twice(i) : x(i);
-      lines.push(`c${k} = i64x2.${subtract ? "sub" : "add"}(c${k}, ${product(factor, y(j))});`);
+      lines.push(`c${k} = i64x2.add(c${k}, ${product(factor, y(j))});`);
     }
   }
   return lines;

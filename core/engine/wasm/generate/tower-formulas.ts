@@ -83,12 +83,6 @@ function cyclotomicSqr(f: Builder): void {
   f.result("d", [plus2(r5.timesXi().reduced(), a10), plus2(r1.reduced(), a11), plus2(r3.reduced(), a12)], 3);
 }
 
-/** c0² − v·c1²: the norm from Fp¹² to Fp⁶. */
-function normFp12(f: Builder): void {
-  const [a0, a1] = [fp6(f, "a"), fp6(f, "a", 3)];
-  f.fresh("d", reduced(subtract(mulFp6(a0, a0), timesV(mulFp6(a1, a1)))));
-}
-
 /** The adjoint of an element of Fp⁶ and its norm to Fp²: a⁻¹ = adjoint/norm. */
 function adjointFp6(f: Builder): void {
   const [a, b, c] = fp6(f, "a");
@@ -143,22 +137,18 @@ export function towerFormulas(tier: Tier, withG2: boolean): string[] {
     }),
     formula(tier, "frobeniusOdd", ["d", "a", "c"], (f) => frobenius(f, true)),
     formula(tier, "frobeniusEven", ["d", "a", "c"], (f) => frobenius(f, false)),
-    formula(tier, "normFp12", ["d", "a"], normFp12),
+    formula(tier, "mulFp6", ["d", "a", "b"], (f) => f.result("d", reduced(mulFp6(fp6(f, "a"), fp6(f, "b"))))),
+    // a − v·b
+    formula(tier, "subtractShifted", ["d", "a", "b"], (f) => {
+      const [a, b] = [fp6(f, "a"), fp6(f, "b")];
+      f.fresh("d", [a[0].minus(b[2].timesXi()), a[1].minus(b[0]), a[2].minus(b[1])]);
+    }),
     formula(tier, "adjointFp6", ["d", "n", "a"], adjointFp6),
     formula(tier, "scaleFp6", ["d", "a", "b"], (f) => {
       const b = f.operand("b", 1)[0] as Pair;
       f.result(
         "d",
         f.operand("a", 3).map((part) => part.mul(b)),
-      );
-    }),
-    formula(tier, "finishInverseFp12", ["d", "a", "b"], (f) => {
-      const b = fp6(f, "b");
-      f.result("d", reduced(mulFp6(fp6(f, "a"), b)));
-      f.result(
-        "d",
-        reduced(mulFp6(fp6(f, "a", 3), b)).map((part) => part.negated()),
-        3,
       );
     }),
   ];

@@ -6,12 +6,12 @@ import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { tempFolder } from "../../../tests/support/temp-folder.ts";
 import { isGroup } from "../src/command.ts";
-import { COMMANDS } from "../src/commands.ts";
 import { parseImport } from "../src/commands/secret-import.ts";
+import { COMMANDS } from "../src/commands.ts";
 import { describeFailure, printFailure } from "../src/failure.ts";
 import { printable, printResult } from "../src/output.ts";
-import { withProgress } from "../src/progress.ts";
 import { buildProgram } from "../src/program.ts";
+import { withProgress } from "../src/progress.ts";
 import { resolveSettings } from "../src/settings.ts";
 import { styleFor } from "../src/style.ts";
 import { readValue } from "../src/value.ts";
@@ -19,7 +19,9 @@ import { fakeIo, run } from "./run-cli.ts";
 
 const program = await buildProgram(fakeIo().io, "all", async () => {});
 function leaves(command: Command, path: string[] = []): string[][] {
-  return command.commands.length === 0 ? [path] : command.commands.flatMap((child) => leaves(child, [...path, child.name()]));
+  return command.commands.length === 0
+    ? [path]
+    : command.commands.flatMap((child) => leaves(child, [...path, child.name()]));
 }
 const codeOf = (error: unknown) => (error instanceof MilagroError ? error.code : error);
 
@@ -31,19 +33,23 @@ describe("help", () => {
     }
   });
 
-  test.each(leaves(program).map((path) => [path.join(" "), path] as const))("milagro %s --help has usage and an example of itself", async (name, path) => {
-    const { status, stdout, stderr } = await run([...path, "--help"]);
-    expect([status, stderr]).toEqual([0, ""]);
-    expect(stdout).toContain(`Usage: milagro ${name}`);
-    expect(stdout.slice(stdout.indexOf("Examples:"))).toContain(`milagro ${name}`);
-  });
+  test.each(leaves(program).map((path) => [path.join(" "), path] as const))(
+    "milagro %s --help has usage and an example of itself",
+    async (name, path) => {
+      const { status, stdout, stderr } = await run([...path, "--help"]);
+      expect([status, stderr]).toEqual([0, ""]);
+      expect(stdout).toContain(`Usage: milagro ${name}`);
+      expect(stdout.slice(stdout.indexOf("Examples:"))).toContain(`milagro ${name}`);
+    },
+  );
 
   test("every option of an example exists", async () => {
     for (const lazy of COMMANDS) {
       const node = await lazy.load();
       for (const spec of isGroup(node) ? node.commands : [node]) {
         const known = new Set(program.options.flatMap(({ long, short }) => [long, short]));
-        for (const { flags } of spec.options ?? []) for (const flag of flags.match(/--?[a-z][a-z-]*/g) ?? []) known.add(flag);
+        for (const { flags } of spec.options ?? [])
+          for (const flag of flags.match(/--?[a-z][a-z-]*/g) ?? []) known.add(flag);
         const own = isGroup(node) ? `milagro ${node.name} ${spec.name}` : `milagro ${spec.name}`;
         for (const { line } of spec.examples) {
           const part = line.slice(line.indexOf(own)).split(/ -- |[|;<>]/)[0] ?? "";
@@ -94,8 +100,16 @@ describe("exit status and errors", () => {
     ["a number that is none", ["secret", "list", "--limit", "many"], "whole number"],
     ["a file that is not there", ["domain", "verify", "/nonexistent/x.json"], "no such file"],
     ["no domain", ["status"], "no domain is pinned"],
-    ["an endpoint that does not run", ["run", "--socket", "/nonexistent/s", "-e", "A=b", "--", "true"], "no endpoint daemon answers"],
-    ["evidence on the command line", ["enrol", "--evidence", "mjt1_1_x", "--id", "milagro:acme/person/a"], "no domain acme"],
+    [
+      "an endpoint that does not run",
+      ["run", "--socket", "/nonexistent/s", "-e", "A=b", "--", "true"],
+      "no endpoint daemon answers",
+    ],
+    [
+      "evidence on the command line",
+      ["enrol", "--evidence", "mjt1_1_x", "--id", "milagro:acme/person/a"],
+      "no domain acme",
+    ],
     ["deleting without being asked", ["secret", "rm", "x"], "needs --yes"],
     ["a D-TA without its folder", ["dta", "status"], "--home is needed"],
   ])("%s ends with status 1, one reason and no stack", async (_name, args, reason) => {
@@ -106,7 +120,11 @@ describe("exit status and errors", () => {
   });
 
   test("system errors are told without internals", () => {
-    const error = Object.assign(new Error("EACCES: permission denied, open '/x'"), { code: "EACCES", syscall: "open", path: "/x" });
+    const error = Object.assign(new Error("EACCES: permission denied, open '/x'"), {
+      code: "EACCES",
+      syscall: "open",
+      path: "/x",
+    });
     expect(describeFailure(error)).toMatchObject({ message: "/x: permission denied", status: 1 });
   });
 });
@@ -114,8 +132,14 @@ describe("exit status and errors", () => {
 describe("settings", () => {
   test("flags win over environment over file", async () => {
     const home = await tempFolder();
-    await writeFile(join(home, "config.json"), JSON.stringify({ domain: "file", kms: "http://file", identity: "file", passphraseFile: "pass" }));
-    const { io } = fakeIo({ env: { MILAGRO_HOME: home, MILAGRO_DOMAIN: "env", MILAGRO_KMS: "http://env", MILAGRO_FORMAT: "" }, cwd: "/here" });
+    await writeFile(
+      join(home, "config.json"),
+      JSON.stringify({ domain: "file", kms: "http://file", identity: "file", passphraseFile: "pass" }),
+    );
+    const { io } = fakeIo({
+      env: { MILAGRO_HOME: home, MILAGRO_DOMAIN: "env", MILAGRO_KMS: "http://env", MILAGRO_FORMAT: "" },
+      cwd: "/here",
+    });
     expect(resolveSettings({ domain: "flag" }, io)).toMatchObject({
       home,
       format: "table",
@@ -135,7 +159,9 @@ describe("settings", () => {
   ])("%s in the file is refused", async (_name, text) => {
     const home = await tempFolder();
     await writeFile(join(home, "config.json"), text);
-    expect(() => resolveSettings({ home }, fakeIo().io)).toThrow(expect.objectContaining({ code: "ERR_CONFIG_INVALID" }));
+    expect(() => resolveSettings({ home }, fakeIo().io)).toThrow(
+      expect.objectContaining({ code: "ERR_CONFIG_INVALID" }),
+    );
   });
 
   test("a passphrase in the environment is refused, and not repeated", async () => {
@@ -147,7 +173,8 @@ describe("settings", () => {
 });
 
 describe("values", () => {
-  const read = async (argument: string, input = "") => Buffer.from(await readValue(fakeIo({ input, cwd: await folderWithFile() }).io, argument)).toString();
+  const read = async (argument: string, input = "") =>
+    Buffer.from(await readValue(fakeIo({ input, cwd: await folderWithFile() }).io, argument)).toString();
   async function folderWithFile(): Promise<string> {
     const folder = await tempFolder();
     await writeFile(join(folder, "value.txt"), "from the file");
@@ -168,8 +195,15 @@ describe("values", () => {
 
 describe("importing", () => {
   test(".env files and nested JSON become paths", () => {
-    expect(parseImport('# comment\nexport A=1\nB="two\\nlines"\nC=\'raw\\n\'\n', "app/")).toEqual([["app/A", "1"], ["app/B", "two\nlines"], ["app/C", "raw\\n"]]);
-    expect(parseImport('{"db":{"user":"u","password":"p"}}', "")).toEqual([["db/user", "u"], ["db/password", "p"]]);
+    expect(parseImport("# comment\nexport A=1\nB=\"two\\nlines\"\nC='raw\\n'\n", "app/")).toEqual([
+      ["app/A", "1"],
+      ["app/B", "two\nlines"],
+      ["app/C", "raw\\n"],
+    ]);
+    expect(parseImport('{"db":{"user":"u","password":"p"}}', "")).toEqual([
+      ["db/user", "u"],
+      ["db/password", "p"],
+    ]);
   });
   test.each([
     ["a line that is none", "TOP SECRET", "line 1"],
@@ -190,7 +224,15 @@ describe("importing", () => {
 });
 
 describe("output", () => {
-  const rows = { kind: "rows", columns: ["name", "state"], rows: [["a", "ok"], ["longer", "down"]], empty: "nothing" } as const;
+  const rows = {
+    kind: "rows",
+    columns: ["name", "state"],
+    rows: [
+      ["a", "ok"],
+      ["longer", "down"],
+    ],
+    empty: "nothing",
+  } as const;
   test("tables are aligned and have no trailing blanks", () => {
     const { io, stdout } = fakeIo();
     printResult(io, "table", { data: [], view: rows });
@@ -254,16 +296,26 @@ describe("running a program", () => {
   });
 
   test("it does not get our settings", async () => {
-    const { stdout } = await run(["run", "--", "sh", "-c", "env"], { env: { MILAGRO_PASSPHRASE_FILE: "/p", OTHER: "kept" } });
+    const { stdout } = await run(["run", "--", "sh", "-c", "env"], {
+      env: { MILAGRO_PASSPHRASE_FILE: "/p", OTHER: "kept" },
+    });
     expect(stdout).toContain("OTHER=kept");
     expect(stdout).not.toContain("MILAGRO_");
   });
 
   test("a program that is not there is a local error", async () => {
-    expect(await run(["run", "--", "no-such-program-here"])).toMatchObject({ status: 1, stderr: expect.stringContaining("ERR_COMMAND_FAILED") });
+    expect(await run(["run", "--", "no-such-program-here"])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("ERR_COMMAND_FAILED"),
+    });
   });
 
-  test.each([["-e", "noequals"], ["-e", "9X=a"], ["-e", "A=../b"], ["-f", "=a"]])("%s %s is refused", async (flag, value) => {
+  test.each([
+    ["-e", "noequals"],
+    ["-e", "9X=a"],
+    ["-e", "A=../b"],
+    ["-f", "=a"],
+  ])("%s %s is refused", async (flag, value) => {
     expect((await run(["run", flag, value, "--", "true"])).status).toBe(1);
   });
 });
@@ -273,7 +325,13 @@ describe("audit verify", () => {
     const folder = await tempFolder();
     await mkdir(join(folder, "x"));
     await writeFile(join(folder, "x", "dta.sqlite"), "not a database");
-    expect(await run(["audit", "verify", "x"], { cwd: folder })).toMatchObject({ status: 1, stderr: expect.stringContaining("ERR_DATABASE_CORRUPT") });
-    expect(await run(["audit", "verify", "y"], { cwd: folder })).toMatchObject({ status: 1, stderr: expect.stringContaining("ERR_FILE_MISSING") });
+    expect(await run(["audit", "verify", "x"], { cwd: folder })).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("ERR_DATABASE_CORRUPT"),
+    });
+    expect(await run(["audit", "verify", "y"], { cwd: folder })).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("ERR_FILE_MISSING"),
+    });
   });
 });

@@ -28,7 +28,7 @@ import { apiUrl, callJson, jsonBody } from "./json-call.ts";
 import { KeyRing, type KeySlot } from "./key-ring.ts";
 import { kmsUrlOf } from "./kms-client.ts";
 
-/** `auto`: through the D-KMS where the domain has one that answers, else directly. */
+/** `auto`: through the D-KMS where there is one; D-TAs that do not answer that way are asked directly. */
 export type EnrolmentRoute = "auto" | "relay" | "direct";
 
 export interface CollectOptions {
@@ -52,6 +52,8 @@ export interface EnrolOptions extends CollectOptions {
 const DEFAULT_DEADLINE_MS = 30_000;
 const RETRY_MS = 400;
 const RELAY_WAIT_SECONDS = 10;
+/** When there is another way. */
+const IMPATIENT_WAIT_SECONDS = 3;
 
 /** What one round of asking brought. */
 interface Round {
@@ -113,15 +115,10 @@ async function collectAnswers(
 ): Promise<readonly IssuanceAnswer[]> {
   const deadlineMs = deps.clock() + (options.timeoutMs ?? DEFAULT_DEADLINE_MS);
   const answered = new Map<number, IssuanceAnswer>();
-  let ask = askFor(deps, options.route ?? "auto");
+  const ask = askFor(deps, options.route ?? "auto");
   for (let attempt = 0; ; attempt++) {
     const open = requests.filter((request) => !answered.has(request.index));
-    const { answers, faults } = await ask(deps, open).catch((error: unknown): Round => {
-      if ((options.route ?? "auto") !== "auto" || !isOutage(error)) throw error;
-      // The relay is down; the D-TAs may not be.
-      ask = askDirectly;
-      return { answers: [], faults: new Map() };
-    });
+    const { answers, faults } = await ask(deps, open);
     for (const answer of answers) answered.set(answer.index, answer);
     // One refusal decides: there will be no whole key, so there is nothing to wait for.
     if (answered.size === requests.length || answers.some((answer) => "refusal" in answer))
@@ -138,13 +135,25 @@ async function collectAnswers(
   }
 }
 
-function askFor(
-  deps: ClientDeps,
-  route: EnrolmentRoute,
-): (deps: ClientDeps, requests: readonly SealedRequest[]) => Promise<Round> {
+type Ask = (deps: ClientDeps, requests: readonly SealedRequest[]) => Promise<Round>;
+
+function askFor(deps: ClientDeps, route: EnrolmentRoute): Ask {
   if (route === "direct") return askDirectly;
-  if (route === "relay") return askThroughKms;
-  return deps.kmsUrl !== undefined || deps.domain.descriptor.kms !== undefined ? askThroughKms : askDirectly;
+  if (route === "relay") return (inner, requests) => askThroughKms(inner, requests, RELAY_WAIT_SECONDS);
+  return deps.kmsUrl !== undefined || deps.domain.descriptor.kms !== undefined ? askBothWays : askDirectly;
+}
+
+/** First the way that also reaches D-TAs behind a firewall; who has not answered is asked directly, with the same request. */
+async function askBothWays(deps: ClientDeps, requests: readonly SealedRequest[]): Promise<Round> {
+  const relayed = await askThroughKms(deps, requests, IMPATIENT_WAIT_SECONDS).catch((error: unknown): Round => {
+    if (!isOutage(error)) throw error;
+    return { answers: [], faults: new Map() };
+  });
+  if (relayed.answers.some((answer) => "refusal" in answer)) return relayed;
+  const missing = requests.filter(({ index }) => !relayed.answers.some((answer) => answer.index === index));
+  if (missing.length === 0) return relayed;
+  const direct = await askDirectly(deps, missing);
+  return { answers: [...relayed.answers, ...direct.answers], faults: new Map([...relayed.faults, ...direct.faults]) };
 }
 
 async function askDirectly(deps: ClientDeps, requests: readonly SealedRequest[]): Promise<Round> {
@@ -171,7 +180,11 @@ async function askDirectly(deps: ClientDeps, requests: readonly SealedRequest[])
   return { answers, faults };
 }
 
-async function askThroughKms(deps: ClientDeps, requests: readonly SealedRequest[]): Promise<Round> {
+async function askThroughKms(
+  deps: ClientDeps,
+  requests: readonly SealedRequest[],
+  waitSeconds: number,
+): Promise<Round> {
   const kms = kmsUrlOf(deps);
   const body = jsonBody(encodeEnrolmentRequest({ v: 1, requests }));
   const { id } = await callJson(
@@ -183,8 +196,8 @@ async function askThroughKms(deps: ClientDeps, requests: readonly SealedRequest[
     deps.http,
     {
       method: "GET",
-      url: apiUrl(kms, `/v1/enrolments/${id}`, { wait: RELAY_WAIT_SECONDS }),
-      timeoutMs: (RELAY_WAIT_SECONDS + 5) * 1000,
+      url: apiUrl(kms, `/v1/enrolments/${id}`, { wait: waitSeconds }),
+      timeoutMs: (waitSeconds + 5) * 1000,
       idempotent: true,
     },
     parseEnrolmentStatus,

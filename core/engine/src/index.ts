@@ -5,15 +5,17 @@
 import type { Engine, RandomBytes } from "./engine.ts";
 import { MilagroError } from "./error.ts";
 import { createNobleEngine } from "./noble.ts";
-import { createWasmEngine, WASM_TIERS, type WasmTier } from "./wasm.ts";
+import { createWasmEngine } from "./wasm.ts";
 import { compileTier } from "./wasm-load.ts";
+import { WASM_TIERS, type WasmTier } from "./wasm-machine.ts";
 import type { WasmModule } from "./webassembly.ts";
 
 export type * from "./engine.ts";
 export { MilagroError } from "./error.ts";
 export { createNobleEngine } from "./noble.ts";
-export { createWasmEngine, WASM_TIERS, type WasmTier } from "./wasm.ts";
+export { createWasmEngine } from "./wasm.ts";
 export { compileTier } from "./wasm-load.ts";
+export { WASM_TIERS, type WasmTier } from "./wasm-machine.ts";
 export type { WasmModule } from "./webassembly.ts";
 
 /** The implementations, best first; `noble` runs everywhere. */

@@ -43,7 +43,25 @@ const SMALL = 48_271;
 
 /** @throws `ERR_ENGINE_SELF_TEST` naming the operation that gave another answer, or threw */
 export function runSelfTest(engine: Engine): void {
-  for (const [operation, answer] of selfTestAnswers(engine)) {
+  check(selfTestAnswers(engine));
+}
+
+/** As `runSelfTest`, for an engine that has G1 only. */
+export function runG1SelfTest({ scalars, g1 }: Pick<Engine, "scalars" | "g1">): void {
+  const wide = (start: number): Scalar => scalars.reduce(Uint8Array.from({ length: 48 }, (_, i) => start + 3 * i));
+  check(
+    groupAnswers(
+      "G1",
+      g1,
+      () => g1.hash(new Uint8Array(0), G1_TAG),
+      () => wide(1),
+      () => wide(90),
+    ),
+  );
+}
+
+function check(answers: readonly [operation: string, answer: () => Uint8Array][]): void {
+  for (const [operation, answer] of answers) {
     let given: Uint8Array;
     try {
       given = answer();

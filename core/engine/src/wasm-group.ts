@@ -4,16 +4,15 @@
  */
 import { expand_message_xmd } from "@noble/curves/abstract/hash-to-curve.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import type { FixedBase, Group, PointForm } from "./engine.ts";
+import type { FixedBase, Group, PointForm, Scalar } from "./engine.ts";
 import { MilagroError } from "./error.ts";
 import { checkTag } from "./hash-tag.ts";
 import { fromHandle, toHandle } from "./wasm-handle.ts";
-import type { Layout, Machine } from "./wasm-machine.ts";
-import { SCALAR_BYTES, scalarBytes } from "./wasm-scalars.ts";
+import { type Layout, type Machine, pointBytes } from "./wasm-machine.ts";
+import { MULTI_SCALAR_LIMIT, type MultiScalar } from "./wasm-multi-scalar.ts";
+import { scalarBytes } from "./wasm-scalars.ts";
 
 const SMALL_LIMIT = 2 ** 32;
-/** Points of one call: a longer multi-scalar product is cut up, so that linear memory stays within a few megabytes. */
-const MULTI_SCALAR_LIMIT = 4096;
 
 /** What tells one group from the other. */
 interface GroupParameters {
@@ -43,14 +42,16 @@ export const G2_PARAMETERS: GroupParameters = {
     "024aa2b2f08f0a91260805272dc51051c6e47ad4fa403b02b4510b647ae3d1770bac0326a805bbefd48056c8c121bdb8",
 };
 
-/** Bytes of a point in memory. */
-export const pointBytes = (machine: Machine): number => 3 * machine.exports.pairBytes();
-
-/** @typeParam H - the opaque handle @param hash - maps uniform bytes to the group */
+/**
+ * @typeParam H - the opaque handle
+ * @param hash - maps uniform bytes to the group
+ * @param product - multi-scalar products, where the build has them
+ */
 export function createWasmGroup<H>(
   machine: Machine,
   { name, number, encodedLength, uniformLength, generator }: GroupParameters,
   hash: (d: number, uniform: number) => void,
+  product?: MultiScalar,
 ): Group<H> {
   const { exports } = machine;
   const size = pointBytes(machine);
@@ -93,15 +94,6 @@ export function createWasmGroup<H>(
     const multiplyFixed: FixedBase<H>["multiplySecret"] = (k) =>
       compute(run, (d, layout) => exports.multiplyFixed(number, d, layout.put(table), layout.put(scalarBytes(k))));
     return { multiplySecret: multiplyFixed, multiplyPublic: multiplyFixed };
-  }
-
-  function multiScalar(points: readonly Uint8Array[], scalars: readonly Uint8Array[]): H {
-    return compute(machine.run, (d, layout) => {
-      const first = layout.putAll(points, size);
-      const second = layout.putAll(scalars, SCALAR_BYTES);
-      const work = layout.reserve(exports.multiScalarWork(number, points.length));
-      exports.multiScalar(number, d, first, second, points.length, work);
-    });
   }
 
   const group: Group<H> = {
@@ -168,10 +160,12 @@ export function createWasmGroup<H>(
     fixedBase,
     multiScalar(points, scalars) {
       if (points.length !== scalars.length) throw new TypeError("as many scalars as points are needed");
+      if (!product) return group.sum(points.map((point, i) => group.multiplyPublic(point, scalars[i] as Scalar)));
       const [all, factors] = [points.map(read), scalars.map(scalarBytes)];
       const chunks: H[] = [];
       for (let i = 0; i < all.length; i += MULTI_SCALAR_LIMIT) {
-        chunks.push(multiScalar(all.slice(i, i + MULTI_SCALAR_LIMIT), factors.slice(i, i + MULTI_SCALAR_LIMIT)));
+        const end = i + MULTI_SCALAR_LIMIT;
+        chunks.push(toHandle(name, product(number, all.slice(i, end), factors.slice(i, end))));
       }
       return chunks.length === 1 ? (chunks[0] as H) : group.sum(chunks);
     },

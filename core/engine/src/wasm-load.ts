@@ -1,10 +1,11 @@
+/// <reference path="./wasm-modules.d.ts" />
 /**
  * Fetching and compiling a tier. Each is embedded in a JavaScript module of its own that is loaded only when it is
  * wanted, which Node, browsers, workers and bundlers all do without configuration.
  * @module
  */
 
-import type { WasmTier } from "./wasm.ts";
+import type { WasmTier } from "./wasm-machine.ts";
 import { compile, unpack, type WasmModule } from "./webassembly.ts";
 
 const LOADERS: Readonly<Record<WasmTier, () => Promise<{ readonly wasm: string }>>> = {

@@ -5,6 +5,10 @@
  * @module
  */
 
+/** How field elements are computed, best first. */
+export const WASM_TIERS = ["fma", "simd", "scalar"] as const;
+export type WasmTier = (typeof WASM_TIERS)[number];
+
 /** Addresses and sizes are bytes; every function writes its result to its first argument unless it returns it. */
 export interface WasmExports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
@@ -30,13 +34,13 @@ export interface WasmExports {
   fixedTableBytes(group: number): number;
   buildFixedTable(group: number, d: number, a: number): void;
   multiplyFixed(group: number, d: number, table: number, k: number): void;
-  multiScalarWork(group: number, count: number): number;
-  multiScalar(group: number, d: number, points: number, scalars: number, count: number, work: number): void;
   hashG1(d: number, uniform: number): void;
 }
 
 /** What a build with G2 has beyond that. */
 export interface FullWasmExports extends WasmExports {
+  multiScalarWork(group: number, count: number): number;
+  multiScalar(group: number, d: number, points: number, scalars: number, count: number, work: number): void;
   hashG2(d: number, uniform: number): void;
   normalisePoints(group: number, points: number, count: number, work: number): void;
   prepareLines(lines: number, q: number): void;
@@ -75,6 +79,9 @@ export interface Machine<E extends WasmExports = WasmExports> {
   /** As `run`, and overwrites every trace in linear memory afterwards, also when the operation throws. */
   runSecret<T>(operation: (layout: Layout) => T): T;
 }
+
+/** Bytes of a point in memory. */
+export const pointBytes = (machine: Machine): number => 3 * machine.exports.pairBytes();
 
 /** @param exports - of a fresh instance */
 export function createMachine<E extends WasmExports>(exports: E): Machine<E> {

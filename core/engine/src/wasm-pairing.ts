@@ -4,9 +4,8 @@
  */
 import type { Engine, G1, G2, Gt, MillerValue, PairingInput, PreparedG2, TargetGroup } from "./engine.ts";
 import { MilagroError } from "./error.ts";
-import { pointBytes } from "./wasm-group.ts";
 import { fromHandle, isHandle, toHandle } from "./wasm-handle.ts";
-import type { FullWasmExports, Layout, Machine } from "./wasm-machine.ts";
+import { type FullWasmExports, type Layout, type Machine, pointBytes } from "./wasm-machine.ts";
 import { scalarBytes } from "./wasm-scalars.ts";
 
 const GT_BYTES = 576;

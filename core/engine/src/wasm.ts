@@ -12,14 +12,11 @@ import type { Engine, G1, G2, RandomBytes } from "./engine.ts";
 import { runSelfTest } from "./self-test.ts";
 import { createWasmGroup, G1_PARAMETERS, G2_PARAMETERS } from "./wasm-group.ts";
 import { WasmHandle } from "./wasm-handle.ts";
-import { createMachine, type FullWasmExports } from "./wasm-machine.ts";
+import { createMachine, type FullWasmExports, type WasmTier } from "./wasm-machine.ts";
+import { createMultiScalar } from "./wasm-multi-scalar.ts";
 import { createWasmPairing, createWasmTargetGroup } from "./wasm-pairing.ts";
 import { createWasmScalars } from "./wasm-scalars.ts";
 import { instantiate, type WasmModule } from "./webassembly.ts";
-
-/** How field elements are computed, best first. */
-export const WASM_TIERS = ["fma", "simd", "scalar"] as const;
-export type WasmTier = (typeof WASM_TIERS)[number];
 
 /**
  * An engine on an already compiled module: synchronous, for workers that are handed one. The self-test is the caller's.
@@ -32,11 +29,12 @@ export function createWasmEngine(options: {
 }): Engine {
   const machine = createMachine(instantiate<FullWasmExports>(options.module));
   const { exports } = machine;
+  const multiScalar = createMultiScalar(machine);
   const engine: Engine = {
     capabilities: { name: `wasm-${options.tier}`, constantTime: true, zeroises: true },
     scalars: createWasmScalars(machine, options.random),
-    g1: createWasmGroup<G1>(machine, G1_PARAMETERS, (d, uniform) => exports.hashG1(d, uniform)),
-    g2: createWasmGroup<G2>(machine, G2_PARAMETERS, (d, uniform) => exports.hashG2(d, uniform)),
+    g1: createWasmGroup<G1>(machine, G1_PARAMETERS, (d, uniform) => exports.hashG1(d, uniform), multiScalar),
+    g2: createWasmGroup<G2>(machine, G2_PARAMETERS, (d, uniform) => exports.hashG2(d, uniform), multiScalar),
     gt: createWasmTargetGroup(machine),
     ...createWasmPairing(machine),
     zeroise: (...values) => values.forEach(WasmHandle.wipe),

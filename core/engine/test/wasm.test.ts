@@ -1,5 +1,6 @@
-import { createWasmEngine, WASM_TIERS } from "../src/wasm.ts";
+import { createWasmEngine } from "../src/wasm.ts";
 import { compileTier } from "../src/wasm-load.ts";
+import { WASM_TIERS } from "../src/wasm-machine.ts";
 import { describeEngine } from "./engine-contract.ts";
 
 for (const tier of WASM_TIERS) {

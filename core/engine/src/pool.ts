@@ -21,7 +21,7 @@ export interface EnginePool {
   /**
    * Has a worker run one of its tasks.
    * @param input - structured-cloneable; handles are not: pass encodings
-   * @throws `ERR_OVERLOADED` at once when the queue is full; what the task throws, with its code; `ERR_WORKER_LOST`
+   * @throws `ERR_OVERLOADED` at once when the queue is full; what the task throws, with its code; `ERR_WORKER_CRASHED`
    */
   run(task: string, input: unknown): Promise<unknown>;
   /** Jobs that wait for a worker. */
@@ -82,7 +82,7 @@ export function createEnginePool(options: {
     const index = slots.indexOf(slot);
     if (index < 0) return;
     slots.splice(index, 1);
-    slot.job?.reject(new MilagroError("ERR_WORKER_LOST", "the worker that ran this job is gone: run it again"));
+    slot.job?.reject(new MilagroError("ERR_WORKER_CRASHED", "the worker that ran this job is gone: run it again"));
     if (closed) return;
     start();
     dispatch();

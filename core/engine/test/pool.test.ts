@@ -61,7 +61,7 @@ describe("engine pool", () => {
     const pool = await openPool(1, 2);
     const lost = pool.run("die", undefined);
     const next = pool.run("hash", Uint8Array.of(1));
-    await expect(lost).rejects.toMatchObject({ code: "ERR_WORKER_LOST" });
+    await expect(lost).rejects.toMatchObject({ code: "ERR_WORKER_CRASHED" });
     expect(await next).toBeInstanceOf(Uint8Array);
   });
 

@@ -586,7 +586,6 @@ export const ERROR_CODES = {
     "Nothing is lost: delivery goes on when it is back.",
   ),
   ERR_OVERLOADED: define(503, 2, "The service has too much to do.", "Wait as Retry-After says, then retry."),
-  ERR_WORKER_LOST: define(500, 2, "A worker ended while it computed.", "Run the operation again."),
   ERR_RATE_LIMITED: define(429, 2, "Too many requests from this source.", "Wait as Retry-After says, then retry."),
   ERR_SEALED: define(
     503,

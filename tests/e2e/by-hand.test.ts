@@ -2,12 +2,12 @@
  * The whole main job by separate `milagro` commands, as three operators, a person and a machine would do it: three D-TAs in three
  * folders, run by three different Unix users where this test may become them.
  */
-import { chownSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { chownSync, mkdirSync, statSync } from "node:fs";
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeTempFolder } from "../support/temp-folder.ts";
-import { allFiles, canRunAs, type Daemon, forms, milagro, startDaemon } from "./milagro.ts";
+import { allFiles, canRunAs, type Daemon, forms, freePorts, milagro, startDaemon } from "./milagro.ts";
 
 const SECRET = `by-hand-secret-${"h".repeat(30)}`;
 const ALICE = "milagro:acme/person/alice";
@@ -19,31 +19,40 @@ const asThreeUsers = canRunAs(USERS[0]);
 const userOf = (member: number) => (asThreeUsers ? USERS[member - 1] : undefined);
 
 let folder: string;
+/** Of the D-KMS and its bus. */
+let ports: readonly number[];
 const daemons: Daemon[] = [];
 const outputs: string[] = [];
 const path = (...parts: string[]) => join(folder, ...parts);
 /** Each operator has a folder that only it can open. */
 const operatorFolder = (member: number) => path(`operator-${member}`);
 
-async function run(
-  args: readonly string[],
-  options: { readonly input?: string; readonly member?: number } = {},
-): Promise<string> {
-  const { member } = options;
-  const result = await milagro(args, {
-    cwd: member === undefined ? folder : operatorFolder(member),
-    user: member === undefined ? undefined : userOf(member),
-    env: { NODE_COMPILE_CACHE: path(member === undefined ? "cache" : `cache-${member}`) },
-    ...(options.input === undefined ? {} : { input: options.input }),
-  });
+interface As {
+  readonly input?: string;
+  /** The operator who types it. */
+  readonly member?: number;
+  /** Arguments with spaces in them. */
+  readonly more?: readonly string[];
+}
+
+/** Where and as whom a line is typed. */
+const placeOf = ({ member }: As) => ({
+  cwd: member === undefined ? folder : operatorFolder(member),
+  user: member === undefined ? undefined : userOf(member),
+  env: { NODE_COMPILE_CACHE: path(member === undefined ? "cache" : `cache-${member}`) },
+});
+
+/** A line as one would type it after `milagro`. */
+async function run(line: string, as: As = {}): Promise<string> {
+  const args = [...line.split(" "), ...(as.more ?? [])];
+  const result = await milagro(args, { ...placeOf(as), ...(as.input === undefined ? {} : { input: as.input }) });
   outputs.push(result.stdout, result.stderr);
-  if (result.status !== 0) throw new Error(`milagro ${args.join(" ")} ended with ${result.status}: ${result.stderr}`);
+  if (result.status !== 0) throw new Error(`milagro ${line} ended with ${result.status}: ${result.stderr}`);
   return result.stdout;
 }
 
-async function start(args: readonly string[], member?: number): Promise<Daemon> {
-  const cwd = member === undefined ? folder : operatorFolder(member);
-  const daemon = await startDaemon(args, { cwd, user: member === undefined ? undefined : userOf(member) });
+async function start(line: string, as: As = {}): Promise<Daemon> {
+  const daemon = await startDaemon(line.split(" "), placeOf(as));
   daemons.push(daemon);
   return daemon;
 }
@@ -51,7 +60,7 @@ async function start(args: readonly string[], member?: number): Promise<Daemon> 
 const eachMember = <T>(work: (member: number) => Promise<T>): Promise<T[]> => Promise.all(MEMBERS.map(work));
 /** One join token of each D-TA, made by its operator. */
 const tokensFor = async (identity: string) =>
-  (await eachMember((member) => run(["dta", "token", "--home", "dta", identity], { member }))).join("");
+  (await eachMember((member) => run(`dta token --home dta ${identity}`, { member }))).join("");
 
 beforeAll(async () => {
   folder = await makeTempFolder();
@@ -82,63 +91,37 @@ describe("by hand", () => {
   test("three operators start three D-TAs and found a domain; a person enrols and puts a secret; a machine enrols, gets it and uses it", async () => {
     await eachMember((member) =>
       run(
-        [
-          "dta",
-          "init",
-          "--home",
-          "dta",
-          "--name",
-          `dta-${member}`,
-          "--operator",
-          `operator-${member}`,
-          "--jurisdiction",
-          "CH",
-          "--passphrase-file",
-          "pass",
-        ],
+        `dta init --home dta --name dta-${member} --operator operator-${member} --jurisdiction CH --passphrase-file pass`,
         { member },
       ),
     );
+    // The first operator starts its D-TA sealed and unseals it; the others do both at once.
     const dtas = await eachMember((member) =>
-      start(["dta", "serve", "--home", "dta", "--listen", "127.0.0.1:0"], member),
+      start(`dta serve --home dta --listen 127.0.0.1:0${member === 1 ? "" : " --passphrase-file pass"}`, { member }),
     );
-    await eachMember((member) => run(["dta", "unseal", "--home", "dta", "--passphrase-file", "pass"], { member }));
-    const urls = dtas.map(({ ready }) => String(ready["url"]));
+    await run("dta unseal --home dta --passphrase-file pass", { member: 1 });
+    const urls = dtas.map(({ ready }) => `--dta ${String(ready["url"])}`).join(" ");
 
-    const proposal = await readFile(await propose(urls), "utf8");
-    await eachMember((member) => run(["dta", "approve", "--home", "dta", "-"], { member, input: proposal }));
-    await run(["domain", "found", "proposal.json", "--home", "alice", "--out", "acme.json"]);
-    await eachMember((member) => run(["dta", "policy", "--home", "dta", "--allow", "milagro:acme/*/**"], { member }));
+    ports = await freePorts(2);
+    const [kms, bus] = ports;
+    await run(
+      `domain propose acme ${urls} --kms http://127.0.0.1:${kms} --bus mqtt://127.0.0.1:${bus} --epoch 3600 --out proposal.json`,
+    );
+    const input = await readFile(path("proposal.json"), "utf8");
+    await eachMember((member) => run("dta approve --home dta -", { member, input }));
+    await run("domain found proposal.json --home alice --out acme.json");
+    await eachMember((member) => run("dta policy --home dta --allow milagro:acme/*/**", { member }));
 
-    const [kms] = await Promise.all([startKms(), enrolAlice()]);
-    const acting = [
-      "--home",
-      "alice",
-      "--id",
-      ALICE,
-      "--passphrase-file",
-      "alice.pass",
-      "--kms",
-      String(kms.ready["url"]),
-    ];
-    await run(["secret", "put", "app/key", "-", "--to", "endpoint/web-1", ...acting], { input: SECRET });
+    const acting = `--home alice --id ${ALICE} --passphrase-file alice.pass`;
+    const [alice, web] = await Promise.all([tokensFor(ALICE), tokensFor(WEB), startKms()]);
+    await run(`enrol ${acting} --evidence -`, { input: alice });
+    await run(`secret put app/key - --to endpoint/web-1 ${acting}`, { input: SECRET });
 
-    await startEndpoint(String(kms.ready["url"]));
-    const used = await run([
-      "run",
-      "--socket",
-      "web/endpoint.sock",
-      "--id",
-      WEB,
-      "--wait",
-      "60",
-      "--env",
-      "KEY=app/key",
-      "--",
-      "sh",
-      "-c",
-      'printf %s "$KEY" | wc -c',
-    ]);
+    await startEndpoint(web);
+    const program = ["sh", "-c", 'printf %s "$KEY" | wc -c'];
+    const used = await run(`run --socket web/endpoint.sock --id ${WEB} --wait 60 --env KEY=app/key --`, {
+      more: program,
+    });
     expect(used.trim()).toBe(String(SECRET.length));
   }, 180_000);
 
@@ -165,74 +148,25 @@ describe("by hand", () => {
   });
 });
 
-async function propose(urls: readonly string[]): Promise<string> {
-  await run([
-    "domain",
-    "propose",
-    "acme",
-    ...urls.flatMap((url) => ["--dta", url]),
-    "--epoch",
-    "3600",
-    "--out",
-    "proposal.json",
-  ]);
-  return path("proposal.json");
-}
-
-async function enrolAlice(): Promise<void> {
-  const input = await tokensFor(ALICE);
-  await run(
-    [
-      "enrol",
-      "--home",
-      "alice",
-      "--id",
-      ALICE,
-      "--passphrase-file",
-      "alice.pass",
-      "--evidence",
-      "-",
-      "--route",
-      "direct",
-    ],
-    { input },
-  );
-}
-
-async function startKms(): Promise<Daemon> {
+async function startKms(): Promise<void> {
   await mkdir(path("kms"));
-  const policy = {
-    v: 1,
-    version: 1,
-    rules: [{ effect: "allow", identities: [ALICE], actions: ["put", "list", "read"], paths: ["app/**"] }],
-  };
-  await writeFile(path("kms", "policy.json"), JSON.stringify(policy));
-  return start([
-    "kms",
-    "serve",
-    "--home",
-    "kms",
-    "--descriptor",
-    "acme.json",
-    "--listen",
-    "127.0.0.1:0",
-    "--bus-listen",
-    "127.0.0.1:0",
-  ]);
+  const rule = { effect: "allow", identities: [ALICE], actions: ["put", "list", "read"], paths: ["app/**"] };
+  await writeFile(path("kms", "policy.json"), JSON.stringify({ v: 1, version: 1, rules: [rule] }));
+  const [kms, bus] = ports;
+  await start(`kms serve --home kms --descriptor acme.json --listen 127.0.0.1:${kms} --bus-listen 127.0.0.1:${bus}`);
 }
 
-async function startEndpoint(kms: string): Promise<void> {
-  if (!existsSync(path("web"))) await mkdir(path("web"), { mode: 0o700 });
+async function startEndpoint(evidence: string): Promise<void> {
+  await mkdir(path("web"), { mode: 0o700 });
   await writeFile(path("web", "pass"), "passphrase of web-1\n", { mode: 0o600 });
-  await writeFile(path("web", "evidence"), await tokensFor(WEB), { mode: 0o600 });
+  await writeFile(path("web", "evidence"), evidence, { mode: 0o600 });
   const config = {
     identity: WEB,
     domain: "../acme.json",
-    kms,
     authors: [ALICE],
     passphraseFile: "pass",
     evidenceFile: "evidence",
   };
   await writeFile(path("web", "config.json"), JSON.stringify(config));
-  await start(["endpoint", "run", "--home", "web"]);
+  await start("endpoint run --home web");
 }

@@ -19,7 +19,8 @@ const INTRODUCTION = `Keys from three independent authorities, held whole by nob
 Secrets are encapsulated to identities; only the endpoint, person or service that an identity
 belongs to can open them. Start with "milagro dev" to see all of it run on this machine.`;
 
-const ENVIRONMENT = `
+/** Printed below the help of `milagro`, and in docs/cli.md. */
+export const ENVIRONMENT = `
 Environment:
   MILAGRO_HOME             the profile folder (--home), ~/.milagro by default
   MILAGRO_FORMAT           table or json (--format)

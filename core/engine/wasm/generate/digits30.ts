@@ -17,7 +17,7 @@ export const HALF_DIGIT: bigint = 1n << 29n;
 export const MASK: bigint = (1n << 30n) - 1n;
 const R = 1n << BigInt(WIDTH * COUNT);
 /** A digit is stored as an i32. */
-const STORABLE = (1n << 31n) - 1n;
+export const STORABLE: bigint = (1n << 31n) - 1n;
 /** A column is an i64; half a digit is added before its carry is taken. */
 const SUMMABLE = (1n << 63n) - HALF_DIGIT - 1n;
 export const SCHEDULE = planReduction(WIDTH, COUNT);
@@ -66,6 +66,8 @@ export interface ProductShape {
   readonly meets: readonly (readonly [a: number, b: number])[];
   /** Products of each pair of digits that a lane takes: 2 in Fp², where |re|, |im| ≤ 2·|a|·|b| as well. */
   readonly factor: bigint;
+  /** The SIMD tier doubles the operand's digits, in 32 bits. */
+  readonly doubles?: boolean;
 }
 
 /** What each reduction step can add to each column. */
@@ -83,11 +85,12 @@ function reductionMagnitudes(): bigint[] {
 }
 
 /** Proves every column of a call, and the digits that come out. */
-export function describeKernel({ name, meets, factor }: ProductShape): Kernel {
+export function describeKernel({ name, meets, factor, doubles }: ProductShape): Kernel {
   return {
     name,
     result: "pair",
     range(operands, where) {
+      if (doubles) proveDigits(operands[0] as Range, where, STORABLE / 2n);
       let value = 0n;
       for (const [a, b] of meets) value += factor * (operands[a] as Range).value * (operands[b] as Range).value;
       let carry = 0n;
@@ -113,7 +116,7 @@ export function describeKernel({ name, meets, factor }: ProductShape): Kernel {
 /** The kernels that both tiers have. Sums of products within one column have no room for an unreduced form. */
 export const SHAPES: readonly ProductShape[] = [
   { name: "pairMul", meets: [[0, 1]], factor: 1n },
-  { name: "pairSqr", meets: [[0, 0]], factor: 1n },
+  { name: "pairSqr", meets: [[0, 0]], factor: 1n, doubles: true },
   {
     name: "pairDot",
     meets: [
@@ -123,7 +126,7 @@ export const SHAPES: readonly ProductShape[] = [
     factor: 1n,
   },
   { name: "mul", meets: [[0, 1]], factor: 2n },
-  { name: "sqr", meets: [[0, 0]], factor: 2n },
+  { name: "sqr", meets: [[0, 0]], factor: 2n, doubles: true },
 ];
 
 /** AssemblyScript for what both tiers do digit by digit. */

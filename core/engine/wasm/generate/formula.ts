@@ -137,8 +137,7 @@ function findUnproved(
     } catch (error) {
       if (!(error instanceof UnprovedBound)) throw error;
       const widest = [...operandsOf(node)].sort((a, b) => (widestLimb(rangeOf(a)) < widestLimb(rangeOf(b)) ? 1 : -1));
-      const own = node.kind === "sum" && plan.kept.has(node) && !plan.settling.has(node) ? [node] : [];
-      return { error, candidates: [...own, ...widest] };
+      return { error, candidates: settlesItself(tier, node, plan, rangeOf) ? [node, ...widest] : [...widest, node] };
     }
   }
   for (const { base, offset, node } of targets) {
@@ -149,6 +148,18 @@ function findUnproved(
     }
   }
   return undefined;
+}
+
+/** Whether a sum fails only because it is stored as it is: some tiers add up in wider digits than they store. */
+function settlesItself(tier: Tier, node: Node, plan: Plan, rangeOf: (node: Node) => Range): boolean {
+  if (node.kind !== "sum" || node.wide || !plan.kept.has(node) || plan.settling.has(node)) return false;
+  try {
+    tier.settle(rangeOfNode(tier, node, rangeOf, ""), "carry");
+    tier.proveSum(rangeOfNode(tier, node, rangeOf, ""), false, true, "");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The sums that a result's value comes from: itself, or the operands of the products it is made of. */

@@ -75,8 +75,8 @@ export function formula(tier: Tier, name: string, parameters: readonly string[],
       minus: (b) => sum("subtract", b),
       negated: () => change("negate"),
       times: (factor) => {
-        const step = [2, 3].find((prime) => factor > tier.largestFactor && factor % prime === 0);
-        return step ? self.times(factor / step).times(step) : change("scale", factor);
+        if (factor <= tier.largestFactor) return change("scale", factor);
+        return factor % 2 === 0 ? self.times(factor / 2).times(2) : self.times(factor - 1).plus(self);
       },
       conjugated: () => change("conjugate"),
       swapped: () => change("swap"),
@@ -103,7 +103,10 @@ export function formula(tier: Tier, name: string, parameters: readonly string[],
     const self: Wide = {
       plus: (b) => sum("add", b),
       minus: (b) => sum("subtract", b),
-      times: (factor) => wideValue(record({ kind: "sum", op: "scale", a: node, factor, wide })),
+      times: (factor) =>
+        factor > tier.largestFactor
+          ? self.times(2).plus(self)
+          : wideValue(record({ kind: "sum", op: "scale", a: node, factor, wide })),
       timesXi: () => wideValue(record({ kind: "sum", op: "xi", a: node, factor: 1, wide })),
       reduced: () =>
         pair(wide ? record({ kind: "kernel", kernel: "reduceWide", operands: [node], wide: false }) : node),

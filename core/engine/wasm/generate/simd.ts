@@ -24,9 +24,13 @@ export function createSimdTier(): Tier {
     wideBytes: undefined,
     stored: common.STORED,
     kernels: new Map(common.SHAPES.map((shape) => [shape.name, common.describeKernel(shape)])),
-    largestFactor: 3,
+    largestFactor: 2,
     proveSum: (range, _wide, _settled, where) => common.proveDigits(range, where),
-    settle: common.settle,
+    settle(range, how) {
+      // half a digit is added to round, still in 32 bits
+      if (how === "carry") common.proveDigits(range, "carry", common.STORABLE - common.HALF_DIGIT);
+      return common.settle(range, how);
+    },
     emitSum: (base, offset, sum, how) => emitSum(pool, base, offset, sum, how),
     emitWideSum: () => {
       throw new Error("the SIMD tier has no unreduced products");

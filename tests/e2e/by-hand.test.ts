@@ -125,6 +125,16 @@ describe("by hand", () => {
     expect(used.trim()).toBe(String(SECRET.length));
   }, 180_000);
 
+  test("what the D-KMS's policy does not allow ends with status 3, what is not there with 2", async () => {
+    const acting = ["--home", "alice", "--id", ALICE, "--passphrase-file", "alice.pass", "--format", "json"];
+    const [refused, unknown] = await Promise.all([
+      milagro(["secret", "rm", "app/key", "--yes", ...acting], placeOf({})),
+      milagro(["secret", "get", "app/nothing", ...acting], placeOf({})),
+    ]);
+    expect([refused.status, JSON.parse(refused.stderr).error.code]).toEqual([3, "ERR_ACCESS_DENIED"]);
+    expect([unknown.status, JSON.parse(unknown.stderr).error.code]).toEqual([2, "ERR_SECRET_UNKNOWN"]);
+  });
+
   test("each D-TA's folder belongs to its operator alone", () => {
     for (const member of MEMBERS) {
       const { uid, mode } = statSync(join(operatorFolder(member), "dta", "masters.sealed"));

@@ -2,8 +2,7 @@
  * `milagro dev --exit` on real processes, from nothing; then everything it printed and wrote is searched for the secrets that were
  * in play.
  */
-import { readFileSync } from "node:fs";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeTempFolder } from "../support/temp-folder.ts";
@@ -25,11 +24,7 @@ beforeAll(async () => {
   clearInterval(watch);
 }, 180_000);
 
-afterAll(() => {
-  // Nothing that dev started may outlive it.
-  const state = JSON.parse(readFileSync(join(home, "dev.json"), "utf8")) as { services: number[] };
-  expect(state.services).toEqual([]);
-});
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function lookAtCommandLines(): Promise<void> {
   for (const pid of await readdir("/proc").catch(() => [])) {
@@ -53,6 +48,15 @@ describe("milagro dev --exit", () => {
     ]) {
       expect(finished.stdout).toContain(said);
     }
+  });
+
+  test("left no process behind", async () => {
+    const lines = await Promise.all(
+      (await readdir("/proc"))
+        .filter((pid) => /^\d+$/.test(pid))
+        .map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")),
+    );
+    expect(lines.filter((line) => line.includes(home))).toEqual([]);
   });
 
   test("left behind what a second run goes on with", () => {

@@ -5,10 +5,14 @@
 import { processIo } from "./io.ts";
 import { runCli } from "./program.ts";
 
+/** npm passes on the Ctrl-C that the terminal has sent to us already: what comes at once is the same one. */
+const SAME_SIGNAL_MS = 1000;
 const controller = new AbortController();
+let firstMs = 0;
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(name, () => {
-    if (controller.signal.aborted) process.exit(130);
+    if (!controller.signal.aborted) firstMs = performance.now();
+    else if (performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(130);
     controller.abort(name);
   });
 }

@@ -32,7 +32,10 @@ export const secretPut: CommandSpec = {
     TO_OPTION,
     LABEL_OPTION,
     TYPE_OPTION,
-    { flags: "--next-version <number>", text: "the version this must become; refused when another writer was faster" },
+    {
+      flags: "--next-version <number>",
+      text: "the version this must become: refused when another writer was faster; needed after a deletion, where numbers go on",
+    },
   ],
   examples: [
     {

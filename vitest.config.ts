@@ -17,6 +17,8 @@ export default defineConfig({
     setupFiles: ["./tools/test-setup.ts"],
     reporters: ["default", "./tools/summary-reporter.ts"],
     pool: "forks",
+    // Test files share a process: nothing here is global, and loading every module once halves the time.
+    isolate: false,
     execArgv: ["--conditions=@milagro/source"],
     testTimeout: slow ? 600_000 : 30_000,
     hookTimeout: 60_000,

@@ -79,6 +79,15 @@ export function createWasmGroup<H>(
     });
   }
 
+  /** The first thing a new engine computes: where even this fails, no input is to blame. */
+  function decodeGenerator(): H {
+    try {
+      return decode(unhex(generator), false);
+    } catch (cause) {
+      throw new MilagroError("ERR_ENGINE_SELF_TEST", `${name} generator: this engine must not be used here`, { cause });
+    }
+  }
+
   function multiply(point: H, k: Uint8Array): H {
     const bytes = read(point);
     return compute(run, (d, layout) => exports.multiplyPoint(number, d, layout.put(bytes), layout.put(k)));
@@ -98,7 +107,7 @@ export function createWasmGroup<H>(
 
   const group: Group<H> = {
     encodedLength,
-    generator: decode(unhex(generator), false),
+    generator: decodeGenerator(),
     identity: compute(run, (d) => exports.setIdentity(number, d)),
     decode: (bytes, options) => decode(bytes, options?.identity === "allow"),
     encode(point, form: PointForm = "compressed") {

@@ -21,6 +21,7 @@ import { instantiate, type WasmModule } from "./webassembly.ts";
 /**
  * An engine on an already compiled module: synchronous, for workers that are handed one. The self-test is the caller's.
  * @param options.module - the tier's module, from `compileTier`; one may serve any number of engines and threads
+ * @throws `ERR_ENGINE_SELF_TEST` where it cannot even read the generators
  */
 export function createWasmEngine(options: {
   readonly random: RandomBytes;

@@ -23,7 +23,7 @@ const ANY = ["*"];
 /** The table of docs/architecture.md. A package that is missing here fails the check. */
 export const LAYERS: Readonly<Record<string, Layer>> = {
   "core/engine": { packages: [], modules: ["@noble/"], forbidden: AMBIENT },
-  "core/crypto": { packages: ENGINE, modules: ["@noble/", "hpke", "@panva/hpke-noble"], forbidden: AMBIENT },
+  "core/crypto": { packages: ENGINE, modules: ["@noble/", "hpke"], forbidden: AMBIENT },
   "core/protocol": {
     packages: [...ENGINE, "@milagro/crypto"],
     modules: ["@noble/hashes/", "typebox", "typebox/", "canonicalize", "structured-headers"],

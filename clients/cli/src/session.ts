@@ -11,6 +11,7 @@ import { MilagroError } from "@milagro/engine/error";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { sleep, systemClock } from "@milagro/runtime/clock";
 import { systemRandom } from "@milagro/runtime/random";
+import { nativeX25519 } from "@milagro/runtime/x25519";
 import type { Context } from "./command.ts";
 import { readPassphraseFor, withHttp } from "./ports.ts";
 import { keyFile, listDomains, listIdentities, readKnownDomain } from "./profile.ts";
@@ -71,6 +72,7 @@ export async function withClient<T>(
       sleep: (ms) => sleep(ms, context.signal),
       http,
       domain,
+      x25519: nativeX25519,
       kmsUrl: context.settings.kms,
     }),
   );

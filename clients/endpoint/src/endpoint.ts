@@ -30,6 +30,7 @@ import { createHttpPort } from "@milagro/runtime/http-port";
 import { errorFields, type Log } from "@milagro/runtime/log";
 import type { Passphrase } from "@milagro/runtime/passphrase";
 import { jitteredBackoffMs, systemRandom } from "@milagro/runtime/random";
+import { nativeX25519 } from "@milagro/runtime/x25519";
 import type { EndpointConfig } from "./config.ts";
 import { catchUp, type DeliveryDeps, loadShelf, openLocked, sendAcks, takeDelivery } from "./deliveries.ts";
 import { createIdentityStore, type IdentityStore, openIdentityStore } from "./identity-store.ts";
@@ -80,6 +81,7 @@ export async function startEndpoint(
     sleep: (ms) => sleep(ms, signal),
     http: (request) => http({ ...request, signal }),
     domain,
+    x25519: nativeX25519,
     kmsUrl: config.kms,
   };
   const shelf = createShelf();

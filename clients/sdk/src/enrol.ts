@@ -68,15 +68,15 @@ interface Round {
  * `ERR_ENROLMENT_INCOMPLETE` naming those that did not answer and why
  */
 export async function enrol(deps: ClientDeps, options: EnrolOptions): Promise<EnrolmentResult> {
-  const { random, domain } = deps;
+  const { random, domain, x25519 } = deps;
   const { identity, keys, evidence } = options;
-  const enrolment = await beginEnrolment({ random, domain, identity, keys, evidence, nowMs: deps.clock() });
+  const enrolment = await beginEnrolment({ random, domain, identity, keys, evidence, nowMs: deps.clock(), x25519 });
   if (options.onBegun) {
     const exported = exportEnrolment(enrolment);
     await options.onBegun(exported).finally(() => exported.destroy());
   }
   const answers = await collectAnswers(deps, enrolment.requests, options);
-  return finishEnrolment({ engine: deps.engine, random, domain, enrolment, answers });
+  return finishEnrolment({ engine: deps.engine, random, domain, enrolment, answers, x25519 });
 }
 
 /** Goes on with an enrolment that a crash cut short: the same requests, which spend no evidence a second time. */
@@ -93,6 +93,7 @@ export async function resumeEnrol(
     domain: deps.domain,
     enrolment,
     answers,
+    x25519: deps.x25519,
   });
   return { ...result, identity: enrolment.claim.identity };
 }

@@ -1,18 +1,20 @@
 /**
  * Sealing to a public key: HPKE base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, single shot.
  *
- * Randomness is injected: the library's KEM takes its ephemeral key pair from `GenerateKeyPair`, which is replaced here by
- * `DeriveKeyPair` (RFC 9180 §7.1.3) over 32 bytes from the caller's source. Nothing reaches for a global `crypto`.
+ * Randomness is injected: an ephemeral key pair is `DeriveKeyPair` (RFC 9180 §7.1.3) over 32 bytes from the caller's
+ * source. Nothing reaches for a global `crypto`; `x25519` may be a native implementation, and is noble's when absent.
  * Source: RFC 9180 §6.1 (single-shot), §7.1 (KEM), §7.3 (AEAD).
  * @module
  */
 import type { RandomBytes } from "@milagro/engine/engine";
-import { AEAD_AES_256_GCM, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from "@panva/hpke-noble";
-import { CipherSuite, EncapError, type KEMFactory } from "hpke";
+import { EncapError } from "hpke";
 import type { Brand } from "./brand.ts";
 import { wipe } from "./bytes.ts";
 import { MilagroError } from "./error.ts";
+import { nobleX25519, suite, type X25519 } from "./hpke-suite.ts";
 import { Secret } from "./secret.ts";
+
+export type { X25519 } from "./hpke-suite.ts";
 
 /** An X25519 public key: 32 bytes. */
 export type HpkePublicKey = Brand<Uint8Array, "HpkePublicKey">;
@@ -32,27 +34,12 @@ export interface HpkeSealed {
 
 const KEY_LENGTH = 32;
 
-/** The suite, with an ephemeral key pair that comes from `seed`; without one it can only receive. */
-function suite(seed?: Uint8Array): CipherSuite {
-  const kem: KEMFactory = () => {
-    const standard = KEM_DHKEM_X25519_HKDF_SHA256();
-    return {
-      ...standard,
-      GenerateKeyPair: async (extractable: boolean) => {
-        if (!seed) throw new TypeError("this operation draws no randomness");
-        return standard.DeriveKeyPair(seed, extractable);
-      },
-    };
-  };
-  return new CipherSuite(kem, KDF_HKDF_SHA256, AEAD_AES_256_GCM);
-}
-
-const receiving = suite();
+const receiving = suite(nobleX25519);
 
 /** A fresh key pair. */
-export async function generateHpkeKeyPair(random: RandomBytes): Promise<HpkeKeyPair> {
+export async function generateHpkeKeyPair(random: RandomBytes, x25519: X25519 = nobleX25519): Promise<HpkeKeyPair> {
   const seed = random(KEY_LENGTH);
-  const pair = await suite(seed).GenerateKeyPair(true);
+  const pair = await suite(x25519, seed).GenerateKeyPair(true);
   wipe(seed);
   const publicKey = (await receiving.SerializePublicKey(pair.publicKey)).slice();
   const privateKey = await receiving.SerializePrivateKey(pair.privateKey);
@@ -81,10 +68,11 @@ export async function hpkeSeal(options: {
   readonly aad: Uint8Array;
   readonly plaintext: Uint8Array;
   readonly random: RandomBytes;
+  readonly x25519?: X25519 | undefined;
 }): Promise<HpkeSealed> {
-  const { info, aad } = options;
+  const { info, aad, x25519 = nobleX25519 } = options;
   const seed = options.random(KEY_LENGTH);
-  const sender = suite(seed);
+  const sender = suite(x25519, seed);
   const publicKey = await sender.DeserializePublicKey(options.publicKey);
   try {
     const { encapsulatedSecret, ciphertext } = await sender.Seal(publicKey, options.plaintext, { info, aad });
@@ -104,12 +92,14 @@ export async function hpkeOpen(options: {
   readonly info: Uint8Array;
   readonly aad: Uint8Array;
   readonly ciphertext: Uint8Array;
+  readonly x25519?: X25519 | undefined;
 }): Promise<Uint8Array> {
-  const { info, aad } = options;
+  const { info, aad, x25519 = nobleX25519 } = options;
+  const receiver = x25519 === nobleX25519 ? receiving : suite(x25519);
   const bytes = options.privateKey.use((key) => key.slice());
   try {
-    const privateKey = await receiving.DeserializePrivateKey(bytes, false);
-    return await receiving.Open(privateKey, options.encapsulatedKey, options.ciphertext, { info, aad });
+    const privateKey = await receiver.DeserializePrivateKey(bytes, false);
+    return await receiver.Open(privateKey, options.encapsulatedKey, options.ciphertext, { info, aad });
   } catch (cause) {
     throw new MilagroError("ERR_HPKE_OPEN_FAILED", "sealed for another key or purpose, or changed on the way", {
       cause,

@@ -15,6 +15,7 @@ import {
   hpkeSeal,
   parseHpkePrivateKey,
   parseHpkePublicKey,
+  type X25519,
 } from "@milagro/crypto/hpke";
 import type { Identity } from "@milagro/crypto/identity";
 import { type IdentityInput, identityInput } from "@milagro/crypto/identity-input";
@@ -94,11 +95,12 @@ export async function beginEnrolment(options: {
   readonly keys: readonly KeyRequest[];
   readonly evidence: EvidenceSource;
   readonly nowMs: number;
+  readonly x25519?: X25519 | undefined;
 }): Promise<Enrolment> {
-  const { random, domain, identity, keys, nowMs } = options;
+  const { random, domain, identity, keys, nowMs, x25519 } = options;
   if (new Set(keys.map(({ usage, epoch }) => `${usage} ${epoch}`)).size !== keys.length)
     throw new TypeError("a key is asked for twice");
-  const { publicKey: requestKey, privateKey } = await generateHpkeKeyPair(random);
+  const { publicKey: requestKey, privateKey } = await generateHpkeKeyPair(random, x25519);
   const claim: IssuanceClaim = {
     v: 1,
     domainId: domain.domainId,
@@ -114,7 +116,13 @@ export async function beginEnrolment(options: {
   if (evidence.length !== domain.authorities.length) throw new TypeError("one list of evidence for each D-TA");
   const requests = await Promise.all(
     domain.authorities.map(({ entry, hpkeKey }, i) =>
-      sealIssuanceRequest({ random, hpkeKey, index: entry.index, request: { ...claim, evidence: evidence[i] ?? [] } }),
+      sealIssuanceRequest({
+        random,
+        hpkeKey,
+        index: entry.index,
+        request: { ...claim, evidence: evidence[i] ?? [] },
+        x25519,
+      }),
     ),
   );
   return { claim, requestHash, requests, privateKey };
@@ -133,8 +141,9 @@ export async function finishEnrolment(options: {
   readonly domain: TrustDomain;
   readonly enrolment: Enrolment;
   readonly answers: readonly IssuanceAnswer[];
+  readonly x25519?: X25519 | undefined;
 }): Promise<EnrolmentResult> {
-  const { engine, random, domain, enrolment } = options;
+  const { engine, random, domain, enrolment, x25519 } = options;
   if (!equalBytes(enrolment.claim.domainId, domain.domainId))
     throw new MilagroError("ERR_DOMAIN_MISMATCH", "the enrolment belongs to another domain");
   const answers = onePerAuthority(domain, options.answers);
@@ -157,7 +166,7 @@ export async function finishEnrolment(options: {
     .filter((answer): answer is IssuedAnswer => !isRefusal(answer))
     .sort((a, b) => a.index - b.index);
   const contributions = await Promise.all(
-    issued.map((answer) => openContribution(engine, random, domain, enrolment, answer)),
+    issued.map((answer) => openContribution(engine, random, domain, enrolment, answer, x25519)),
   );
   return {
     keys: combine(engine, random, domain, enrolment.claim, contributions),
@@ -201,11 +210,12 @@ async function openContribution(
   domain: TrustDomain,
   enrolment: Enrolment,
   answer: IssuedAnswer,
+  x25519: X25519 | undefined,
 ): Promise<Contribution> {
   const { receipt, index, shares: sealed } = answer;
   let plaintext: Uint8Array | undefined;
   try {
-    plaintext = await openShares(enrolment.privateKey, enrolment.requestHash, index, sealed);
+    plaintext = await openShares(enrolment.privateKey, enrolment.requestHash, index, sealed, x25519);
     const { shares } = parseShareList(parseJson(parseUtf8(plaintext)));
     const wanted = enrolment.claim.keys;
     if (

@@ -12,7 +12,14 @@ import { signStatement } from "@milagro/crypto/bls";
 import { concat, equalBytes, parseUtf8, transcript, u16, utf8, wipe } from "@milagro/crypto/bytes";
 import type { DomainId } from "@milagro/crypto/domain-id";
 import type { Epoch } from "@milagro/crypto/epoch";
-import { type HpkePrivateKey, type HpkePublicKey, hpkeOpen, hpkeSeal, parseHpkePublicKey } from "@milagro/crypto/hpke";
+import {
+  type HpkePrivateKey,
+  type HpkePublicKey,
+  hpkeOpen,
+  hpkeSeal,
+  parseHpkePublicKey,
+  type X25519,
+} from "@milagro/crypto/hpke";
 import { signAs, verifySignature } from "@milagro/crypto/ibs";
 import { identityInput } from "@milagro/crypto/identity-input";
 import { encodeIdentityKeyShare, type IdentityKey, issueIdentityKeyShare } from "@milagro/crypto/identity-key";
@@ -53,11 +60,12 @@ export async function sealIssuanceRequest(options: {
   readonly hpkeKey: HpkePublicKey;
   readonly index: number;
   readonly request: IssuanceRequest;
+  readonly x25519?: X25519 | undefined;
 }): Promise<SealedRequest> {
-  const { random, hpkeKey: publicKey, index, request } = options;
+  const { random, hpkeKey: publicKey, index, request, x25519 } = options;
   const plaintext = canonicalBytes(encodeIssuanceRequest(request));
   const aad = requestAad(request.domainId, index);
-  const sealed = await hpkeSeal({ publicKey, info: REQUEST_INFO, aad, plaintext, random });
+  const sealed = await hpkeSeal({ publicKey, info: REQUEST_INFO, aad, plaintext, random, x25519 });
   wipe(plaintext);
   return { v: 1, domainId: request.domainId, index, ...sealed };
 }
@@ -77,8 +85,9 @@ export async function openIssuanceRequest(options: {
   readonly domainId: DomainId;
   readonly index: number;
   readonly sealed: SealedRequest;
+  readonly x25519?: X25519 | undefined;
 }): Promise<OpenedRequest> {
-  const { privateKey, domainId, index, sealed } = options;
+  const { privateKey, domainId, index, sealed, x25519 } = options;
   const mismatch = () => new MilagroError("ERR_DOMAIN_MISMATCH", "the request is for another domain or another D-TA");
   if (!equalBytes(sealed.domainId, domainId) || sealed.index !== index) throw mismatch();
   const { encapsulatedKey, ciphertext } = sealed;
@@ -88,6 +97,7 @@ export async function openIssuanceRequest(options: {
     ciphertext,
     info: REQUEST_INFO,
     aad: requestAad(domainId, index),
+    x25519,
   });
   const request = parseIssuanceRequest(parseJson(parseUtf8(plaintext)));
   wipe(plaintext);
@@ -128,13 +138,15 @@ export async function sealShares(options: {
   readonly requestHash: Uint8Array;
   readonly index: number;
   readonly shares: readonly Share[];
+  readonly x25519?: X25519 | undefined;
 }): Promise<SealedShares> {
-  const { random, requestHash, index, shares } = options;
+  const { random, requestHash, index, shares, x25519 } = options;
   const plaintext = canonicalBytes(encodeShareList({ v: 1, shares }));
   for (const share of shares) wipe(share.g1, ...("g2" in share ? [share.g2] : []));
   const publicKey = parseHpkePublicKey(options.requestKey);
   try {
-    return await hpkeSeal({ publicKey, info: SHARES_INFO, aad: sharesAad(requestHash, index), plaintext, random });
+    const aad = sharesAad(requestHash, index);
+    return await hpkeSeal({ publicKey, info: SHARES_INFO, aad, plaintext, random, x25519 });
   } finally {
     wipe(plaintext);
   }
@@ -146,7 +158,9 @@ export const openShares = (
   requestHash: Uint8Array,
   index: number,
   sealed: SealedShares,
-): Promise<Uint8Array> => hpkeOpen({ privateKey, ...sealed, info: SHARES_INFO, aad: sharesAad(requestHash, index) });
+  x25519?: X25519,
+): Promise<Uint8Array> =>
+  hpkeOpen({ privateKey, ...sealed, info: SHARES_INFO, aad: sharesAad(requestHash, index), x25519 });
 
 /** What a receipt says of the shares it comes with. */
 export const sharesHashOf = ({ encapsulatedKey, ciphertext }: SealedShares): Uint8Array =>

@@ -30,6 +30,7 @@ import { statementBytes } from "@milagro/protocol/statement";
 import { authorityAt, type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { errorFields } from "@milagro/runtime/log";
 import { systemRandom as random } from "@milagro/runtime/random";
+import { nativeX25519 as x25519 } from "@milagro/runtime/x25519";
 import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
 import { destroyMasters, type Masters, unsealMasters } from "./masters.ts";
 import { checkRequestKey } from "./request-key.ts";
@@ -94,7 +95,7 @@ const tasks: Tasks = {
   open: async (sealed) => {
     const { domain, index } = place();
     const { privateKey } = unsealed().hpke;
-    const opened = await openIssuanceRequest({ privateKey, domainId: domain.domainId, index, sealed });
+    const opened = await openIssuanceRequest({ privateKey, domainId: domain.domainId, index, sealed, x25519 });
     checkRequestKey(opened.request.requestKey);
     return opened;
   },
@@ -113,6 +114,7 @@ const tasks: Tasks = {
       requestHash,
       index,
       shares: issued,
+      x25519,
     });
     const receipt = signReceipt(engine, statement, {
       v: 1,

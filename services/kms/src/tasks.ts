@@ -22,6 +22,7 @@ import { parseSecretPath, type SecretPath } from "@milagro/protocol/secret-path"
 import { encodeSecretRecord, type Party, parseSecretRecord, type SecretRecord } from "@milagro/protocol/secret-record";
 import { authorityAt, type TrustDomain } from "@milagro/protocol/trust-domain";
 import { parseJson } from "@milagro/protocol/wire";
+import { nativeX25519 } from "@milagro/runtime/x25519";
 import { drawSecret } from "./draw-secret.ts";
 
 /** A record whose author's signature holds, with the text to store and relay. */
@@ -178,7 +179,7 @@ export function createTasks({ engine, random, domain }: TaskEnvironment) {
       const enrolment = resumeEnrolment(order.enrolment);
       wipe(order.enrolment);
       const answers = order.answers.map((text) => parseIssuanceAnswer(parseJson(text)));
-      const { keys } = await finishEnrolment({ engine, random, domain, enrolment, answers });
+      const { keys } = await finishEnrolment({ engine, random, domain, enrolment, answers, x25519: nativeX25519 });
       return keys.map(({ usage, epoch, key }) => {
         const bytes = encodeIdentityKey(engine, key);
         key.destroy();

@@ -32,7 +32,7 @@ const OPERATORS = [
   ["operator-two", "NL"],
   ["operator-three", "JP"],
 ] as const;
-const DELIVERY_DEADLINE_MS = 30_000;
+const DELIVERY_DEADLINE_MS = 60_000;
 
 export interface Job {
   readonly context: Context;

@@ -9,6 +9,7 @@ interface Tables {
   readonly lines: WeakMap<G2, PreparedG2>;
   readonly hashes1: WeakMap<Uint8Array, Map<string, G1>>;
   readonly hashes2: WeakMap<Uint8Array, Map<string, G2>>;
+  readonly decoded2: WeakMap<Uint8Array, G2>;
   generator2?: FixedBase<G2>;
   generator1?: FixedBase<G1>;
 }
@@ -18,7 +19,12 @@ const tables = new WeakMap<Engine, Tables>();
 function tablesOf(engine: Engine): Tables {
   const known = tables.get(engine);
   if (known) return known;
-  const fresh: Tables = { lines: new WeakMap(), hashes1: new WeakMap(), hashes2: new WeakMap() };
+  const fresh: Tables = {
+    lines: new WeakMap(),
+    hashes1: new WeakMap(),
+    hashes2: new WeakMap(),
+    decoded2: new WeakMap(),
+  };
   tables.set(engine, fresh);
   return fresh;
 }
@@ -60,6 +66,11 @@ export function hashOnce1(engine: Engine, input: Uint8Array, tag: string): G1 {
 export function hashOnce2(engine: Engine, input: Uint8Array, tag: string): G2 {
   const byTag = memo(tablesOf(engine).hashes2, input, () => new Map());
   return memo(byTag, tag, () => engine.g2.hash(input, tag));
+}
+
+/** A point of G2 that an input holds, decoded once per input *object*. @throws `ERR_POINT_INVALID` */
+export function decodeOnce2(engine: Engine, input: Uint8Array, bytes: () => Uint8Array): G2 {
+  return memo(tablesOf(engine).decoded2, input, () => engine.g2.decode(bytes()));
 }
 
 /** A random 128-bit weight: a batch that holds one false equation passes with probability 2⁻¹²⁸. */

@@ -152,6 +152,7 @@ export const ERROR_CODES = {
     "It was sealed in another domain, or not to this identity in this epoch.",
     "Use the key of an identity and epoch that the envelope lists.",
   ),
+  ERR_PIN_INVALID: define(400, 1, "A PIN is not 4 to 8 digits.", "Choose 4 to 8 digits."),
   ERR_PUBLIC_KEY_INVALID: define(
     400,
     1,

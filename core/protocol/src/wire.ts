@@ -25,8 +25,9 @@ import Type, {
   type TSchema,
   type TString,
 } from "typebox";
-import { Check, Clone, DecodeUnsafe, EncodeUnsafe } from "typebox/value";
+import { Check } from "typebox/value";
 import { explain } from "./explain.ts";
+import { transcoderOf } from "./transcode.ts";
 
 /** Deeply read-only, bytes and brands left alone. */
 export type Frozen<T> = T extends Uint8Array | string | number | boolean | null | undefined
@@ -180,6 +181,7 @@ export const CodeText = Type.String({ maxLength: 64, pattern: "^ERR(?:_[A-Z0-9]+
  * @returns a function that throws `ERR_MESSAGE_INVALID` (where and why, never what) or `ERR_VERSION_UNSUPPORTED`
  */
 export function parserOf<S extends TSchema>(name: string, schema: S): (input: unknown) => Parsed<S> {
+  const decode = lazily(() => transcoderOf(schema).decode);
   const versioned = "properties" in schema && Object.hasOwn(schema.properties as object, "v");
   return (input) => {
     if (!Check(schema, input)) {
@@ -188,16 +190,26 @@ export function parserOf<S extends TSchema>(name: string, schema: S): (input: un
         throw new MilagroError("ERR_VERSION_UNSUPPORTED", `${name}: this software speaks version 1 of this message`);
       throw new MilagroError("ERR_MESSAGE_INVALID", `${name}: ${explain(schema, input)}`);
     }
-    return DecodeUnsafe({}, schema, Clone(input)) as Parsed<S>;
+    return decode()(input) as Parsed<S>;
   };
 }
 
 /** The way back: plain JSON that the parser accepts. @throws TypeError when the value is not of the type: a caller's bug */
 export function encoderOf<S extends TSchema>(name: string, schema: S): (value: Parsed<S>) => Wire<S> {
+  const encode = lazily(() => transcoderOf(schema).encode);
   return (value) => {
-    const wire: unknown = EncodeUnsafe({}, schema, Clone(value) as never);
+    const wire = encode()(value);
     if (!Check(schema, wire)) throw new TypeError(`${name}: ${explain(schema, wire)}`);
     return wire as Wire<S>;
+  };
+}
+
+/** Most processes use few of the messages. */
+function lazily<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 

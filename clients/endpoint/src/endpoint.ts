@@ -5,26 +5,17 @@
  */
 import { join } from "node:path";
 import type { ClientDeps } from "@milagro/client/deps";
-import {
-  encodeKnownDomain,
-  firstSight,
-  type KnownDomain,
-  laterSight,
-  openKnownDomain,
-  parseKnownDomain,
-} from "@milagro/client/known-domain";
-import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
-import { formatDomainId, parseDomainId } from "@milagro/crypto/domain-id";
+import { createKmsClient } from "@milagro/client/kms-client";
+import { parseUtf8 } from "@milagro/crypto/bytes";
 import { epochAt } from "@milagro/crypto/epoch";
 import { createEngine, type Engine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { eventsTopic, parseBusEvent } from "@milagro/protocol/bus-messages";
 import { makeIdentityBusToken } from "@milagro/protocol/bus-token";
-import { parseSignedDescriptor } from "@milagro/protocol/descriptor";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { parseJson } from "@milagro/protocol/wire";
-import { makePrivateFolder, readFileLimited, writeFileAtomic } from "@milagro/runtime/atomic-file";
-import { type Bus, type BusState, connectBus } from "@milagro/runtime/bus";
+import { makePrivateFolder } from "@milagro/runtime/atomic-file";
+import { type Bus, connectBus } from "@milagro/runtime/bus";
 import { type Clock, sleep } from "@milagro/runtime/clock";
 import { createHttpPort } from "@milagro/runtime/http-port";
 import { errorFields, type Log } from "@milagro/runtime/log";
@@ -33,14 +24,17 @@ import { jitteredBackoffMs, systemRandom } from "@milagro/runtime/random";
 import { nativeX25519 } from "@milagro/runtime/x25519";
 import type { EndpointConfig } from "./config.ts";
 import { catchUp, type DeliveryDeps, loadShelf, openLocked, sendAcks, takeDelivery } from "./deliveries.ts";
+import { describe } from "./describe.ts";
 import { createIdentityStore, type IdentityStore, openIdentityStore } from "./identity-store.ts";
 import { keepKeys } from "./keys.ts";
 import { startLocalApi } from "./local-api.ts";
-import { createOutputs, type Outputs } from "./outputs.ts";
+import { createOutputs } from "./outputs.ts";
+import { openDomain } from "./pinned-domain.ts";
 import { createShelf, type Shelf } from "./shelf.ts";
 import type { EndpointStatus } from "./status.ts";
-import { type EndpointStore, openEndpointStore } from "./store.ts";
+import { openEndpointStore } from "./store.ts";
 import { VERSION } from "./version.ts";
+import { createWake } from "./wake.ts";
 
 export interface EndpointPorts {
   readonly log: Log;
@@ -59,7 +53,6 @@ export interface RunningEndpoint {
 /** Long-polling without a bus; with one, a safety net for what it might have lost. */
 const POLL_SECONDS = 25;
 const SAFETY_MS = 60_000;
-const MAX_DESCRIPTOR_BYTES = 1024 * 1024;
 
 /** @throws when it cannot start: configuration, key store, database, descriptor. D-TAs and D-KMS may be away. */
 export async function startEndpoint(
@@ -171,16 +164,13 @@ export async function startEndpoint(
       }
     }
   };
+  // The first round does not wait: there may be much already.
   let polled = false;
   const pollForNews = async (): Promise<void> => {
-    // The first round does not wait: there may be much already.
     if (polled) {
-      const { createKmsClient } = await import("@milagro/client/kms-client");
       const after = await store.cursor();
-      await Promise.race([
-        createKmsClient(client, identityStore.ring).events({ after, limit: 1, waitSeconds: POLL_SECONDS }),
-        wakeDeliveries.wait(POLL_SECONDS * 1000, signal),
-      ]);
+      const news = createKmsClient(client, identityStore.ring).events({ after, limit: 1, waitSeconds: POLL_SECONDS });
+      await Promise.race([news, wakeDeliveries.wait(POLL_SECONDS * 1000, signal)]);
     }
     polled = true;
   };
@@ -206,10 +196,8 @@ export async function startEndpoint(
         },
       },
     });
-    started.onState((state) => {
-      // Whatever came while it was away is fetched by sequence number.
-      if (state === "connected") wakeDeliveries.ring();
-    });
+    // When it is back, what came meanwhile is fetched by sequence number; when it goes, polling begins.
+    started.onState(() => wakeDeliveries.ring());
     void started
       .subscribe(eventsTopic(domain.domainId, config.identity), onBusMessage)
       .catch((error: unknown) => report("bus", error, 0));
@@ -283,113 +271,4 @@ async function openKeys(
     if (error instanceof MilagroError && error.code === "ERR_FILE_MISSING") return createIdentityStore(options);
     throw error;
   }
-}
-
-/** The configured descriptor beside the newest one seen: an older or foreign one is refused. */
-async function openDomain(config: EndpointConfig, engine: Engine, log: Log): Promise<TrustDomain> {
-  const memory = join(config.home, "known-domain.json");
-  const readJson = async (path: string) => parseJson(parseUtf8(await readFileLimited(path, MAX_DESCRIPTOR_BYTES)));
-  const known = await readJson(memory).then(parseKnownDomain, (error: unknown): KnownDomain | undefined => {
-    if (error instanceof MilagroError && error.code === "ERR_FILE_MISSING") return undefined;
-    throw error;
-  });
-  const configured = await readJson(config.domainFile).then(parseSignedDescriptor, (error: unknown) => {
-    if (known && error instanceof MilagroError && error.code === "ERR_FILE_MISSING") return undefined;
-    throw error;
-  });
-  const pin = config.pin === undefined ? undefined : parseDomainId(config.pin);
-  if (!known) {
-    if (!configured) throw new MilagroError("ERR_DOMAIN_UNKNOWN", "there is no domain descriptor");
-    const sight = firstSight(engine, systemRandom, configured, pin);
-    await writeFileAtomic(memory, utf8(JSON.stringify(encodeKnownDomain(sight.known))));
-    log.info("domain pinned", { domain: sight.domain.name, domainId: formatDomainId(sight.domain.domainId) });
-    return sight.domain;
-  }
-  if (!configured || configured.descriptor.sequence <= known.newest.descriptor.sequence) {
-    const domain = openKnownDomain(engine, systemRandom, known);
-    if (pin && formatDomainId(pin) !== formatDomainId(domain.domainId))
-      throw new MilagroError("ERR_DESCRIPTOR_PIN", "another domain was pinned here before");
-    return domain;
-  }
-  const sight = laterSight(engine, systemRandom, known, configured);
-  await writeFileAtomic(memory, utf8(JSON.stringify(encodeKnownDomain(sight.known))));
-  return sight.domain;
-}
-
-interface StatusParts {
-  readonly client: ClientDeps;
-  readonly identityStore: IdentityStore;
-  readonly store: EndpointStore;
-  readonly shelf: Shelf;
-  readonly outputs: Outputs;
-  readonly problems: ReadonlyMap<string, { readonly code: string; readonly message: string }>;
-  readonly busState: BusState | "none";
-}
-
-async function describe(parts: StatusParts): Promise<EndpointStatus> {
-  const { client, identityStore, store, shelf } = parts;
-  const { ring } = identityStore;
-  const epoch = epochAt(client.clock(), client.domain.epochSeconds);
-  const refused = await store.refusals(20);
-  return {
-    v: 1,
-    identity: ring.identity,
-    domain: client.domain.name,
-    domainId: formatDomainId(client.domain.domainId),
-    state: ring.find("enc", epoch) && ring.find("sig", epoch) ? "serving" : "enrolling",
-    epoch,
-    keys: ring.slots().map((slot) => ({ usage: slot.usage, epoch: slot.epoch })),
-    bus: parts.busState,
-    cursor: await store.cursor(),
-    secrets: [
-      ...shelf.open().map(({ record }) => ({
-        path: record.path,
-        version: record.version,
-        author: record.author.identity,
-        state: "open" as const,
-      })),
-      ...shelf.locked().map(({ record }) => ({
-        path: record.path,
-        version: record.version,
-        author: record.author.identity,
-        state: "locked" as const,
-      })),
-    ],
-    files: [...parts.outputs.states()],
-    refused: refused.map(({ path, version, code, timeMs }) => ({
-      path,
-      version,
-      code,
-      time: Math.floor(timeMs / 1000),
-    })),
-    problems: [...parts.problems].map(([part, problem]) => ({ part, ...problem })),
-  };
-}
-
-/** A bell: `wait` ends when it rings, also when it rang since the last wait. */
-function createWake() {
-  let rung = false;
-  let wake: (() => void) | undefined;
-  return {
-    ring(): void {
-      rung = true;
-      wake?.();
-    },
-    async wait(ms: number, signal: AbortSignal): Promise<void> {
-      if (!rung && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          const finish = (): void => {
-            clearTimeout(timer);
-            signal.removeEventListener("abort", finish);
-            wake = undefined;
-            resolve();
-          };
-          const timer = setTimeout(finish, ms);
-          signal.addEventListener("abort", finish, { once: true });
-          wake = finish;
-        });
-      }
-      rung = false;
-    },
-  };
 }

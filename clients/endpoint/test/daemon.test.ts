@@ -264,7 +264,7 @@ describe("the daemon", () => {
     deliver(record(2, "missed"));
     await startKms(Number(new URL(kmsUrl).port));
     await until(async () => (await value()) === "missed");
-    expect((await status()).problems).toEqual([]);
+    await until(async () => (await status()).problems.length === 0);
     expect(network.dtas[0]?.seen.length).toBe(asked);
   });
 

@@ -8,8 +8,10 @@ import { MilagroError } from "@milagro/engine/error";
 import { makePrivateFolder } from "@milagro/runtime/atomic-file";
 import { systemRandom } from "@milagro/runtime/random";
 import type { CommandSpec, Context } from "../command.ts";
+import { devState, putSecret, rotateLive, showWhoSawWhat, startEndpoint, useSecret } from "../dev/delivery-steps.ts";
 import { claimHome, type DevHome, type DevState, devHome, removeHome } from "../dev/dev-home.ts";
-import * as job from "../dev/main-job.ts";
+import { enrolAlice, foundDomain, startAuthorities, startKms } from "../dev/founding-steps.ts";
+import { type Job, SECRET_PATH } from "../dev/job.ts";
 import { createParties } from "../dev/parties.ts";
 import { createTimeline, type Timeline } from "../dev/timeline.ts";
 import { readText } from "../value.ts";
@@ -42,7 +44,7 @@ export const dev: CommandSpec = {
     await claimHome(home);
     if (invocation.flag("fresh") || home.read()?.founded === false) await removeHome(home);
     await makePrivateFolder(home.folder);
-    const state = await job.devState(home);
+    const state = await devState(home);
     await home.write(state);
     const parties = createParties(home, timeline, signal);
     try {
@@ -66,21 +68,21 @@ export const dev: CommandSpec = {
   },
 };
 
-async function mainJob(parts: job.Job, state: DevState, value: string): Promise<void> {
+async function mainJob(parts: Job, state: DevState, value: string): Promise<void> {
   const { home, parties } = parts;
   const remember = (founded: boolean) => home.write({ ...state, founded, services: [...parties.pids] });
-  await job.startAuthorities(parts, state);
+  await startAuthorities(parts, state);
   await remember(state.founded);
-  if (!state.founded) await job.foundDomain(parts, state);
-  await job.startKms(parts, state);
+  if (!state.founded) await foundDomain(parts, state);
+  await startKms(parts, state);
   await remember(state.founded);
-  await job.enrolAlice(parts, state);
-  const first = await job.putSecret(parts, state, value);
-  await job.startEndpoint(parts, state, first);
+  await enrolAlice(parts, state);
+  const first = await putSecret(parts, state, value);
+  await startEndpoint(parts, state, first);
   await remember(true);
-  await job.useSecret(parts, value);
-  const second = await job.rotateLive(parts);
-  await job.showWhoSawWhat(parts, [value, second]);
+  await useSecret(parts, value);
+  const second = await rotateLive(parts);
+  await showWhoSawWhat(parts, [value, second]);
 }
 
 async function stayUp(context: Context, home: DevHome, state: DevState, timeline: Timeline): Promise<void> {
@@ -99,8 +101,8 @@ async function stayUp(context: Context, home: DevHome, state: DevState, timeline
     "",
     style.bold("Try next, in another terminal"),
     `  npx milagro status --home ${profile}`,
-    `  npx milagro secret rotate ${job.SECRET_PATH} --home ${profile}`,
-    `  npx milagro run --socket ${socket} --env KEY=${job.SECRET_PATH} -- sh -c 'echo "the key has \${#KEY} characters"'`,
+    `  npx milagro secret rotate ${SECRET_PATH} --home ${profile}`,
+    `  npx milagro run --socket ${socket} --env KEY=${SECRET_PATH} -- sh -c 'echo "the key has \${#KEY} characters"'`,
     "",
     style.dim("Ctrl-C ends all of it; npm start goes on from here."),
   ];

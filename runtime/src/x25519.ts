@@ -19,16 +19,17 @@ function privateKeyOf(bytes: Uint8Array): KeyObject {
   }
 }
 
-export const nativeX25519: X25519 = {
-  publicKey: (privateKey) =>
-    new Uint8Array(
-      createPublicKey(privateKeyOf(privateKey)).export({ format: "der", type: "spki" }).subarray(PUBLIC_PREFIX.length),
-    ),
-  sharedSecret: (privateKey, publicKey) =>
-    new Uint8Array(
-      diffieHellman({
-        privateKey: privateKeyOf(privateKey),
-        publicKey: createPublicKey({ key: Buffer.concat([PUBLIC_PREFIX, publicKey]), format: "der", type: "spki" }),
-      }),
-    ),
+export const nativeX25519: X25519 = (bytes) => {
+  const privateKey = privateKeyOf(bytes);
+  return {
+    publicKey: () => {
+      const encoded = createPublicKey(privateKey).export({ format: "der", type: "spki" });
+      return new Uint8Array(encoded.subarray(PUBLIC_PREFIX.length));
+    },
+    sharedSecret: (peer) => {
+      const key = Buffer.concat([PUBLIC_PREFIX, peer]);
+      const publicKey = createPublicKey({ key, format: "der", type: "spki" });
+      return new Uint8Array(diffieHellman({ privateKey, publicKey }));
+    },
+  };
 };

@@ -22,18 +22,20 @@ import {
 } from "hpke";
 import { concat, utf8 } from "./bytes.ts";
 
-/** RFC 7748's function, on keys of 32 bytes. */
-export interface X25519 {
-  publicKey(privateKey: Uint8Array): Uint8Array;
+/** A private key made ready: native libraries take longer for that than for multiplying. */
+export interface X25519Agreement {
+  publicKey(): Uint8Array;
   /** All zeroes or a throw for a public key of small order. */
-  sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array;
+  sharedSecret(publicKey: Uint8Array): Uint8Array;
 }
+/** RFC 7748's function, on keys of 32 bytes. */
+export type X25519 = (privateKey: Uint8Array) => X25519Agreement;
 
 /** Plain JavaScript. */
-export const nobleX25519: X25519 = {
-  publicKey: (privateKey) => nobleCurve.getPublicKey(privateKey),
-  sharedSecret: (privateKey, publicKey) => nobleCurve.getSharedSecret(privateKey, publicKey),
-};
+export const nobleX25519: X25519 = (privateKey) => ({
+  publicKey: () => nobleCurve.getPublicKey(privateKey),
+  sharedSecret: (publicKey) => nobleCurve.getSharedSecret(privateKey, publicKey),
+});
 
 const KEM_ID = 0x0020;
 const KDF_ID = 0x0001;
@@ -49,10 +51,12 @@ class X25519Key implements Key {
   readonly type: "public" | "private";
   readonly extractable: boolean;
   readonly #bytes: Uint8Array;
+  readonly #agreement: X25519Agreement | undefined;
 
-  constructor(type: "public" | "private", bytes: Uint8Array, extractable: boolean) {
-    this.type = type;
+  constructor(bytes: Uint8Array, extractable: boolean, curve?: X25519) {
+    this.type = curve ? "private" : "public";
     this.#bytes = bytes.slice();
+    this.#agreement = curve?.(this.#bytes);
     this.extractable = extractable;
   }
 
@@ -60,6 +64,12 @@ class X25519Key implements Key {
   static bytesOf(key: Key): Uint8Array {
     if (!(#bytes in key)) throw new TypeError("not a key of this suite");
     return key.#bytes;
+  }
+
+  /** @throws TypeError for a public key */
+  static agreementOf(key: Key): X25519Agreement {
+    if (!(#agreement in key) || !key.#agreement) throw new TypeError("not a private key of this suite");
+    return key.#agreement;
   }
 }
 
@@ -89,23 +99,21 @@ const aead: AEADFactory = () => ({
 
 function dhkem(curve: X25519, seed: Uint8Array | undefined): KEMFactory<Key> {
   const hkdf = kdf();
-  const { bytesOf } = X25519Key;
-  const publicKey = (bytes: Uint8Array): X25519Key => new X25519Key("public", bytes, true);
+  const { agreementOf, bytesOf } = X25519Key;
+  const publicKey = (bytes: Uint8Array): X25519Key => new X25519Key(bytes, true);
   const deriveKeyPair = async (ikm: Uint8Array, extractable: boolean) => {
     const prk = await LabeledExtract(hkdf, SUITE_ID, NOTHING, utf8("dkp_prk"), ikm);
     const secret = await LabeledExpand(hkdf, SUITE_ID, prk, utf8("sk"), NOTHING, LENGTH);
-    return {
-      privateKey: new X25519Key("private", secret, extractable),
-      publicKey: publicKey(curve.publicKey(secret)),
-    };
+    const privateKey = new X25519Key(secret, extractable, curve);
+    return { privateKey, publicKey: publicKey(agreementOf(privateKey).publicKey()) };
   };
   const generateKeyPair = (extractable: boolean) => {
     if (!seed) throw new TypeError("this operation draws no randomness");
     return deriveKeyPair(seed, extractable);
   };
   /** ExtractAndExpand over the Diffie–Hellman value. */
-  const agree = async (own: Uint8Array, theirs: Uint8Array, enc: Uint8Array, receiver: Uint8Array) => {
-    const dh = curve.sharedSecret(own, theirs);
+  const agree = async (own: Key, theirs: Uint8Array, enc: Uint8Array, receiver: Uint8Array) => {
+    const dh = agreementOf(own).sharedSecret(theirs);
     if (dh.every((byte) => byte === 0)) throw new ValidationError("the shared secret is zero");
     const prk = await LabeledExtract(hkdf, SUITE_ID, NOTHING, utf8("eae_prk"), dh);
     return LabeledExpand(hkdf, SUITE_ID, prk, utf8("shared_secret"), concat(enc, receiver), LENGTH);
@@ -123,17 +131,16 @@ function dhkem(curve: X25519, seed: Uint8Array | undefined): KEMFactory<Key> {
     SerializePublicKey: async (key) => bytesOf(key).slice(),
     DeserializePublicKey: async (bytes) => publicKey(bytes),
     SerializePrivateKey: async (key) => bytesOf(key).slice(),
-    DeserializePrivateKey: async (bytes, extractable) => new X25519Key("private", bytes, extractable),
+    DeserializePrivateKey: async (bytes, extractable) => new X25519Key(bytes, extractable, curve),
     Encap: async (receiver) => {
       const ephemeral = await generateKeyPair(false);
       const enc = bytesOf(ephemeral.publicKey).slice();
       const to = bytesOf(receiver);
-      return { shared_secret: await agree(bytesOf(ephemeral.privateKey), to, enc, to), enc };
+      return { shared_secret: await agree(ephemeral.privateKey, to, enc, to), enc };
     },
     Decap: async (enc, own, ownPublic) => {
-      const secret = bytesOf(own);
-      const receiver = ownPublic === undefined ? curve.publicKey(secret) : bytesOf(ownPublic);
-      return agree(secret, enc, enc, receiver);
+      const receiver = ownPublic === undefined ? agreementOf(own).publicKey() : bytesOf(ownPublic);
+      return agree(own, enc, enc, receiver);
     },
   });
 }

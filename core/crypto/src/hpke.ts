@@ -36,6 +36,9 @@ const KEY_LENGTH = 32;
 
 const receiving = suite(nobleX25519);
 
+/** The public halves of private keys that have opened something: computing one costs as much as opening. */
+const publicHalves = new WeakMap<HpkePrivateKey, Uint8Array>();
+
 /** A fresh key pair. */
 export async function generateHpkeKeyPair(random: RandomBytes, x25519: X25519 = nobleX25519): Promise<HpkeKeyPair> {
   const seed = random(KEY_LENGTH);
@@ -99,7 +102,10 @@ export async function hpkeOpen(options: {
   const bytes = options.privateKey.use((key) => key.slice());
   try {
     const privateKey = await receiver.DeserializePrivateKey(bytes, false);
-    return await receiver.Open(privateKey, options.encapsulatedKey, options.ciphertext, { info, aad });
+    const own = publicHalves.get(options.privateKey) ?? x25519(bytes).publicKey();
+    publicHalves.set(options.privateKey, own);
+    const publicKey = await receiver.DeserializePublicKey(own);
+    return await receiver.Open({ privateKey, publicKey }, options.encapsulatedKey, options.ciphertext, { info, aad });
   } catch (cause) {
     throw new MilagroError("ERR_HPKE_OPEN_FAILED", "sealed for another key or purpose, or changed on the way", {
       cause,

@@ -7,7 +7,7 @@
  * @module
  */
 import { IsArray, IsCodec, IsObject, IsRecord, IsUnion, type TSchema } from "typebox";
-import { Check } from "typebox/value";
+import { checkerOf } from "./checker.ts";
 
 type Step = (value: unknown) => unknown;
 
@@ -67,13 +67,13 @@ function mapObject(value: unknown, stepFor: (key: string) => Step | undefined): 
 }
 
 function unionOf(schemas: readonly TSchema[]): Transcoder {
-  const variants = schemas.map((schema) => ({ schema, ...transcoderOf(schema) }));
+  const variants = schemas.map((schema) => ({ fits: checkerOf(schema), ...transcoderOf(schema) }));
   return {
-    decode: (value) => (variants.find(({ schema }) => Check(schema, value))?.decode ?? SAME)(value),
+    decode: (value) => (variants.find(({ fits }) => fits(value))?.decode ?? SAME)(value),
     encode: (value) => {
-      for (const { schema, encode } of variants) {
+      for (const { fits, encode } of variants) {
         const encoded = encode(value);
-        if (Check(schema, encoded)) return encoded;
+        if (fits(encoded)) return encoded;
       }
       return value;
     },

@@ -7,7 +7,7 @@
  * Curve points stay encoded bytes of the right length here: decoding them costs a subgroup check and an engine, and
  * happens where they are used. Duplicate JSON keys are invisible after `JSON.parse` (the last one wins) and cannot be
  * refused here; nothing signed depends on them, because signatures cover the canonical form of what was parsed.
- * Checking is interpreted, never compiled: it runs where a content security policy forbids `eval`.
+ * Parsing works where a content security policy forbids `eval`; see `checker.ts`.
  * @module
  */
 import { encodeBase64url, parseBase64url } from "@milagro/crypto/base64url";
@@ -25,7 +25,7 @@ import Type, {
   type TSchema,
   type TString,
 } from "typebox";
-import { Check } from "typebox/value";
+import { checkerOf } from "./checker.ts";
 import { explain } from "./explain.ts";
 import { transcoderOf } from "./transcode.ts";
 
@@ -181,10 +181,11 @@ export const CodeText = Type.String({ maxLength: 64, pattern: "^ERR(?:_[A-Z0-9]+
  * @returns a function that throws `ERR_MESSAGE_INVALID` (where and why, never what) or `ERR_VERSION_UNSUPPORTED`
  */
 export function parserOf<S extends TSchema>(name: string, schema: S): (input: unknown) => Parsed<S> {
+  const check = checkerOf(schema);
   const decode = lazily(() => transcoderOf(schema).decode);
   const versioned = "properties" in schema && Object.hasOwn(schema.properties as object, "v");
   return (input) => {
-    if (!Check(schema, input)) {
+    if (!check(input)) {
       const v = versioned && typeof input === "object" && input !== null ? (input as { v?: unknown }).v : undefined;
       if (typeof v === "number" && Number.isSafeInteger(v) && v !== 1)
         throw new MilagroError("ERR_VERSION_UNSUPPORTED", `${name}: this software speaks version 1 of this message`);
@@ -196,10 +197,11 @@ export function parserOf<S extends TSchema>(name: string, schema: S): (input: un
 
 /** The way back: plain JSON that the parser accepts. @throws TypeError when the value is not of the type: a caller's bug */
 export function encoderOf<S extends TSchema>(name: string, schema: S): (value: Parsed<S>) => Wire<S> {
+  const check = checkerOf(schema);
   const encode = lazily(() => transcoderOf(schema).encode);
   return (value) => {
     const wire = encode()(value);
-    if (!Check(schema, wire)) throw new TypeError(`${name}: ${explain(schema, wire)}`);
+    if (!check(wire)) throw new TypeError(`${name}: ${explain(schema, wire)}`);
     return wire as Wire<S>;
   };
 }

@@ -2,15 +2,13 @@
  * G1 and G2 of the WebAssembly engine.
  * @module
  */
-import { expand_message_xmd } from "@noble/curves/abstract/hash-to-curve.js";
-import { sha256 } from "@noble/hashes/sha2.js";
 import type { FixedBase, Group, PointForm, Scalar } from "./engine.ts";
 import { MilagroError } from "./error.ts";
-import { checkTag } from "./hash-tag.ts";
+import { expandMessage } from "./expand-message.ts";
 import { fromHandle, toHandle } from "./wasm-handle.ts";
 import { type Layout, type Machine, pointBytes } from "./wasm-machine.ts";
-import { MULTI_SCALAR_LIMIT, type MultiScalar } from "./wasm-multi-scalar.ts";
 import { scalarBytes } from "./wasm-scalars.ts";
+import { MULTI_SCALAR_LIMIT, type WasmTables } from "./wasm-tables.ts";
 
 const SMALL_LIMIT = 2 ** 32;
 
@@ -45,13 +43,13 @@ export const G2_PARAMETERS: GroupParameters = {
 /**
  * @typeParam H - the opaque handle
  * @param hash - maps uniform bytes to the group
- * @param product - multi-scalar products, where the build has them
+ * @param tables - where the build has them
  */
 export function createWasmGroup<H>(
   machine: Machine,
   { name, number, encodedLength, uniformLength, generator }: GroupParameters,
   hash: (d: number, uniform: number) => void,
-  product?: MultiScalar,
+  tables?: WasmTables,
 ): Group<H> {
   const { exports } = machine;
   const size = pointBytes(machine);
@@ -88,20 +86,15 @@ export function createWasmGroup<H>(
     }
   }
 
-  function multiply(point: H, k: Uint8Array): H {
-    const bytes = read(point);
-    return compute(run, (d, layout) => exports.multiplyPoint(number, d, layout.put(bytes), layout.put(k)));
+  function multiply(point: Uint8Array, k: Scalar): H {
+    return compute(run, (d, layout) => exports.multiplyPoint(number, d, layout.put(point), layout.put(scalarBytes(k))));
   }
 
   function fixedBase(point: H): FixedBase<H> {
-    const length = exports.fixedTableBytes(number);
-    const table = machine.runSecret((layout) => {
-      const d = layout.reserve(length);
-      exports.buildFixedTable(number, d, layout.put(read(point)));
-      return layout.take(d, length);
-    });
-    const multiplyFixed: FixedBase<H>["multiplySecret"] = (k) =>
-      compute(run, (d, layout) => exports.multiplyFixed(number, d, layout.put(table), layout.put(scalarBytes(k))));
+    const bytes = read(point);
+    if (!tables) return { multiplySecret: (k) => multiply(bytes, k), multiplyPublic: (k) => multiply(bytes, k) };
+    const table = tables.fixedTable(number, bytes);
+    const multiplyFixed = (k: Scalar): H => toHandle(name, tables.multiplyFixed(number, table, scalarBytes(k)));
     return { multiplySecret: multiplyFixed, multiplyPublic: multiplyFixed };
   }
 
@@ -155,26 +148,25 @@ export function createWasmGroup<H>(
       return run((layout) => exports.isIdentity(layout.put(bytes)) === 1);
     },
     hash(message, tag) {
-      checkTag(tag);
-      const uniform = expand_message_xmd(message, tag, uniformLength, sha256);
+      const uniform = expandMessage(message, tag, uniformLength);
       return compute(run, (d, layout) => hash(d, layout.put(uniform)));
     },
-    multiplySecret: (point, k) => multiply(point, scalarBytes(k)),
+    multiplySecret: (point, k) => multiply(read(point), k),
     multiplySmallSecret(point, k) {
       if (!Number.isSafeInteger(k) || k < 0 || k >= SMALL_LIMIT) throw new TypeError("expected an integer in [0, 2³²)");
       const bytes = read(point);
       return compute(run, (d, layout) => exports.multiplySmall(number, d, layout.put(bytes), k));
     },
-    multiplyPublic: (point, k) => multiply(point, scalarBytes(k)),
+    multiplyPublic: (point, k) => multiply(read(point), k),
     fixedBase,
     multiScalar(points, scalars) {
       if (points.length !== scalars.length) throw new TypeError("as many scalars as points are needed");
-      if (!product) return group.sum(points.map((point, i) => group.multiplyPublic(point, scalars[i] as Scalar)));
+      if (!tables) return group.sum(points.map((point, i) => group.multiplyPublic(point, scalars[i] as Scalar)));
       const [all, factors] = [points.map(read), scalars.map(scalarBytes)];
       const chunks: H[] = [];
       for (let i = 0; i < all.length; i += MULTI_SCALAR_LIMIT) {
         const end = i + MULTI_SCALAR_LIMIT;
-        chunks.push(toHandle(name, product(number, all.slice(i, end), factors.slice(i, end))));
+        chunks.push(toHandle(name, tables.multiScalar(number, all.slice(i, end), factors.slice(i, end))));
       }
       return chunks.length === 1 ? (chunks[0] as H) : group.sum(chunks);
     },

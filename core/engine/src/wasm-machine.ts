@@ -31,14 +31,14 @@ export interface WasmExports {
   encodePoint(group: number, bytes: number, a: number, compressed: number): void;
   multiplyPoint(group: number, d: number, a: number, k: number): void;
   multiplySmall(group: number, d: number, a: number, k: number): void;
-  fixedTableBytes(group: number): number;
-  buildFixedTable(group: number, d: number, a: number): void;
-  multiplyFixed(group: number, d: number, table: number, k: number): void;
   hashG1(d: number, uniform: number): void;
 }
 
 /** What a build with G2 has beyond that. */
 export interface FullWasmExports extends WasmExports {
+  fixedTableBytes(group: number): number;
+  buildFixedTable(group: number, d: number, a: number): void;
+  multiplyFixed(group: number, d: number, table: number, k: number): void;
   multiScalarWork(group: number, count: number): number;
   multiScalar(group: number, d: number, points: number, scalars: number, count: number, work: number): void;
   hashG2(d: number, uniform: number): void;

@@ -13,9 +13,9 @@ import { runSelfTest } from "./self-test.ts";
 import { createWasmGroup, G1_PARAMETERS, G2_PARAMETERS } from "./wasm-group.ts";
 import { WasmHandle } from "./wasm-handle.ts";
 import { createMachine, type FullWasmExports, type WasmTier } from "./wasm-machine.ts";
-import { createMultiScalar } from "./wasm-multi-scalar.ts";
 import { createWasmPairing, createWasmTargetGroup } from "./wasm-pairing.ts";
 import { createWasmScalars } from "./wasm-scalars.ts";
+import { createWasmTables } from "./wasm-tables.ts";
 import { instantiate, type WasmModule } from "./webassembly.ts";
 
 /**
@@ -30,12 +30,12 @@ export function createWasmEngine(options: {
 }): Engine {
   const machine = createMachine(instantiate<FullWasmExports>(options.module));
   const { exports } = machine;
-  const multiScalar = createMultiScalar(machine);
+  const tables = createWasmTables(machine);
   const engine: Engine = {
     capabilities: { name: `wasm-${options.tier}`, constantTime: true, zeroises: true },
     scalars: createWasmScalars(machine, options.random),
-    g1: createWasmGroup<G1>(machine, G1_PARAMETERS, (d, uniform) => exports.hashG1(d, uniform), multiScalar),
-    g2: createWasmGroup<G2>(machine, G2_PARAMETERS, (d, uniform) => exports.hashG2(d, uniform), multiScalar),
+    g1: createWasmGroup<G1>(machine, G1_PARAMETERS, (d, uniform) => exports.hashG1(d, uniform), tables),
+    g2: createWasmGroup<G2>(machine, G2_PARAMETERS, (d, uniform) => exports.hashG2(d, uniform), tables),
     gt: createWasmTargetGroup(machine),
     ...createWasmPairing(machine),
     zeroise: (...values) => values.forEach(WasmHandle.wipe),

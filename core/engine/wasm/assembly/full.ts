@@ -7,17 +7,20 @@ import { conjugateFp12, mulFp12 } from "./field";
 import { hashG2 } from "./hash";
 import { multiScalar, multiScalarWork } from "./msm";
 import { finalExponentiation, millerLoop, prepareLines } from "./pairing";
-import { normalisePoints } from "./points";
+import { buildFixedTable, fixedTableBytes, multiplyFixed, normalisePoints } from "./points";
 import { equalFp12, isOneFp12, powerGt, readGt, setOneFp12, writeFp12 } from "./tower";
 
 export {
+  buildFixedTable,
   conjugateFp12,
   equalFp12,
   finalExponentiation,
+  fixedTableBytes,
   hashG2,
   isOneFp12,
   millerLoop,
   mulFp12,
+  multiplyFixed,
   multiScalar,
   multiScalarWork,
   normalisePoints,

@@ -7,32 +7,18 @@ import { initialise } from "./constants";
 import { PAIR } from "./field";
 import { hashG1 } from "./hash";
 import { arena, wipe } from "./memory";
-import {
-  addPoints,
-  buildFixedTable,
-  equalPoints,
-  fixedTableBytes,
-  isIdentity,
-  multiplyFixed,
-  multiplyPoint,
-  multiplySmall,
-  negatePoint,
-  setIdentity,
-} from "./points";
+import { addPoints, equalPoints, isIdentity, multiplyPoint, multiplySmall, negatePoint, setIdentity } from "./points";
 import { scalarAdd, scalarInvert, scalarIsCanonical, scalarMultiply, scalarNegate, scalarReduce } from "./scalars";
 
 export {
   addPoints,
   arena,
-  buildFixedTable,
   decodePoint,
   encodePoint,
   equalPoints,
-  fixedTableBytes,
   hashG1,
   initialise,
   isIdentity,
-  multiplyFixed,
   multiplyPoint,
   multiplySmall,
   negatePoint,

@@ -7,10 +7,12 @@ import { BETA, HAS_G2, ONE, PSI_X, PSI_Y, REAL_ONE } from "./constants";
 import {
   conjugate,
   copyPair,
+  doubleAcrossLanes,
   g1Add,
   g1Double,
   g2Add,
   g2Double,
+  gatherPoint,
   lookUp,
   mul,
   negateLanes,
@@ -19,7 +21,9 @@ import {
   pairMul,
   pairNeg,
   pairSub,
+  selectLanes,
   spreadLane,
+  spreadPoint,
   swapPair,
 } from "./field";
 import { invertFp } from "./inverse";
@@ -153,13 +157,37 @@ export function psi(d: usize, a: usize): void {
   leaveFrame(t);
 }
 
+/**
+ * For `doubleAcrossLanes`: the identity element, for which the formula would give (0, 0, 0), becomes (1, 1, 0). Points
+ * of small order get there on the way.
+ */
+function toJacobian(d: usize, a: usize): void {
+  const zero = zeroLanes(a + 2 * PAIR);
+  spreadPoint(d, a);
+  selectLanes(d, d, ONE, zero & 1, zero >> 1);
+}
+
 /** |x|·P: a fixed chain of 63 doublings and 5 additions. */
 export function multiplyByX(group: i32, d: usize, a: usize): void {
-  const t = enterFrame(POINT);
+  const t = enterFrame(POINT + 2 * PAIR);
+  const spread = t + POINT;
   copyPairs(t, a, 3);
-  for (let i: i64 = 62; i >= 0; i--) {
-    doublePoint(group, t, t);
-    if ((X >> <u64>i) & 1) addPoints(group, t, t, a);
+  if (HAS_G2 && group === 2) {
+    for (let i: i64 = 62; i >= 0; i--) {
+      g2Double(t, t);
+      if ((X >> <u64>i) & 1) g2Add(t, t, a);
+    }
+  } else {
+    toJacobian(spread, t);
+    for (let i: i64 = 62; i >= 0; i--) {
+      doubleAcrossLanes(spread, spread);
+      if ((X >> <u64>i) & 1) {
+        gatherPoint(t, spread);
+        g1Add(t, t, a);
+        toJacobian(spread, t);
+      }
+    }
+    gatherPoint(t, spread);
   }
   copyPairs(d, t, 3);
   leaveFrame(t);

@@ -73,6 +73,37 @@ function double(k: Field, [x, y, z]: Point): Point {
   return [k.mul(difference, xy).times(2), k.dot(b, eight, "+", difference, yy.plus(b)), k.mul(yz, eight)];
 }
 
+/**
+ * One point of G1 doubled with both lanes at work. It is in Jacobian coordinates, x = X/Z² and y = Y/Z³: (X | Y) and
+ * Z in lane 1. Right for every point of the curve, whose order is odd.
+ */
+function doubleAcrossLanes(f: Builder): void {
+  const [xy, z] = f.operand("a", 2) as [Pair, Pair];
+  const squares = xy.laneSqr(); // X² | Y²
+  const products = xy.laneMul(squares.swapped().merged(z)); // X·Y² | Y·Z
+  const slope = squares.times(3).merged(squares); // M = 3X² | Y²
+  const fourth = slope.laneSqr(); // M² | Y⁴
+  const s = products.times(4);
+  const x3 = fourth.minus(s.times(2));
+  const y3 = slope.laneMul(s.minus(x3)).minus(fourth.swapped().times(8));
+  f.result("d", [x3.merged(y3.swapped()), products.times(2)]);
+}
+
+/** Homogeneous (both lanes the same) to Jacobian for `doubleAcrossLanes`: (XZ, YZ², Z), but for the identity element. */
+function spreadPoint(f: Builder): void {
+  const [x, y, z] = point(f, "a");
+  const yz = y.laneMul(z);
+  f.result("d", [x.merged(yz).laneMul(z), z]);
+}
+
+/** And back, with (XZ, Y, Z³). */
+function gatherPoint(f: Builder): void {
+  const [xy, z1] = f.operand("a", 2) as [Pair, Pair];
+  const z = z1.swapped().merged(z1);
+  const [x, y] = [xy.merged(xy.swapped()), xy.swapped().merged(xy)];
+  f.result("d", [x.laneMul(z), y, z.laneSqr().laneMul(z)]);
+}
+
 /** R ← 2R; the tangent at R, to be scaled by the coordinates of the point it is evaluated at. */
 function doublingStep(f: Builder): void {
   const [x, y, z] = point(f, "r");
@@ -117,6 +148,11 @@ export function curveFormulas(tier: Tier, groups: readonly ("g1" | "g2")[]): str
       formula(tier, `${group}Double`, ["d", "a"], (f) => f.result("d", double(field(f), point(f, "a")))),
     );
   }
+  texts.push(
+    formula(tier, "doubleAcrossLanes", ["d", "a"], doubleAcrossLanes),
+    formula(tier, "spreadPoint", ["d", "a"], spreadPoint),
+    formula(tier, "gatherPoint", ["d", "a"], gatherPoint),
+  );
   return texts;
 }
 

@@ -102,6 +102,8 @@ function digits(pool: ConstantPool, sum: Linear, i: number, fixed = false): stri
       return `f64x2.add(${of(sum.a)}, ${of(sum.b)})`;
     case "subtract":
       return `f64x2.sub(${of(sum.a)}, ${of(sum.b)})`;
+    case "merge":
+      return `i64x2.shuffle(${of(sum.a)}, ${of(sum.b)}, 0, 3)`;
     case "negate":
       return `v128.xor(${of(sum.a)}, ${pool.i64x2(1n << 63n)})`;
     case "conjugate":
@@ -138,6 +140,7 @@ function columns(pool: ConstantPool, sum: Linear, k: number): string {
       if (sum.factor === 3) return `wideTimes3(${of(sum.a)})`;
       throw new Error(`an unreduced product times ${sum.factor}`);
     case "conjugate":
+    case "merge":
     case "swap":
       throw new Error(`${sum.op} of an unreduced product`);
   }

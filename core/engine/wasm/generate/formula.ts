@@ -10,7 +10,7 @@
  * goes out is proved to be: so formulas can be called in any order.
  * @module
  */
-import { addRanges, type Range, scaleRange, UnprovedBound, widestLimb, within } from "./range.ts";
+import { addRanges, type Range, scaleRange, UnprovedBound, uniteRanges, widestLimb, within } from "./range.ts";
 import type { Linear, Settling, Tier } from "./tier.ts";
 
 export type Node = MemoryNode | KernelNode | SumNode;
@@ -182,6 +182,8 @@ function rangeOfNode(tier: Tier, node: Node, rangeOf: (node: Node) => Range, whe
         case "add":
         case "subtract":
           return addRanges(rangeOf(node.a), rangeOf(node.b as Node));
+        case "merge":
+          return uniteRanges(rangeOf(node.a), rangeOf(node.b as Node));
         case "xi":
           return scaleRange(rangeOf(node.a), 2n);
         case "scale":
@@ -267,7 +269,9 @@ function emitNode(tier: Tier, node: Node, plan: Plan, places: ReadonlyMap<Node, 
   };
   const expression = (sum: SumNode): Linear => {
     const a = linear(sum.a);
-    if (sum.op === "add" || sum.op === "subtract") return { op: sum.op, a, b: linear(sum.b as Node) };
+    if (sum.op === "add" || sum.op === "subtract" || sum.op === "merge") {
+      return { op: sum.op, a, b: linear(sum.b as Node) };
+    }
     if (sum.op === "scale") return { op: "scale", a, factor: sum.factor };
     return { op: sum.op, a };
   };

@@ -16,6 +16,8 @@ export interface Pair {
   conjugated(): Pair;
   /** The lanes exchanged. */
   swapped(): Pair;
+  /** Lane 0 of this, lane 1 of b. */
+  merged(b: Pair): Pair;
   /** (1 + u)·a: the non-residue of the tower. */
   timesXi(): Pair;
   mul(b: Pair): Pair;
@@ -66,7 +68,7 @@ export function formula(tier: Tier, name: string, parameters: readonly string[],
   const kernel = (kernelName: string, operands: readonly Pair[]): Pair =>
     pair(record({ kind: "kernel", kernel: kernelName, operands: operands.map(nodeOf), wide: false }));
   const pair = (node: Node): Pair => {
-    const sum = (op: "add" | "subtract", b: Pair): Pair =>
+    const sum = (op: "add" | "subtract" | "merge", b: Pair): Pair =>
       pair(record({ kind: "sum", op, a: node, b: nodeOf(b), factor: 1, wide: false }));
     const change = (op: "negate" | "conjugate" | "swap" | "xi" | "scale", factor = 1): Pair =>
       pair(record({ kind: "sum", op, a: node, factor, wide: false }));
@@ -80,6 +82,7 @@ export function formula(tier: Tier, name: string, parameters: readonly string[],
       },
       conjugated: () => change("conjugate"),
       swapped: () => change("swap"),
+      merged: (b) => sum("merge", b),
       timesXi: () => change("xi"),
       mul: (b) => kernel("mul", [self, b]),
       sqr: () => kernel("sqr", [self]),

@@ -40,6 +40,11 @@ export function addRanges(a: Range, b: Range): Range {
   return { limbs: a.limbs.map((limb, i) => limb + (b.limbs[i] as bigint)), value: a.value + b.value };
 }
 
+/** Either of two. */
+export function uniteRanges(a: Range, b: Range): Range {
+  return { limbs: a.limbs.map((limb, i) => largest(limb, b.limbs[i] as bigint)), value: largest(a.value, b.value) };
+}
+
 export function scaleRange(a: Range, factor: bigint): Range {
   return { limbs: a.limbs.map((limb) => limb * factor), value: a.value * factor };
 }

@@ -83,6 +83,8 @@ function digit(sum: Linear, lane: 0 | 1, at: string): string {
       return `(${of(sum.a)} + ${of(sum.b)})`;
     case "subtract":
       return `(${of(sum.a)} - ${of(sum.b)})`;
+    case "merge":
+      return lane === 0 ? of(sum.a) : of(sum.b);
     case "negate":
       return `(-(${of(sum.a)}))`;
     case "conjugate":

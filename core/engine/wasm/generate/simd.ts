@@ -83,6 +83,8 @@ function digits(pool: ConstantPool, sum: Linear): string {
       return `i32x4.add(${of(sum.a)}, ${of(sum.b)})`;
     case "subtract":
       return `i32x4.sub(${of(sum.a)}, ${of(sum.b)})`;
+    case "merge":
+      return `i32x4.shuffle(${of(sum.a)}, ${of(sum.b)}, 0, 5, 2, 7)`;
     case "negate":
       return `i32x4.neg(${of(sum.a)})`;
     case "conjugate":

@@ -9,10 +9,11 @@
  */
 import type { Range } from "./range.ts";
 
-/** A sum of pairs in memory, evaluated digit by digit without carries. `xi` multiplies by 1 + u in Fp². */
+/** A sum of pairs in memory, evaluated digit by digit without carries. `xi` multiplies by 1 + u in Fp²,
+ * `merge` takes lane 0 of one and lane 1 of the other. */
 export type Linear =
   | { readonly op: "load"; readonly base: string; readonly offset: number }
-  | { readonly op: "add" | "subtract"; readonly a: Linear; readonly b: Linear }
+  | { readonly op: "add" | "subtract" | "merge"; readonly a: Linear; readonly b: Linear }
   | { readonly op: "negate" | "conjugate" | "swap" | "xi"; readonly a: Linear }
   | { readonly op: "scale"; readonly a: Linear; readonly factor: number };
 

@@ -48,7 +48,16 @@ export function fieldValue(headers: HeaderFields, name: string): string | undefi
     .filter(([key, value]) => key.toLowerCase() === name && value !== undefined)
     .flatMap(([, value]) => value as string | readonly string[]);
   if (lines.length === 0) return undefined;
-  return lines.map((text) => text.trim().replace(/[ \t]*\r\n[ \t]+/g, " ")).join(", ");
+  return lines.map(unfolded).join(", ");
+}
+
+/** Without the spaces around it and around folds (RFC 9421 §2.1). No regular expression: one tries every run of spaces anew, a second for a field of 16 KiB. */
+function unfolded(text: string): string {
+  const [first = "", ...rest] = text.trim().split("\r\n");
+  return rest.reduce(
+    (whole, line) => (/^[ \t]/.test(line) ? `${whole.trimEnd()} ${line.trimStart()}` : `${whole}\r\n${line}`),
+    first,
+  );
 }
 
 function componentValue(request: HttpRequestParts, name: string): string {

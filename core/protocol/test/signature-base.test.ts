@@ -99,6 +99,16 @@ describe("components", () => {
     expect(codeOf(() => signatureBase({ ...request, ...of }, components, new Map()))).toBe("ERR_SIGNATURE_INVALID");
   });
 
+  test("folds and spaces inside cost no more than their length", () => {
+    const spaces = " ".repeat(60_000);
+    const started = performance.now();
+    expect(fieldValue({ x: ` a${spaces}b ` }, "x")).toBe(`a${spaces}b`);
+    expect(fieldValue({ x: `a${spaces}\r\n${spaces}b` }, "x")).toBe("a b");
+    expect(fieldValue({ x: "a\r\nb" }, "x")).toBe("a\r\nb");
+    // The square of the length took ten seconds and more.
+    expect(performance.now() - started).toBeLessThan(1000);
+  });
+
   test("a field's name is found in any case, an inherited one never", () => {
     expect(fieldValue({ DATE: "now" }, "date")).toBe("now");
     expect(fieldValue({}, "constructor")).toBeUndefined();

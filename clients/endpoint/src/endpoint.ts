@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { ClientDeps } from "@milagro/client/deps";
 import { createKmsClient } from "@milagro/client/kms-client";
 import { parseUtf8 } from "@milagro/crypto/bytes";
-import { epochAt } from "@milagro/crypto/epoch";
+import { type Epoch, epochAt } from "@milagro/crypto/epoch";
 import { createEngine, type Engine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { eventsTopic, parseBusEvent } from "@milagro/protocol/bus-messages";
@@ -102,6 +102,7 @@ export async function startEndpoint(
 
   const keysLoop = async (): Promise<void> => {
     const jitter = Math.random();
+    const refusedUntil = new Map<Epoch, number>();
     for (let failures = 0; !signal.aborted; ) {
       let waitMs: number;
       try {
@@ -114,8 +115,11 @@ export async function startEndpoint(
           jitter,
           keepEpochs: config.keepEpochs,
           neededEpochs: () => neededEpochs(shelf, identityStore),
+          refusedUntil,
         });
         problems.delete("keys");
+        if (round.refused) report("past keys", round.refused, 0);
+        else if (refusedUntil.size === 0) problems.delete("past keys");
         failures = 0;
         if (round.changed) {
           await deliver(() => openLocked(deliveries));
@@ -142,13 +146,12 @@ export async function startEndpoint(
 
   const deliveriesLoop = async (): Promise<void> => {
     for (let failures = 0; !signal.aborted; ) {
-      const epoch = epochAt(clock(), domain.epochSeconds);
-      if (!identityStore.ring.find("sig", epoch)) {
-        await wakeDeliveries.wait(1000, signal);
-        continue;
-      }
-      bus ??= startBus();
       try {
+        if (!identityStore.ring.find("sig", epochAt(clock(), domain.epochSeconds))) {
+          await wakeDeliveries.wait(1000, signal);
+          continue;
+        }
+        bus ??= startBus();
         const connected = bus?.state === "connected";
         // Without a bus the request itself waits for news; it is not put into the queue, so nothing else waits for it.
         if (!connected && failures === 0) await pollForNews();

@@ -29,6 +29,8 @@ export interface KeyKeeperOptions {
   readonly keepEpochs: number;
   /** Epochs whose `enc` keys are needed by secrets that are here. */
   neededEpochs(): readonly Epoch[];
+  /** Past epochs whose keys were refused, and until when they are not asked for, in ms since 1970. Kept between rounds. */
+  readonly refusedUntil: Map<Epoch, number>;
 }
 
 export interface KeyRound {
@@ -36,15 +38,21 @@ export interface KeyRound {
   readonly changed: boolean;
   /** When to look again, in ms since 1970. */
   readonly nextMs: number;
+  /** Why a key of the past is not to be had: the secrets that need it stay closed, all else goes on. */
+  readonly refused?: MilagroError;
 }
 
 /** `enc` to open, `sig` to ask for secrets and to renew. */
 const USAGES: readonly IdentityUsage[] = ["enc", "sig"];
 const MAX_EVIDENCE_BYTES = 262_144;
-const MAX_KEYS = 16;
+/** A D-TA's policy may come to allow what it refused; asking each minute would only fill its log. */
+const ASK_AGAIN_MS = 3_600_000;
 
 /**
  * One look: asks for what is missing now. Repeated by the daemon at `nextMs`, after failures with back-off.
+ *
+ * Keys of this and the next epoch come first and in a request of their own, those of the past one at a time: epochs of the past are chosen by whoever encapsulated,
+ * and one that the D-TAs do not issue must not cost us the others.
  * @throws what enrolment throws; the keys that are here stay
  */
 export async function keepKeys(options: KeyKeeperOptions): Promise<KeyRound> {
@@ -57,24 +65,45 @@ export async function keepKeys(options: KeyKeeperOptions): Promise<KeyRound> {
     aheadFraction: options.aheadFraction,
     jitter: options.jitter,
   });
-  const past = options
-    .neededEpochs()
-    .filter((epoch) => ring.find("enc", epoch) === undefined)
-    .map((epoch): KeySlot => ({ usage: "enc", epoch }));
-  const wanted = [
-    ...plan.keys,
-    ...past.filter(({ epoch }) => !plan.keys.some((key) => key.usage === "enc" && key.epoch === epoch)),
-  ].slice(0, MAX_KEYS);
-  if (wanted.length === 0) return { changed: false, nextMs: plan.nextMs };
-  const result = await obtain(options, wanted);
-  if (result) {
-    ring.add(result.keys);
-    forgetOld(options);
-    await store.save();
-    await store.setPending(undefined);
-    options.log.info("keys received", { identity: ring.identity, count: result.keys.length });
+  if (plan.keys.length > 0) {
+    const changed = await receive(options, plan.keys);
+    return { changed, nextMs: changed ? client.clock() : plan.nextMs };
   }
-  return { changed: result !== undefined, nextMs: plan.nextMs };
+  const [epoch, ...others] = pastEpochs(options);
+  if (epoch === undefined) return { changed: false, nextMs: plan.nextMs };
+  const nextMs = others.length > 0 ? client.clock() : plan.nextMs;
+  try {
+    return { changed: await receive(options, [{ usage: "enc", epoch }]), nextMs };
+  } catch (error) {
+    if (!(error instanceof MilagroError) || error.code !== "ERR_ENROLMENT_REFUSED") throw error;
+    options.refusedUntil.set(epoch, client.clock() + ASK_AGAIN_MS);
+    return { changed: false, nextMs, refused: error };
+  }
+}
+
+/** Needed, not here, and worth asking for now. Epochs to come have their turn when they come; epoch 0 is never issued. */
+function pastEpochs({ client, store, neededEpochs, refusedUntil }: KeyKeeperOptions): readonly Epoch[] {
+  const nowMs = client.clock();
+  const current = epochAt(nowMs, client.domain.epochSeconds);
+  return neededEpochs().filter(
+    (epoch) =>
+      epoch >= 1 &&
+      epoch <= current &&
+      store.ring.find("enc", epoch) === undefined &&
+      (refusedUntil.get(epoch) ?? 0) <= nowMs,
+  );
+}
+
+async function receive(options: KeyKeeperOptions, wanted: readonly KeySlot[]): Promise<boolean> {
+  const { store } = options;
+  const result = await obtain(options, wanted);
+  if (!result) return false;
+  store.ring.add(result.keys);
+  forgetOld(options);
+  await store.save();
+  await store.setPending(undefined);
+  options.log.info("keys received", { identity: store.ring.identity, count: result.keys.length });
+  return true;
 }
 
 async function obtain(options: KeyKeeperOptions, wanted: readonly KeySlot[]): Promise<EnrolmentResult | undefined> {

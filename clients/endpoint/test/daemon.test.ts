@@ -7,7 +7,7 @@ import type { Epoch } from "@milagro/crypto/epoch";
 import { type Identity, parseIdentity } from "@milagro/crypto/identity";
 import { encodeSignedDescriptor } from "@milagro/protocol/descriptor";
 import { makeSecretRecord } from "@milagro/protocol/secret";
-import { parseSecretPath } from "@milagro/protocol/secret-path";
+import { parseSecretPath, type SecretPath } from "@milagro/protocol/secret-path";
 import { encodeSecretRecord, type SecretRecord } from "@milagro/protocol/secret-record";
 import { createHttpClient } from "@milagro/runtime/http-client";
 import { silentLog } from "@milagro/runtime/log";
@@ -17,6 +17,7 @@ import {
   ALICE,
   BOB,
   EPOCH,
+  EPOCH_SECONDS,
   engine,
   type Founded,
   flip,
@@ -166,15 +167,15 @@ async function until(done: () => Promise<boolean> | boolean): Promise<void> {
 function record(
   version: number,
   text: string,
-  options: { author?: Identity; recipient?: Identity; epoch?: Epoch } = {},
+  options: { author?: Identity; recipient?: Identity; epoch?: Epoch; path?: SecretPath } = {},
 ): SecretRecord {
-  const { author = ALICE, recipient = WEB, epoch = EPOCH } = options;
+  const { author = ALICE, recipient = WEB, epoch = EPOCH, path = PATH } = options;
   return makeSecretRecord({
     engine,
     random,
     domain: founded.domain,
     author: { party: { identity: author, epoch: EPOCH }, key: issueKey(founded, author, "sig") },
-    path: PATH,
+    path,
     version,
     recipients: [{ identity: recipient, epoch }],
     plaintext: Buffer.from(text),
@@ -278,6 +279,33 @@ describe("the daemon", () => {
       evidence: [{ type: "renewal" }],
     });
     expect(await value()).toBe("from before it enrolled");
+  });
+
+  test("a secret of an epoch that is not issued any more stays closed, and costs no other key", async () => {
+    const lost = (EPOCH - 9) as Epoch;
+    const past = (EPOCH - 3) as Epoch;
+    if (network.dtas[0])
+      network.dtas[0].refuse = ({ keys }) =>
+        keys.some(({ epoch }) => epoch === lost) ? "ERR_EPOCH_OUT_OF_WINDOW" : undefined;
+    const other = parseSecretPath("app/other");
+    deliver(record(1, "too old", { epoch: lost }));
+    await start();
+    await until(async () => (await status()).problems.some(({ part }) => part === "past keys"));
+    const older = record(1, "old", { epoch: past, path: other });
+    events.push({ sequence: 2, time: 1, type: "version", path: other, version: 1, record: encodeSecretRecord(older) });
+    await until(async () => (await status()).secrets.some(({ path, state }) => path === other && state === "open"));
+    const asked = () => network.dtas[0]?.seen.filter(({ keys }) => keys.some(({ epoch }) => epoch === lost)).length;
+    expect(asked()).toBe(1);
+
+    // The next day: this epoch's and the following one's keys must not be asked for together with the lost one.
+    network.nowMs += EPOCH_SECONDS * 1000;
+    await endpoint?.close();
+    await start();
+    await until(async () => (await status()).keys.some(({ usage, epoch }) => usage === "sig" && epoch === EPOCH + 1));
+    expect((await status()).secrets.map(({ path, state }) => [path, state])).toEqual([
+      [other, "open"],
+      [PATH, "locked"],
+    ]);
   });
 
   test("does not use a stored record that somebody has changed", async () => {

@@ -28,7 +28,8 @@ import type { HttpPort, HttpRequest, HttpResponse } from "../src/http-port.ts";
 export interface DtaBehaviour {
   down?: boolean;
   sealed?: boolean;
-  refuse?: string;
+  /** A code, for all requests or for some. */
+  refuse?: string | ((request: IssuanceRequest) => string | undefined);
   lie?: (shares: Share[]) => Share[];
   /** Every request that could be opened. */
   readonly seen: IssuanceRequest[];
@@ -91,12 +92,13 @@ async function issue(founded: Founded, { index, masters, hpke }: Member, behavio
   const { request, requestHash } = await openIssuanceRequest({ privateKey: hpke.privateKey, domainId, index, sealed });
   behaviour.seen.push(request);
   const time = Math.floor(NOW_MS / 1000);
-  if (behaviour.refuse !== undefined) {
+  const refusal = typeof behaviour.refuse === "function" ? behaviour.refuse(request) : behaviour.refuse;
+  if (refusal !== undefined) {
     return signRefusal(engine, masters.statement, {
       v: 1,
       index,
       requestHash,
-      refusal: { code: behaviour.refuse, detail: "no" },
+      refusal: { code: refusal, detail: "no" },
       time,
     });
   }

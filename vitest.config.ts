@@ -1,4 +1,6 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import LongFirstSequencer from "./tools/long-first-sequencer.ts";
 
 const slow = process.env["SLOW"] === "1";
 
@@ -14,6 +16,9 @@ export default defineConfig({
       "tests/**/*.test.ts",
     ],
     exclude: ["**/node_modules/**", ...(slow ? [] : ["**/*.slow.test.ts"])],
+    // Tests start real processes by the dozen; what one has compiled the next need not.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("./node_modules/.cache/compiled", import.meta.url)) },
+    sequence: { sequencer: LongFirstSequencer },
     setupFiles: ["./tools/test-setup.ts"],
     reporters: ["default", "./tools/summary-reporter.ts"],
     pool: "forks",

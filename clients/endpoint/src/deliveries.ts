@@ -1,6 +1,6 @@
 /**
  * Taking deliveries: each is verified, decided on, stored with the cursor in one commit, opened, and only then acknowledged.
- * The D-KMS is not believed: what its author did not sign, what goes backwards, and what another author signed, is refused.
+ * The D-KMS is not believed: what its author did not sign, what goes backwards, and what another author signed, is refused. The bus is believed even less.
  * @module
  */
 import type { ClientDeps } from "@milagro/client/deps";
@@ -97,6 +97,29 @@ export async function takeDelivery(deps: DeliveryDeps, event: KmsEvent): Promise
     deps.client.clock(),
   );
   await openDelivered(deps, { record, epoch: recipientOf(record, deps.ring.identity).epoch, sequence });
+}
+
+/**
+ * What the bus says was delivered. A broker need not know who publishes, so nothing here is believed but a newer version that its author signed: it is in use at once.
+ * Everything that counts (the cursor, deletions, refusals, acknowledgements) waits for the D-KMS itself: else whoever can publish could make a delivery pass for taken.
+ */
+export async function takeAnnouncement(deps: DeliveryDeps, event: KmsEvent): Promise<void> {
+  const { client, ring, store, shelf, log } = deps;
+  if (event.type !== "version" || event.record === undefined || event.sequence <= (await store.cursor())) return;
+  const { path, version, record, sequence } = event;
+  try {
+    const { epoch } = recipientOf(record, ring.identity);
+    verifyRecord(client, record, { path, version }, { authors: deps.authors });
+    if (ring.find("enc", epoch) === undefined || decideDelivery(await store.find(path), record).kind !== "take") return;
+    const plaintext = openRecord(client, ring, record);
+    await store.keep({ path, version, record: JSON.stringify(encodeSecretRecord(record)), sequence }, client.clock());
+    shelf.put({ record, plaintext });
+  } catch (error) {
+    if (!(error instanceof MilagroError)) throw error;
+    return log.info("announcement not used", { sequence, ...errorFields(error) });
+  }
+  log.info("secret opened", { sequence, count: version });
+  deps.onChange([path]);
 }
 
 /** Opens what was stored when its key is here; else keeps it for later. */

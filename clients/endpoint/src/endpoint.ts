@@ -23,7 +23,7 @@ import type { Passphrase } from "@milagro/runtime/passphrase";
 import { jitteredBackoffMs, systemRandom } from "@milagro/runtime/random";
 import { nativeX25519 } from "@milagro/runtime/x25519";
 import type { EndpointConfig } from "./config.ts";
-import { catchUp, type DeliveryDeps, loadShelf, openLocked, sendAcks, takeDelivery } from "./deliveries.ts";
+import { catchUp, type DeliveryDeps, loadShelf, openLocked, sendAcks, takeAnnouncement } from "./deliveries.ts";
 import { describe } from "./describe.ts";
 import { createIdentityStore, type IdentityStore, openIdentityStore } from "./identity-store.ts";
 import { keepKeys } from "./keys.ts";
@@ -209,15 +209,8 @@ export async function startEndpoint(
 
   async function onBusMessage(payload: Uint8Array): Promise<void> {
     const { sequence, event } = parseBusEvent(parseJson(parseUtf8(payload)));
-    const cursor = await store.cursor();
-    if (sequence <= cursor) return;
-    if (event && event.sequence === cursor + 1) {
-      await deliver(() => takeDelivery(deliveries, event));
-      if (sequence === event.sequence) {
-        await sendAcks(deliveries).catch((error: unknown) => report("deliveries", error, 0));
-        return;
-      }
-    }
+    if (sequence <= (await store.cursor())) return;
+    if (event) await deliver(() => takeAnnouncement(deliveries, event));
     wakeDeliveries.ring();
   }
 

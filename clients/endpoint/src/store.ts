@@ -49,6 +49,11 @@ export interface EndpointStore {
     secret: { readonly path: string; readonly version: number; readonly record: string; readonly sequence: number },
     nowMs: number,
   ): Promise<void>;
+  /** A record that came ahead of its delivery: the cursor stays. */
+  keep(
+    secret: { readonly path: string; readonly version: number; readonly record: string; readonly sequence: number },
+    nowMs: number,
+  ): Promise<void>;
   remove(path: string, sequence: number): Promise<void>;
   /** Moves on past a delivery that was not taken, and owes the D-KMS the reason. */
   refuse(refusal: Refusal & { readonly sequence: number }): Promise<void>;
@@ -122,6 +127,14 @@ export async function openEndpointStore(path: string): Promise<EndpointStore> {
       .onConflict((conflict) => conflict.column("sequence").doUpdateSet(row))
       .execute();
   };
+  const put = async (tx: Tx, { path, ...rest }: Parameters<EndpointStore["keep"]>[0], nowMs: number): Promise<void> => {
+    const row = { ...rest, received_ms: nowMs };
+    await tx
+      .insertInto("endpoint_secret")
+      .values({ path, ...row })
+      .onConflict((conflict) => conflict.column("path").doUpdateSet(row))
+      .execute();
+  };
   return {
     async cursor() {
       return (await db.selectFrom("endpoint_cursor").select("sequence").executeTakeFirst())?.sequence ?? 0;
@@ -134,16 +147,12 @@ export async function openEndpointStore(path: string): Promise<EndpointStore> {
       const row = await db.selectFrom("endpoint_secret").selectAll().where("path", "=", path).executeTakeFirst();
       return row && stored(row);
     },
-    accept: ({ path, version, record, sequence }, nowMs) =>
+    accept: (secret, nowMs) =>
       database.transaction(async (tx) => {
-        const row = { version, record, sequence, received_ms: nowMs };
-        await tx
-          .insertInto("endpoint_secret")
-          .values({ path, ...row })
-          .onConflict((conflict) => conflict.column("path").doUpdateSet(row))
-          .execute();
-        await moveTo(tx, sequence);
+        await put(tx, secret, nowMs);
+        await moveTo(tx, secret.sequence);
       }),
+    keep: (secret, nowMs) => database.transaction((tx) => put(tx, secret, nowMs)),
     remove: (path, sequence) =>
       database.transaction(async (tx) => {
         await tx.updateTable("endpoint_secret").set({ record: null, sequence }).where("path", "=", path).execute();

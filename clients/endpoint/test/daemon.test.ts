@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Epoch } from "@milagro/crypto/epoch";
 import { type Identity, parseIdentity } from "@milagro/crypto/identity";
+import { eventsTopic } from "@milagro/protocol/bus-messages";
 import { encodeSignedDescriptor } from "@milagro/protocol/descriptor";
 import { makeSecretRecord } from "@milagro/protocol/secret";
 import { parseSecretPath, type SecretPath } from "@milagro/protocol/secret-path";
 import { encodeSecretRecord, type SecretRecord } from "@milagro/protocol/secret-record";
+import { type Broker, createBroker } from "@milagro/runtime/broker";
 import { createHttpClient } from "@milagro/runtime/http-client";
 import { silentLog } from "@milagro/runtime/log";
 import { passphraseFromText } from "@milagro/runtime/passphrase";
@@ -119,11 +121,11 @@ afterEach(async () => {
   await rm(memory, { recursive: true, force: true });
 });
 
-async function start(): Promise<void> {
+async function start(bus = "none"): Promise<void> {
   const config = {
     identity: WEB,
     kms: kmsUrl,
-    bus: "none",
+    bus,
     authors: ["milagro:example.org/person/alice"],
     evidenceFile: "evidence",
     files: [
@@ -352,6 +354,60 @@ describe("the daemon", () => {
     await expect(startEndpoint({ ...config, identity: BOB }, ports("a passphrase"))).rejects.toMatchObject({
       code: "ERR_KEYSTORE_CORRUPT",
     });
+  });
+});
+
+describe("a bus on which anybody may publish", () => {
+  let broker: Broker;
+  beforeEach(async () => {
+    broker = await createBroker({
+      host: "127.0.0.1",
+      port: 0,
+      log: silentLog,
+      authenticate: () => true,
+      authorise: () => true,
+    });
+  });
+  afterEach(() => broker.close());
+  const announce = (sequence: number, event: object) =>
+    broker.bus.publish(
+      eventsTopic(founded.domain.domainId, WEB),
+      Buffer.from(JSON.stringify({ v: 1, sequence, event: { sequence, time: 1, path: PATH, ...event } })),
+    );
+  const version = (secret: SecretRecord) => ({
+    type: "version",
+    version: secret.version,
+    record: encodeSecretRecord(secret),
+  });
+
+  test("can neither take a secret away nor make a delivery pass for taken; what its author signed is in use at once", async () => {
+    deliver(record(1, "first"));
+    await start(broker.url);
+    await until(async () => (await status()).bus === "connected" && (await status()).cursor === 1);
+
+    await announce(2, { type: "deleted" });
+    await announce(2, version(record(2, "mallory", { author: BOB })));
+    await announce(2, version({ ...record(3, "renumbered"), version: 2 }));
+    await announce(2, version(record(1, "first")));
+    const second = record(2, "second");
+    await announce(2, version(second));
+    await until(async () => (await value()) === "second");
+    expect(acks.map(({ sequence }) => sequence)).toEqual([1]);
+    expect((await status()).cursor).toBe(1);
+
+    // Now the deliveries themselves: another one had the number that was announced.
+    const other = parseSecretPath("app/other");
+    const elsewhere = encodeSecretRecord(record(1, "other", { path: other }));
+    events.push({ sequence: 2, time: 1, type: "version", path: other, version: 1, record: elsewhere });
+    deliver(second);
+    await announce(3, { type: "deleted" });
+    await until(() => acks.length === 3);
+    expect((await status()).secrets.map(({ path, version: at }) => `${path} ${at}`)).toEqual([
+      `${PATH} 2`,
+      `${other} 1`,
+    ]);
+    expect(acks.every(({ outcome }) => outcome === "delivered")).toBe(true);
+    expect((await status()).refused).toEqual([]);
   });
 });
 

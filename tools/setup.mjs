@@ -1,5 +1,5 @@
-// Installs the dependencies when the lock file has changed since the last install, and builds the engine's WebAssembly
-// when its sources have. Runs under any Node from 18, before anything is installed.
+// Installs the dependencies when the lock file has changed since the last install, builds the engine's WebAssembly when its
+// sources have, and JavaScript from TypeScript likewise. Runs under any Node from 18, before anything is installed.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -47,3 +47,8 @@ if (engine.status !== 0) {
   console.error("Building the engine's WebAssembly failed: see above. Everything would run on the slow engine only.");
   process.exit(1);
 }
+
+const build = spawnSync(join(root, "node_modules", ".bin", "node"), [join(root, "tools", "build.mjs")], {
+  stdio: ["ignore", "inherit", "inherit"],
+});
+if (build.status !== 0) console.error("Not built, see above: everything runs from its sources, slower and larger.");

@@ -39,10 +39,10 @@ const READY_DEADLINE_MS = 60_000;
 const STOP_DEADLINE_MS = 8_000;
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGTERM: 15 };
 
-/** The program file of a service: its source in a checkout, what was built elsewhere. @throws `ERR_SERVICE_MISSING` */
+/** The launcher of a service, which runs its build or, where that is not of today's sources, those. @throws `ERR_SERVICE_MISSING` */
 export function serviceProgram(service: ServiceName): string {
   try {
-    return fileURLToPath(import.meta.resolve(`${SERVICES[service]}/main`));
+    return fileURLToPath(new URL(`../bin/milagro-${service}.js`, import.meta.resolve(`${SERVICES[service]}/main`)));
   } catch (cause) {
     throw new MilagroError("ERR_SERVICE_MISSING", `the package ${SERVICES[service]} is not installed here`, { cause });
   }

@@ -31,6 +31,8 @@ export const MAX_KEYS = 16;
 export const MAX_EVIDENCE = 8;
 /** How old, or how far ahead, a request's time may be. */
 export const REQUEST_WINDOW_SECONDS = 300;
+/** How late a request may come that carries one-time evidence: a D-TA that was down meanwhile must not cost the evidence that the others have taken. */
+export const LATE_REQUEST_SECONDS = 7 * 86_400;
 
 const Jwt = Type.String({
   maxLength: 8192,

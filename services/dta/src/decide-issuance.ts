@@ -10,13 +10,19 @@ import { type Epoch, epochAt } from "@milagro/crypto/epoch";
 import { type Identity, type IdentityPattern, matchesIdentity } from "@milagro/crypto/identity";
 import type { IdentityUsage } from "@milagro/crypto/usage";
 import type { ErrorCode } from "@milagro/protocol/error-codes";
-import type { EvidenceType } from "@milagro/protocol/issuance-messages";
+import { type EvidenceType, LATE_REQUEST_SECONDS } from "@milagro/protocol/issuance-messages";
 import type { IssuancePolicy, IssuanceRule } from "@milagro/protocol/policy";
 
 /** How far a request's own time may lie from this D-TA's clock, either way. */
 export const FRESHNESS_MS = 300_000;
 /** How long an issued request is answered again, so that an answer lost in a crash or an outage is not lost for good. */
 export const ANSWER_AGAIN_MS = 7 * 86_400_000;
+/**
+ * How late a request may be that one-time evidence carries. The others may have answered it while this D-TA was down, and their evidence is spent on it: a fresh request would have
+ * none. Such evidence has an end of its own, goes with the first request only, and the shares are sealed to the requester, so whoever held a request back gains nothing.
+ */
+export const LATE_MS = LATE_REQUEST_SECONDS * 1000;
+const ONE_TIME: readonly EvidenceType[] = ["join-token", "grant"];
 
 /** What one piece of evidence is worth, for the identity and request it came with. */
 export type EvidenceVerdict =
@@ -105,7 +111,9 @@ export function decideIssuance(facts: IssuanceFacts): IssuanceDecision {
   if (denied.some((pattern) => matchesIdentity(pattern, facts.identity))) return refuse("ERR_IDENTITY_REVOKED");
 
   if (facts.issuedMs !== undefined && facts.nowMs - facts.issuedMs <= ANSWER_AGAIN_MS) return { kind: "again" };
-  if (Math.abs(facts.nowMs - facts.requestTimeMs) > FRESHNESS_MS) return refuse("ERR_REQUEST_EXPIRED");
+  const ageMs = facts.nowMs - facts.requestTimeMs;
+  if (ageMs < -FRESHNESS_MS || ageMs > LATE_MS) return refuse("ERR_REQUEST_EXPIRED");
+  const late = ageMs > FRESHNESS_MS;
 
   const rules: (readonly IssuanceRule[])[] = [];
   for (const key of facts.keys) {
@@ -114,9 +122,13 @@ export function decideIssuance(facts: IssuanceFacts): IssuanceDecision {
     rules.push(found);
   }
 
-  const carrier = facts.evidence.findIndex((verdict) => verdict.ok && reaches(facts, verdict, rules));
+  const counts = ({ type }: EvidenceVerdict): boolean => !late || ONE_TIME.includes(type);
+  const carrier = facts.evidence.findIndex(
+    (verdict) => counts(verdict) && verdict.ok && reaches(facts, verdict, rules),
+  );
   if (carrier >= 0) return { kind: "issue", carrier };
-  const failed = facts.evidence.find((verdict) => !verdict.ok);
+  const failed = facts.evidence.find((verdict) => counts(verdict) && !verdict.ok);
   if (failed !== undefined && !failed.ok) return refuse(failed.code);
+  if (late) return refuse("ERR_REQUEST_EXPIRED");
   return refuse(facts.evidence.length === 0 ? "ERR_EVIDENCE_MISSING" : "ERR_EVIDENCE_INVALID");
 }

@@ -10,6 +10,7 @@ import {
   FRESHNESS_MS,
   type IssuanceFacts,
   inEpochWindow,
+  LATE_MS,
 } from "../src/decide-issuance.ts";
 
 const EPOCH_SECONDS = 3600;
@@ -35,9 +36,14 @@ const policy = (changes: Partial<IssuancePolicy> = {}): IssuancePolicy => ({
   denied: [],
   ...changes,
 });
+const anyEvidence = policy({ rules: [rule({ evidence: ["join-token", "grant", "oidc", "renewal"] })] });
 const key = (usage: "enc" | "sig" | "kex", epoch = NOW_EPOCH) => ({ usage, epoch: parseEpoch(epoch) });
 const token: EvidenceVerdict = { type: "join-token", ok: true };
 const badToken: EvidenceVerdict = { type: "join-token", ok: false, code: "ERR_JOIN_TOKEN_INVALID" };
+const LATE = NOW_MS - FRESHNESS_MS - 1;
+const renewal: EvidenceVerdict = { type: "renewal", ok: true, keyEpoch: parseEpoch(NOW_EPOCH - 1) };
+const oidc: EvidenceVerdict = { type: "oidc", ok: true };
+const grant: EvidenceVerdict = { type: "grant", ok: true };
 const facts = (changes: Partial<IssuanceFacts> = {}): IssuanceFacts => ({
   identity,
   keys: [key("enc"), key("sig")],
@@ -103,7 +109,22 @@ const ROWS: readonly (readonly [claim: string, changes: Partial<IssuanceFacts>, 
   ],
   ["epoch 0 is never issued", { keys: [key("enc", 0)] }, "ERR_EPOCH_OUT_OF_WINDOW"],
   ["a time at the edge is fresh", { requestTimeMs: NOW_MS - FRESHNESS_MS }, "issue 0"],
-  ["an older one is not", { requestTimeMs: NOW_MS - FRESHNESS_MS - 1 }, "ERR_REQUEST_EXPIRED"],
+  ["an older one is not", { requestTimeMs: LATE, evidence: [renewal] }, "ERR_REQUEST_EXPIRED"],
+  [
+    "an OpenID Connect token does not carry a late one",
+    { requestTimeMs: LATE, evidence: [oidc], policy: anyEvidence },
+    "ERR_REQUEST_EXPIRED",
+  ],
+  ["nor does nothing", { requestTimeMs: LATE, evidence: [] }, "ERR_REQUEST_EXPIRED"],
+  ["a one-time token does: the others may have taken theirs", { requestTimeMs: LATE }, "issue 0"],
+  ["so does a grant", { requestTimeMs: LATE, evidence: [renewal, grant], policy: anyEvidence }, "issue 1"],
+  ["a bad token says why, also late", { requestTimeMs: LATE, evidence: [renewal, badToken] }, "ERR_JOIN_TOKEN_INVALID"],
+  ["not for ever", { requestTimeMs: NOW_MS - LATE_MS - 1 }, "ERR_REQUEST_EXPIRED"],
+  [
+    "a late request for a key that is not issued is refused",
+    { requestTimeMs: LATE, keys: [key("sig", NOW_EPOCH - 1)] },
+    "ERR_EPOCH_OUT_OF_WINDOW",
+  ],
   ["one from the future is not", { requestTimeMs: NOW_MS + FRESHNESS_MS + 1 }, "ERR_REQUEST_EXPIRED"],
   [
     "a known request is answered again, however old its time",
@@ -111,7 +132,7 @@ const ROWS: readonly (readonly [claim: string, changes: Partial<IssuanceFacts>, 
     "again",
   ],
   [
-    "but not for ever",
+    "but not for ever, either",
     { issuedMs: NOW_MS - ANSWER_AGAIN_MS - 1, requestTimeMs: NOW_MS - ANSWER_AGAIN_MS - 1 },
     "ERR_REQUEST_EXPIRED",
   ],

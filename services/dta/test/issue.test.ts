@@ -120,8 +120,10 @@ describe("tokens", () => {
 
   test("a clock that is wrong by more than five minutes is told so", async () => {
     const token = await joinToken(dta);
+    await refused("ERR_REQUEST_EXPIRED", requestWithToken(world, token, { nowMs: NOW_MS + 301_000 }));
     for (const skewMs of [-301_000, 301_000]) {
-      await refused("ERR_REQUEST_EXPIRED", requestWithToken(world, token, { nowMs: NOW_MS + skewMs }));
+      const { requests } = await request(world, { nowMs: NOW_MS + skewMs });
+      await refused("ERR_REQUEST_EXPIRED", Promise.resolve(requests[0]));
     }
     expect(await outcome(dta, await requestWithToken(world, token, { nowMs: NOW_MS - 299_000 }))).toBe("issued");
   });

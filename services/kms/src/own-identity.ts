@@ -13,7 +13,7 @@ import type { Identity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
 import { kmsIdentity } from "@milagro/protocol/bus-token";
 import { beginEnrolment, type Enrolment, exportEnrolment, resumeEnrolment } from "@milagro/protocol/enrolment";
-import { type Evidence, REQUEST_WINDOW_SECONDS } from "@milagro/protocol/issuance-messages";
+import { type Evidence, LATE_REQUEST_SECONDS } from "@milagro/protocol/issuance-messages";
 import { parseJoinToken } from "@milagro/protocol/join-token";
 import { currentEpoch, isSigningEpoch, type TrustDomain } from "@milagro/protocol/trust-domain";
 import { readFileLimited } from "@milagro/runtime/atomic-file";
@@ -132,7 +132,7 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
     if (entry === undefined) return undefined;
     const enrolment = entry.use(resumeEnrolment);
     entry.destroy();
-    return enrolment.claim.time + REQUEST_WINDOW_SECONDS > clock() / 1000 ? enrolment : undefined;
+    return enrolment.claim.time + LATE_REQUEST_SECONDS > clock() / 1000 ? enrolment : undefined;
   }
 
   async function begin(epochs: readonly Epoch[]): Promise<Enrolment> {
@@ -162,7 +162,8 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
       );
       const problem = parsed.find((answer) => answer.problem)?.problem;
       try {
-        if (problem) throw new MilagroError(problem.code, "a D-TA could not read our request");
+        if (problem)
+          throw new MilagroError("ERR_ENROLMENT_REFUSED", `a D-TA could not read our request (${problem.code})`);
         const exported = exportEnrolment(enrolment);
         const bytes = exported.use((secret) => secret.slice());
         exported.destroy();
@@ -170,7 +171,9 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
         const got = await pool.call("finishEnrolment", { enrolment: bytes, answers }, { transfer: [bytes.buffer] });
         await keep(got);
       } catch (error) {
-        await keys.update({ remove: [PENDING] }); // these answers will not get better
+        // Refused is refused. Whatever else it was, the same request may yet bring the keys, and a new one would find its join tokens spent.
+        if (error instanceof MilagroError && error.code === "ERR_ENROLMENT_REFUSED")
+          await keys.update({ remove: [PENDING] });
         throw error;
       }
       return;

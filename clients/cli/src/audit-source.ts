@@ -5,34 +5,60 @@
 import { DatabaseSync } from "node:sqlite";
 import { apiUrl, callJson } from "@milagro/client/json-call";
 import { MilagroError } from "@milagro/engine/error";
+import { canonicalText } from "@milagro/protocol/canonical";
 import { parseLogPage } from "@milagro/protocol/dta-messages";
-import type { AuditEntry } from "@milagro/runtime/audit-log";
+import type { AuditEntry, SignedAuditHead } from "@milagro/runtime/audit-log";
 import type { HttpPort } from "@milagro/runtime/http-port";
 
 const PAGE = 500;
 
+export interface LogInDatabase {
+  /** Oldest first. Ends with the database. */
+  readonly entries: Iterable<AuditEntry>;
+  /** The heads that the service has signed and kept. Whoever can rewrite the log can remove them, but who forgets to contradicts them. */
+  readonly heads: readonly Pick<SignedAuditHead, "index" | "hash">[];
+  close(): void;
+}
+
 /**
- * All entries in a database, oldest first. The service may be running.
- * @throws `ERR_DATABASE_CORRUPT` when it is not a database with an audit log
+ * The log in a database, after a check of all its pages. The service may be running.
+ * @throws `ERR_DATABASE_CORRUPT` when it is damaged, or not a database with an audit log
  */
-export function* entriesInDatabase(path: string): Generator<AuditEntry> {
+export function openLog(path: string): LogInDatabase {
   let database: DatabaseSync | undefined;
+  const corrupt = (what: string, cause?: unknown): MilagroError => {
+    if (database?.isOpen) database.close();
+    return new MilagroError("ERR_DATABASE_CORRUPT", `${path} ${what}`, { cause });
+  };
+  let heads: LogInDatabase["heads"];
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
-    const statement = database.prepare("select * from audit_log where entry > ? order by entry limit ?");
-    for (let after = 0; ; ) {
-      const rows = statement.all(after, PAGE);
-      yield* rows.map(entryOf);
-      const last = rows.at(-1);
-      if (!last || rows.length < PAGE) return;
-      after = Number(last["entry"]);
-    }
+    if (database.prepare("pragma quick_check(1)").get()?.["quick_check"] !== "ok") throw corrupt("is damaged");
+    heads = database.prepare("select entry, hash from audit_head order by entry").all().map(headOf);
   } catch (cause) {
-    if (cause instanceof MilagroError) throw cause;
-    throw new MilagroError("ERR_DATABASE_CORRUPT", `${path} is not a readable database with an audit log`, { cause });
-  } finally {
-    database?.close();
+    throw cause instanceof MilagroError ? cause : corrupt("is not a readable database with an audit log", cause);
   }
+  const open = database;
+  function* entries(): Generator<AuditEntry> {
+    try {
+      const statement = open.prepare("select * from audit_log where entry > ? order by entry limit ?");
+      for (let after = 0; ; ) {
+        const rows = statement.all(after, PAGE);
+        yield* rows.map(entryOf);
+        const last = rows.at(-1);
+        if (!last || rows.length < PAGE) return;
+        after = Number(last["entry"]);
+      }
+    } catch (cause) {
+      throw cause instanceof MilagroError ? cause : corrupt("is not a readable database with an audit log", cause);
+    }
+  }
+  return { entries: entries(), heads, close: () => open.isOpen && open.close() };
+}
+
+function headOf({ entry, hash }: Record<string, unknown>): LogInDatabase["heads"][number] {
+  if (!(hash instanceof Uint8Array)) throw new MilagroError("ERR_AUDIT_CORRUPT", "a signed head has no hash");
+  return { index: Number(entry), hash };
 }
 
 /** All entries that a D-TA shows. */
@@ -50,22 +76,29 @@ export async function* entriesAtUrl(http: HttpPort, url: string): AsyncGenerator
 function entryOf(row: Record<string, unknown>): AuditEntry {
   const { entry, time, action, outcome, subject, details, previous, hash } = row;
   if (!(previous instanceof Uint8Array) || !(hash instanceof Uint8Array)) {
-    throw new MilagroError("ERR_AUDIT_CORRUPT", "an entry of the audit log has no hash");
+    throw new MilagroError("ERR_AUDIT_CORRUPT", `entry ${Number(entry)} of the audit log has no hash`);
   }
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(String(details));
-  } catch {
+  const parsed = detailsOf(String(details));
+  if (parsed === undefined)
     throw new MilagroError("ERR_AUDIT_CORRUPT", `entry ${Number(entry)} of the audit log is damaged`);
-  }
   return {
     index: Number(entry),
     time: Number(time),
     action: String(action),
     outcome: String(outcome),
     ...(subject === null ? {} : { subject: String(subject) }),
-    details: parsed as AuditEntry["details"],
+    details: parsed,
     previous,
     hash,
   };
+}
+
+/** Undefined unless written as a service writes it: a second member of one name would be read by people and not be hashed. */
+function detailsOf(text: string): AuditEntry["details"] | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return canonicalText(value) === text ? (value as AuditEntry["details"]) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -14,7 +14,7 @@ import { statementBytes } from "@milagro/protocol/statement";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import type { AuditEntry, SignedAuditHead } from "@milagro/runtime/audit-log";
 import { verifyAuditLog } from "@milagro/runtime/audit-verify";
-import { entriesAtUrl, entriesInDatabase } from "../audit-source.ts";
+import { entriesAtUrl, openLog } from "../audit-source.ts";
 import type { CommandGroup, CommandSpec } from "../command.ts";
 import { DOMAIN_OPTION } from "../options.ts";
 import type { Result } from "../output.ts";
@@ -25,7 +25,7 @@ const auditVerify: CommandSpec = {
   name: "verify",
   summary: "check that an audit log is whole and was not rewritten",
   details:
-    "A folder or file is read directly, also while the service runs; of a URL, the public log of a D-TA is fetched and its signed head is\nchecked with the pinned domain's keys. Give --head for one you kept: whoever rewrites the log contradicts it.",
+    "A folder or file is read directly, also while the service runs: its pages are checked, and the heads in it; of a URL, the public log of a D-TA is fetched and its signed head is\nchecked with the pinned domain's keys. Give --head for one you kept: whoever rewrites the log contradicts it.",
   arguments: [["<source>", "a D-TA's or D-KMS's folder, a database file, or the URL of a D-TA"]],
   options: [
     {
@@ -47,7 +47,15 @@ const auditVerify: CommandSpec = {
     const kept = invocation.list("head").map(parseHead);
     if (!/^https?:\/\//.test(source)) {
       const file = databaseIn(resolve(context.io.cwd, source));
-      return verdict(file, await context.progress("reading the log", walk(entriesInDatabase(file), kept)));
+      const log = openLog(file);
+      try {
+        const found = await context.progress("reading the log", walk(log.entries, [...kept, ...log.heads]));
+        // The service's own heads may show that the log is wrong. That it is right is only shown by what was kept elsewhere.
+        const vouched = Math.max(0, ...kept.map(({ index }) => index));
+        return verdict(file, found.ok ? { ...found, signedUpTo: vouched } : found);
+      } finally {
+        log.close();
+      }
     }
     const domain = await openDomain(context);
     return withHttp(async (http) => {

@@ -135,6 +135,14 @@ describe("by hand", () => {
     expect([unknown.status, JSON.parse(unknown.stderr).error.code]).toEqual([2, "ERR_SECRET_UNKNOWN"]);
   });
 
+  test("a path that was deleted is used again without a word about numbers", async () => {
+    const acting = `--home alice --id ${ALICE} --passphrase-file alice.pass --format json`;
+    await run(`secret put scratch/key - --to endpoint/web-1 ${acting}`, { input: "first" });
+    await run(`secret rm scratch/key --yes ${acting}`);
+    const again = await run(`secret put scratch/key - --to endpoint/web-1 ${acting}`, { input: "second" });
+    expect(JSON.parse(again)).toMatchObject({ path: "scratch/key", version: 2 });
+  });
+
   test("each D-TA's folder belongs to its operator alone", () => {
     for (const member of MEMBERS) {
       const { uid, mode } = statSync(join(operatorFolder(member), "dta", "masters.sealed"));
@@ -160,8 +168,11 @@ describe("by hand", () => {
 
 async function startKms(): Promise<void> {
   await mkdir(path("kms"));
-  const rule = { effect: "allow", identities: [ALICE], actions: ["put", "list", "read"], paths: ["app/**"] };
-  await writeFile(path("kms", "policy.json"), JSON.stringify({ v: 1, version: 1, rules: [rule] }));
+  const rules = [
+    { effect: "allow", identities: [ALICE], actions: ["put", "list", "read"], paths: ["app/**"] },
+    { effect: "allow", identities: [ALICE], actions: ["put", "delete"], paths: ["scratch/**"] },
+  ];
+  await writeFile(path("kms", "policy.json"), JSON.stringify({ v: 1, version: 1, rules }));
   const [kms, bus] = ports;
   await start(`kms serve --home kms --descriptor acme.json --listen 127.0.0.1:${kms} --bus-listen 127.0.0.1:${bus}`);
 }

@@ -23,7 +23,7 @@ export interface NewSecret {
   readonly plaintext: Uint8Array;
   readonly contentType?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Default: one more than the newest that the D-KMS knows. */
+  /** The number it must become. Default: the next one. */
   readonly version?: number | undefined;
   /** What the D-KMS's policy is asked for. Default `put`. */
   readonly operation?: PutOperation | undefined;
@@ -42,14 +42,33 @@ export interface ReadingRules {
   readonly newest?: number | undefined;
 }
 
-/** Encapsulates, signs, stores. Two writers at once: one wins, the other gets `ERR_VERSION_CONFLICT`. */
-export async function putSecret(
-  deps: ClientDeps,
-  ring: KeyRing,
-  secret: NewSecret,
-): Promise<{ readonly record: SecretRecord; readonly stored: SecretStored }> {
-  const kms = createKmsClient(deps, ring);
-  const version = secret.version ?? (await newestVersion(deps, ring, secret.path)) + 1;
+export interface PutResult {
+  readonly record: SecretRecord;
+  readonly stored: SecretStored;
+}
+
+/**
+ * Encapsulates, signs, stores. When another writer was faster it becomes the version after theirs.
+ * @throws `ERR_VERSION_CONFLICT` when `version` is given and is not the next one, or when others are faster twice
+ */
+export async function putSecret(deps: ClientDeps, ring: KeyRing, secret: NewSecret): Promise<PutResult> {
+  if (secret.version !== undefined) return putVersion(deps, ring, secret, secret.version);
+  return againAfterConflict(async () =>
+    putVersion(deps, ring, secret, (await newestVersion(deps, ring, secret.path)) + 1),
+  );
+}
+
+/** A lost race is run once more, from the start: what the number stood on has changed. */
+async function againAfterConflict<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof MilagroError) || error.code !== "ERR_VERSION_CONFLICT") throw error;
+    return work();
+  }
+}
+
+async function putVersion(deps: ClientDeps, ring: KeyRing, secret: NewSecret, version: number): Promise<PutResult> {
   const epoch = currentEpoch(deps);
   const record = makeSecretRecord({
     engine: deps.engine,
@@ -64,7 +83,7 @@ export async function putSecret(
     contentType: secret.contentType,
     labels: secret.labels,
   });
-  return { record, stored: await kms.put(record, secret.operation) };
+  return { record, stored: await createKmsClient(deps, ring).put(record, secret.operation) };
 }
 
 /**
@@ -76,18 +95,20 @@ export async function rotateSecret(
   ring: KeyRing,
   path: SecretPath,
   plaintext: Uint8Array,
-): Promise<{ readonly record: SecretRecord; readonly stored: SecretStored }> {
-  const newest = await createKmsClient(deps, ring).read(path);
-  // The recipients are about to be sent a secret: the D-KMS must not be able to slip one in.
-  verifySecretRecord(deps.engine, deps.domain, newest, { path });
-  return putSecret(deps, ring, {
-    path,
-    recipients: newest.recipients.map(({ identity }) => identity),
-    plaintext,
-    contentType: newest.contentType,
-    labels: newest.labels,
-    version: newest.version + 1,
-    operation: "rotate",
+): Promise<PutResult> {
+  return againAfterConflict(async () => {
+    const newest = await createKmsClient(deps, ring).read(path);
+    // The recipients are about to be sent a secret: the D-KMS must not be able to slip one in.
+    verifySecretRecord(deps.engine, deps.domain, newest, { path });
+    return putSecret(deps, ring, {
+      path,
+      recipients: newest.recipients.map(({ identity }) => identity),
+      plaintext,
+      contentType: newest.contentType,
+      labels: newest.labels,
+      version: newest.version + 1,
+      operation: "rotate",
+    });
   });
 }
 
@@ -147,11 +168,10 @@ export function recipientOf(record: SecretRecord, identity: Identity): Party {
   return party;
 }
 
-/** The newest version that the D-KMS knows of, 0 when there is none. */
+/** The number of the last version that the D-KMS was given, deleted or not; 0 when there was none. */
 export async function newestVersion(deps: ClientDeps, ring: KeyRing, path: SecretPath): Promise<number> {
   try {
-    const { versions } = await createKmsClient(deps, ring).versions(path);
-    return versions.reduce((newest, { version }) => Math.max(newest, version), 0);
+    return (await createKmsClient(deps, ring).versions(path)).newest;
   } catch (error) {
     if (error instanceof MilagroError && error.code === "ERR_SECRET_UNKNOWN") return 0;
     throw error;

@@ -30,6 +30,11 @@ let alice: KeyRing;
 let bob: KeyRing;
 /** What the D-KMS would answer to a read. */
 let stored: SecretRecord | undefined;
+/** The number of the last version, which a deletion leaves. */
+let last: number;
+/** How many writers are faster. */
+let losesRaces: number;
+let puts: number;
 const PATH = parseSecretPath("app/db/password");
 const VALUE = utf8("correct horse battery staple");
 
@@ -49,6 +54,9 @@ beforeAll(async () => {
 beforeEach(() => {
   network = createNetwork(founded);
   stored = undefined;
+  last = 0;
+  losesRaces = 0;
+  puts = 0;
   network.other = async (request) => {
     if (request.url.endsWith("/v1/enrolments")) throw new MilagroError("ERR_UNREACHABLE", "this D-KMS does not relay");
     verifyRequest(
@@ -59,13 +67,24 @@ beforeEach(() => {
     );
     const { pathname } = new URL(request.url);
     if (request.method === "POST" && pathname.startsWith("/v1/secrets/")) {
+      puts++;
+      if (losesRaces > 0 && stored) {
+        losesRaces--;
+        last++;
+        stored = { ...stored, version: last };
+        return problem("ERR_VERSION_CONFLICT");
+      }
       stored = parseSecretRecord(parseJson(parseUtf8(request.body ?? new Uint8Array())));
+      last = stored.version;
       return json(201, { v: 1, path: stored.path, version: stored.version, sequence: 1 });
     }
+    if (pathname.startsWith("/v1/versions/") && last > 0 && !stored)
+      return json(200, { v: 1, path: PATH, versions: [], newest: last, deleted: true });
     if (!stored) return problem("ERR_SECRET_UNKNOWN");
     if (pathname.startsWith("/v1/versions/")) {
       const { path, version, author, created } = encodeSecretRecord(stored);
-      return json(200, { v: 1, path, versions: [{ path, version, author, recipients: [BOB], created }] });
+      const versions = [{ path, version, author, recipients: [BOB], created }];
+      return json(200, { v: 1, path, versions, newest: version, deleted: false });
     }
     return json(200, encodeSecretRecord(stored));
   };
@@ -93,6 +112,28 @@ describe("a secret", () => {
   test("the next version is one more than the D-KMS knows", async () => {
     await put(4);
     expect((await put()).record.version).toBe(5);
+  });
+
+  test("after a deletion numbers go on", async () => {
+    await put(4);
+    stored = undefined;
+    expect((await put()).record.version).toBe(5);
+  });
+
+  test("a lost race is run once more, with the number after the winner's", async () => {
+    await put(4);
+    losesRaces = 1;
+    expect((await put()).record.version).toBe(6);
+    losesRaces = 2;
+    puts = 0;
+    expect([await codeOf(put()), puts]).toEqual(["ERR_VERSION_CONFLICT", 2]);
+  });
+
+  test("a number that was asked for is not replaced by another", async () => {
+    await put(4);
+    losesRaces = 1;
+    puts = 0;
+    expect([await codeOf(put(5)), puts]).toEqual(["ERR_VERSION_CONFLICT", 1]);
   });
 
   test("rotation keeps the recipients", async () => {

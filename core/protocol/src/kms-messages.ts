@@ -117,11 +117,16 @@ export type SecretList = Parsed<typeof SecretListSchema>;
 export const parseSecretList = parserOf("secret list", SecretListSchema);
 export const encodeSecretList = encoderOf("secret list", SecretListSchema);
 
-/** Answer of `GET /v1/versions/*path`, newest first. */
+/**
+ * Answer of `GET /v1/versions/*path`, newest first. The next version is `newest` plus one: numbers go on after a deletion.
+ * `versions` is empty for a deleted path, and for who may write there but neither read nor list.
+ */
 export const VersionListSchema = strict({
   v: Version,
   path: SecretPathText,
   versions: Type.Array(SecretSummarySchema, { maxItems: 1000 }),
+  newest: Ordinal,
+  deleted: Type.Boolean(),
 });
 export type VersionList = Parsed<typeof VersionListSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */

@@ -42,6 +42,19 @@ export function decideWrite(
   return own.kind === "allow" ? own : rotate;
 }
 
+/** Whether this identity may store the next version of a path in any way. @param exists - as in `decideWrite` */
+export function mayWriteSomehow(
+  rules: readonly AccessRule[],
+  identity: Identity,
+  path: SecretPath,
+  exists: boolean,
+): boolean {
+  const operations: readonly WriteOperation[] = exists
+    ? ["put", "import", "generate", "rotate"]
+    : ["put", "import", "generate"];
+  return operations.some((operation) => decideWrite(rules, identity, operation, path, exists).kind === "allow");
+}
+
 /** @param recipients - of the version that is asked for */
 export function decideRead(
   rules: readonly AccessRule[],

@@ -46,7 +46,7 @@ const SUMMARY = {
 
 export const LIST_EXAMPLE = { v: 1, secrets: [SUMMARY], cursor: "q83vEjRWeJCrze8SNFZ4kHRlYW0vZGI" };
 
-export const VERSIONS_EXAMPLE = { v: 1, path: PATH, versions: [SUMMARY] };
+export const VERSIONS_EXAMPLE = { v: 1, path: PATH, versions: [SUMMARY], newest: SUMMARY.version, deleted: false };
 
 export const EVENTS_EXAMPLE = {
   v: 1,

@@ -196,8 +196,8 @@ export function addSecretRoutes(
     },
     async (request, reply) => {
       const path = parseSecretPath(request.params["*"]);
-      const versions = await listVersions(deps, callerOf(request), path);
-      return reply.type("application/json").send({ v: 1, path, versions: versions.map(summaryOf) });
+      const { versions, newest, deleted } = await listVersions(deps, callerOf(request), path);
+      return reply.type("application/json").send({ v: 1, path, versions: versions.map(summaryOf), newest, deleted });
     },
   );
 

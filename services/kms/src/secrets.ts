@@ -11,7 +11,14 @@ import { decideAccess } from "@milagro/protocol/policy";
 import { parseSecretPath, type SecretPath } from "@milagro/protocol/secret-path";
 import { isSigningEpoch, type TrustDomain } from "@milagro/protocol/trust-domain";
 import { type Clock, unixSeconds } from "@milagro/runtime/clock";
-import { decideRead, decideWrite, mayListSomething, type PolicyHolder, type WriteOperation } from "./access-policy.ts";
+import {
+  decideRead,
+  decideWrite,
+  mayListSomething,
+  mayWriteSomehow,
+  type PolicyHolder,
+  type WriteOperation,
+} from "./access-policy.ts";
 import { answerOf, type IdempotentUse, type KeptAnswer, once } from "./idempotency.ts";
 import type { Notifier } from "./notifier.ts";
 import type { AuditAction, KmsStore, ListedVersion, StoreTransaction } from "./store.ts";
@@ -211,19 +218,31 @@ export async function readSecret(
   return stored.record;
 }
 
-/** All versions of a path without their envelopes, newest first. @throws as `readSecret` */
-export async function listVersions(
-  deps: SecretsDeps,
-  caller: Caller,
-  path: SecretPath,
-): Promise<readonly ListedVersion[]> {
+export interface VersionHistory {
+  readonly versions: readonly ListedVersion[];
+  /** The number of the last version, also of a deleted path. */
+  readonly newest: number;
+  readonly deleted: boolean;
+}
+
+/**
+ * All versions of a path without their envelopes, newest first. Who may write there, and nobody else, learns the number of
+ * the last version of a deleted path: it is what the next one must follow.
+ * @throws as `readSecret`
+ */
+export async function listVersions(deps: SecretsDeps, caller: Caller, path: SecretPath): Promise<VersionHistory> {
   const { rules } = deps.policy.current;
+  const head = await deps.store.readHead(path);
   const versions = await deps.store.listVersions(path, MAX_LIST);
   const mayList = decideAccess(rules, caller.identity, "list", path).kind === "allow";
   const mayRead = decideRead(rules, caller.identity, path, versions[0]?.summary.recipients ?? []).kind === "allow";
-  if (!mayList && !mayRead) return refuseAudited(deps, caller, "list", path, denied());
-  if (versions.length === 0) throw new MilagroError("ERR_SECRET_UNKNOWN", "there is no such secret");
-  return versions;
+  const mayWrite = mayWriteSomehow(rules, caller.identity, path, versions.length > 0);
+  if (!mayList && !mayRead && !mayWrite) return refuseAudited(deps, caller, "list", path, denied());
+  // A version that was written between the two reads counts as well.
+  const newest = Math.max(head?.version ?? 0, versions[0]?.version ?? 0);
+  if (newest === 0 || (versions.length === 0 && !mayWrite))
+    throw new MilagroError("ERR_SECRET_UNKNOWN", "there is no such secret");
+  return { versions: mayList || mayRead ? versions : [], newest, deleted: versions.length === 0 };
 }
 
 export interface ListPage {

@@ -13,6 +13,8 @@ beforeAll(async () => {
   founded = await foundDomain("example.org", 1);
   home = makeHome(founded, [
     allow("user/alice", ["put", "import", "rotate", "read", "list", "delete"], ["team/**", "list/**"]),
+    allow("user/auditor", ["list"], ["team/**"]),
+    allow("user/writer", ["put"], ["team/**"]),
     allow("endpoint/lister", ["list"], ["list/a/**"]),
   ]);
   kms = await startInProcess(home.home);
@@ -72,8 +74,30 @@ describe("a secret", () => {
     const mine = json.events.filter((e: { path: string }) => e.path === "team/gone");
     expect(mine.map((e: { type: string }) => e.type)).toEqual(["version", "deleted"]);
     expect(mine[0].record).toBeUndefined();
+    expect((await alice.call("GET", `${kms.url}/v1/versions/team/gone`)).json).toEqual({
+      v: 1,
+      path: "team/gone",
+      versions: [],
+      newest: 1,
+      deleted: true,
+    });
+    expect((await web.call("GET", `${kms.url}/v1/versions/team/gone`)).json.code).toBe("ERR_ACCESS_DENIED");
+    const auditor = new Client(founded, who("user/auditor"));
+    expect((await auditor.call("GET", `${kms.url}/v1/versions/team/gone`)).json.code).toBe("ERR_SECRET_UNKNOWN");
     expect((await alice.put(kms.url, "team/gone", 1, [web.identity], "x")).json.code).toBe("ERR_VERSION_CONFLICT");
     expect((await alice.put(kms.url, "team/gone", 2, [web.identity], "y")).status).toBe(201);
+  });
+
+  test("tells who may only write the number to follow, and nothing else", async () => {
+    const writer = new Client(founded, who("user/writer"));
+    await alice.put(kms.url, "team/written", 1, [web.identity], "x");
+    expect((await writer.call("GET", `${kms.url}/v1/versions/team/written`)).json).toMatchObject({
+      versions: [],
+      newest: 1,
+      deleted: false,
+    });
+    expect((await writer.call("GET", `${kms.url}/v1/versions/team/never`)).json.code).toBe("ERR_SECRET_UNKNOWN");
+    expect((await writer.call("GET", `${kms.url}/v1/versions/list/x`)).json.code).toBe("ERR_ACCESS_DENIED");
   });
 
   test("waiting for deliveries ends when one comes", async () => {

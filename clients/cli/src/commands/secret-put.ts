@@ -34,7 +34,7 @@ export const secretPut: CommandSpec = {
     TYPE_OPTION,
     {
       flags: "--next-version <number>",
-      text: "the version this must become: refused when another writer was faster; needed after a deletion, where numbers go on",
+      text: "the version this must become: refused when another writer was faster",
     },
   ],
   examples: [

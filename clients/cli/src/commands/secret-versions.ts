@@ -18,8 +18,12 @@ export const secretVersions: CommandSpec = {
   async run(context, invocation) {
     const path = parseSecretPath(invocation.argument(0));
     return asIdentity(context, async (deps, { ring }) => {
-      const { versions } = await context.progress("listing", createKmsClient(deps, ring).versions(path));
-      return describeSummaries(versions, "no versions");
+      const { versions, newest, deleted } = await context.progress(
+        "listing",
+        createKmsClient(deps, ring).versions(path),
+      );
+      const why = deleted ? `${path} was deleted` : `you may write ${path}, but not list it`;
+      return describeSummaries(versions, `${why}; the next version will be ${newest + 1}`);
     });
   },
 };

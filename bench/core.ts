@@ -7,6 +7,7 @@ import { createEngine } from "@milagro/engine";
 import { systemRandom } from "@milagro/runtime/random";
 import { compareIbe } from "./core/ibe-peers.ts";
 import { compareOperations } from "./core/operations.ts";
+import { measureProcesses } from "./core/processes.ts";
 import type { Reporter } from "./harness/reporter.ts";
 
 export async function run(report: Reporter): Promise<void> {
@@ -14,4 +15,5 @@ export async function run(report: Reporter): Promise<void> {
   report.progress(`core: the engine is ${engine.capabilities.name}`);
   await compareOperations(report, engine, systemRandom);
   await compareIbe(report, engine, systemRandom);
+  await measureProcesses(report, engine);
 }

@@ -30,6 +30,8 @@ export interface CompareOptions {
 
 /** What an area is given to report with. */
 export interface Reporter {
+  /** Wall time for each contender of each row, about: what `--budget` says. */
+  readonly budgetMs: number;
   /**
    * Times `ours` against each peer, in milliseconds per call, interleaved round by round; one row per peer, or one
    * row without a peer when there is none.
@@ -53,6 +55,7 @@ export function createReporter(
   defaultBudgetMs: number = 1500,
 ): Reporter {
   return {
+    budgetMs: defaultBudgetMs,
     progress,
     async compare(name, ours, peers = {}, options = {}) {
       progress(`${area}: ${name}`);

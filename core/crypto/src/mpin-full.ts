@@ -169,7 +169,7 @@ class FullSession {
   #w: Scalar | undefined;
 
   constructor(engine: Engine, random: RandomBytes, subject: LoginSubject) {
-    const w = engine.scalars.random();
+    const w = engine.scalars.reduce(random(48));
     this.#engine = engine;
     this.#subject = subject;
     this.#w = w;

@@ -152,6 +152,12 @@ export const ERROR_CODES = {
     "It was sealed in another domain, or not to this identity in this epoch.",
     "Use the key of an identity and epoch that the envelope lists.",
   ),
+  ERR_LOGIN_REFUSED: define(
+    401,
+    3,
+    "A login was refused; nothing says which part of it was wrong.",
+    "Try the PIN again, with care: attempts are counted.",
+  ),
   ERR_PIN_INVALID: define(400, 1, "A PIN is not 4 to 8 digits.", "Choose 4 to 8 digits."),
   ERR_PUBLIC_KEY_INVALID: define(
     400,

@@ -6,6 +6,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { createNobleEngine } from "@milagro/engine/noble";
 import { identities, issuance, statements } from "./build-keys.ts";
+import { mpinFull, mpinIssuance, mpinLogin } from "./build-mpin.ts";
 import { encapsulation, envelopes, files } from "./build-sealing.ts";
 import { keyAgreement, signatures, signcryption } from "./build-signing.ts";
 import { bytesFor, prepare } from "./builder.ts";
@@ -32,6 +33,9 @@ export async function buildVectors(): Promise<ReadonlyMap<string, VectorFile>> {
     signatures,
     signcryption,
     keyAgreement,
+    mpinIssuance,
+    mpinLogin,
+    mpinFull,
   ];
   const built = new Map<string, VectorFile>();
   for (const build of all) {

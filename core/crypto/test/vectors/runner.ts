@@ -48,6 +48,7 @@ import type { Recipient } from "../../src/recipients.ts";
 import { signcrypt, unsigncrypt } from "../../src/signcryption.ts";
 import { agreeKey } from "../../src/sok.ts";
 import { type IdentityUsage, parseIdentityUsage, parseUsage } from "../../src/usage.ts";
+import { MPIN_OPERATIONS } from "./runner-mpin.ts";
 
 export type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
 export type Fields = { readonly [key: string]: Json };
@@ -78,13 +79,16 @@ function intern(text: string): IdentityInput {
 }
 
 /** Reads fields of the expected kind. */
-class Input {
+export class Input {
   readonly #fields: Fields;
   constructor(fields: Fields) {
     this.#fields = fields;
   }
   text(name: string): string {
     return this.#fields[name] as string;
+  }
+  has(name: string): boolean {
+    return name in this.#fields;
   }
   number(name: string): number {
     return this.#fields[name] as number;
@@ -144,7 +148,7 @@ async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return concat(...parts);
 }
 
-type Operation = (engine: Engine, i: Input) => Fields | Promise<Fields>;
+export type Operation = (engine: Engine, i: Input) => Fields | Promise<Fields>;
 
 const possession = (i: Input) => ({
   domain: i.text("domain"),
@@ -333,6 +337,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     });
     return { key: agreed.use(encodeHex) };
   },
+  ...MPIN_OPERATIONS,
 };
 
 /** The names of all operations. */

@@ -14,6 +14,9 @@ const OURS = [
   "signatures",
   "signcryption",
   "key-agreement",
+  "mpin-issuance",
+  "mpin-login",
+  "mpin-full",
 ];
 const read = (name: string): VectorFile => JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8"));
 const all = OURS.map(read);

@@ -107,11 +107,18 @@ const hex = (values: readonly (bigint | number)[]): string =>
 export function emitConstants(tier: Tier, withG2: boolean): string {
   const R = 1n << BigInt(tier.width * tier.count);
   const groups = withG2 ? { ...COMMON, ...WITH_G2 } : COMMON;
-  const raw: Fp2[] = [];
+  // constants that are the same in both lanes come first, and are written once
+  const entries = Object.entries(groups);
+  const isSame = (values: readonly Fp2[]): boolean => values.every(([re, im]) => re === im);
+  const same = entries.filter(([, values]) => isSame(values));
+  const different = entries.filter(([, values]) => !isSame(values));
+  const singles = same.flatMap(([, values]) => values);
+  const pairs = different.flatMap(([, values]) => values);
   const lines: string[] = [];
-  for (const [name, values] of Object.entries(groups)) {
-    lines.push(`export const ${name}: usize = table + ${raw.length * tier.pairBytes};`);
-    raw.push(...values);
+  let at = 0;
+  for (const [name, values] of [...same, ...different]) {
+    lines.push(`export const ${name}: usize = table + ${at * tier.pairBytes};`);
+    at += values.length;
   }
   if (!withG2) for (const name of Object.keys(WITH_G2)) lines.push(`export const ${name}: usize = 0;`);
   const chain = rootChain();
@@ -122,7 +129,7 @@ export function emitConstants(tier: Tier, withG2: boolean): string {
   const digits = (value: bigint): string => hex(balancedDigits(value, tier.width, tier.count));
   const RSCALAR = 1n << 270n;
   return `import { readPair } from "./bytes";
-import { copyPair, PAIR, setDigit } from "./field";
+import { PAIR, setDigit } from "./field";
 
 export const HAS_G2: bool = ${withG2};
 /** p in unsigned digits of 64 bits, as bytes, and in 30-bit limbs. */
@@ -140,9 +147,9 @@ export const ROOT_CHAIN_STEPS: i32 = ${chain.length / 2};
 export const R_SQUARED: usize = memory.data(${tier.pairBytes}, 16);
 export const RAW_ONE: usize = memory.data(${tier.pairBytes}, 16);
 const squareDigits: usize = memory.data<i64>([${digits((R * R) % PRIME)}], 16);
-const count: usize = ${raw.length};
-const raw: usize = memory.data<u8>([${raw.flatMap((pair) => pair.flatMap(bytes48)).join(", ")}]);
-const table: usize = memory.data(${raw.length * tier.pairBytes}, 16);
+const singles: usize = memory.data<u8>([${singles.flatMap(([re]) => bytes48(re)).join(", ")}]);
+const pairs: usize = memory.data<u8>([${pairs.flatMap((pair) => pair.flatMap(bytes48)).join(", ")}]);
+const table: usize = memory.data(${at * tier.pairBytes}, 16);
 ${lines.join("\n")}
 
 /** Brings the constants into Montgomery form: once, before anything else is called. */
@@ -153,7 +160,9 @@ export function initialise(): void {
       setDigit(RAW_ONE, lane, i, i === 0 ? 1 : 0);
     }
   }
-  for (let i: usize = 0; i < count; i++) readPair(table + i * PAIR, raw + 96 * i, raw + 96 * i + 48);
+  for (let i: usize = 0; i < ${singles.length}; i++) readPair(table + i * PAIR, singles + 48 * i, singles + 48 * i);
+  const rest = table + ${singles.length * tier.pairBytes};
+  for (let i: usize = 0; i < ${pairs.length}; i++) readPair(rest + i * PAIR, pairs + 96 * i, pairs + 96 * i + 48);
 }
-`.replace("import { copyPair, PAIR, setDigit }", "import { PAIR, setDigit }");
+`;
 }

@@ -15,7 +15,7 @@ const MAX_BYTES = 4096;
 
 export interface PassphraseSources {
   readonly file?: string | undefined;
-  /** An inherited descriptor, as in `3<file` or a pipe. Read to its end. */
+  /** An inherited descriptor. Read to its end. Of those that a launcher was given, only standard input (0) gets this far. */
   readonly fd?: number | undefined;
   /** Asks a person; given only when there is a terminal. The string it returns cannot be wiped. */
   readonly prompt?: (() => Promise<string>) | undefined;

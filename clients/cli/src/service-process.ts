@@ -6,8 +6,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { createInterface } from "node:readline";
+import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { MilagroError } from "@milagro/engine/error";
+import type { Passphrase } from "@milagro/runtime/passphrase";
 import type { Context } from "./command.ts";
 import type { ExitStatus } from "./failure.ts";
 
@@ -50,20 +52,31 @@ export function serviceProgram(service: ServiceName): string {
 
 /**
  * Runs a service in the foreground until it ends. Where the system can, this process becomes the service: same id, same signals, and
- * nothing left behind when it is killed.
+ * nothing left behind when it is killed. With a passphrase it is a child instead: somebody must hold the other end of its standard input.
+ * @param passphrase - written to standard input of the service, and destroyed
  */
 export async function runService(
   service: ServiceName,
   args: readonly string[],
   { io, signal }: Pick<Context, "io" | "signal">,
+  passphrase?: Passphrase,
 ): Promise<ExitStatus> {
   const command = [...process.execArgv, serviceProgram(service), ...args];
-  if (io.stdout === process.stdout && process.platform !== "win32" && process.execve) {
+  const own = io.stdout === process.stdout;
+  if (passphrase) command.push("--passphrase-stdin");
+  else if (own && process.platform !== "win32" && process.execve) {
     process.execve(process.execPath, [process.execPath, ...command], process.env);
   }
-  const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "pipe"], env: { ...io.env } });
-  child.stdout.pipe(io.stdout, { end: false });
-  child.stderr.pipe(io.stderr, { end: false });
+  const output = own ? "inherit" : "pipe";
+  const child = spawn(process.execPath, command, {
+    stdio: [passphrase ? "pipe" : "ignore", output, output],
+    env: { ...io.env },
+    // Its own process group: Ctrl-C reaches only us, and the service gets one signal instead of two.
+    detached: own,
+  });
+  child.stdout?.pipe(io.stdout, { end: false });
+  child.stderr?.pipe(io.stderr, { end: false });
+  if (passphrase && child.stdin) handOver(child.stdin, passphrase);
   const stop = () => child.kill("SIGTERM");
   signal.addEventListener("abort", stop, { once: true });
   try {
@@ -71,6 +84,14 @@ export async function runService(
   } finally {
     signal.removeEventListener("abort", stop);
   }
+}
+
+function handOver(pipe: Writable, passphrase: Passphrase): void {
+  // A service that ended before it read says itself why.
+  pipe.on("error", () => {});
+  const bytes = passphrase.use((held) => held.slice());
+  passphrase.destroy();
+  pipe.end(bytes, () => bytes.fill(0));
 }
 
 /**

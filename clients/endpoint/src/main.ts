@@ -20,6 +20,7 @@ Holds one identity and hands its secrets to local programs: Unix socket, files i
 
   --home DIR               folder of this endpoint: config.json, domain.json, identity.keys, endpoint.sqlite
   --passphrase-file FILE   opens the key store; a file that only you can read
+  --passphrase-stdin       the same from standard input, read to its end
   --evidence-file FILE     for the first enrolment: join tokens, grant:… or oidc:…, one a line
   --log-level LEVEL        debug, info, warn, error, silent
 
@@ -36,6 +37,7 @@ function parseFlags(args: readonly string[]) {
       options: {
         home: text,
         "passphrase-file": text,
+        "passphrase-stdin": { type: "boolean" },
         "evidence-file": text,
         "log-level": text,
         help: { type: "boolean", short: "h" },
@@ -65,7 +67,7 @@ async function run(args: readonly string[]): Promise<void> {
   const config = readEndpointConfig(home, flags, process.env);
   const log = createLogger({ component: "endpoint", level: config.logLevel, file: config.logFile });
   const lifecycle = createLifecycle({ log });
-  const passphrase = await readPassphrase({ file: config.passphraseFile });
+  const passphrase = await readPassphrase(values["passphrase-stdin"] ? { fd: 0 } : { file: config.passphraseFile });
   const endpoint = await startEndpoint(config, { log, clock: systemClock, passphrase }).finally(() =>
     passphrase.destroy(),
   );

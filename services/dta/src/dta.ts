@@ -36,8 +36,8 @@ export interface DtaOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: RandomBytes;
-  /** Reads the passphrase at start, and again when the issuer was lost. Without it the operator unseals over the admin socket. */
-  readonly readPassphrase?: (() => Promise<Passphrase>) | undefined;
+  /** Reads the passphrase at start, and again when the issuer was lost. Without it, or when it has none, the operator unseals over the admin socket. */
+  readonly readPassphrase?: (() => Promise<Passphrase | undefined>) | undefined;
   /** For tests that stand in the way of the issuer or the store. */
   readonly wrap?: { issuer?(issuer: Issuer): Issuer; store?(store: Store): Store };
 }

@@ -8,17 +8,19 @@ import { definitionOf } from "@milagro/protocol/error-codes";
 import { systemClock } from "@milagro/runtime/clock";
 import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger, errorFields } from "@milagro/runtime/log";
-import { readPassphrase, readPassphraseFile } from "@milagro/runtime/passphrase";
+import { type Passphrase, type PassphraseSources, readPassphrase } from "@milagro/runtime/passphrase";
 import { systemRandom } from "@milagro/runtime/random";
 import { homeOf, readConfig } from "./config.ts";
 import { VERSION } from "./version.ts";
 
 const USAGE = `milagro-dta: one Distributed Trust Authority
 
-  milagro-dta init  --home DIR --name NAME --operator TEXT --jurisdiction TEXT --passphrase-file FILE [--listen HOST:PORT]
-  milagro-dta serve --home DIR [--listen HOST:PORT|none] [--bus-url URL|none] [--passphrase-file FILE] [--log-file FILE]
+  milagro-dta init  --home DIR --name NAME --operator TEXT --jurisdiction TEXT PASSPHRASE [--listen HOST:PORT]
+  milagro-dta serve --home DIR [--listen HOST:PORT|none] [--bus-url URL|none] [PASSPHRASE] [--log-file FILE]
 
-  --passphrase-file   a file that only you can read (mode 0600). Without it, serve starts sealed: unseal over DIR/admin.sock
+  PASSPHRASE is one of these; without it, serve starts sealed: unseal over DIR/admin.sock
+  --passphrase-file   a file that only you can read (mode 0600); read again when the masters were lost
+  --passphrase-stdin  standard input, read once to its end
   --listen            public API; port 0 takes a free one; "none": reached over the bus only. Default 127.0.0.1:0
 `;
 
@@ -32,6 +34,7 @@ const OPTIONS = {
   "log-file": { type: "string" },
   "log-level": { type: "string" },
   "passphrase-file": { type: "string" },
+  "passphrase-stdin": { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
 } as const;
@@ -48,17 +51,36 @@ function parseFlags(args: readonly string[]) {
   }
 }
 
-function need(flags: Flags, name: "home" | "name" | "operator" | "jurisdiction" | "passphrase-file"): string {
+function need(flags: Flags, name: "home" | "name" | "operator" | "jurisdiction"): string {
   const value = flags[name];
   if (value === undefined || value === "")
     throw new MilagroError("ERR_CONFIG_INVALID", `--${name} is needed; see milagro-dta --help`);
   return value;
 }
 
+/** Where the flags say that the passphrase is. */
+function passphraseSources(flags: Flags): PassphraseSources {
+  return { file: flags["passphrase-file"], fd: flags["passphrase-stdin"] ? 0 : undefined };
+}
+
+/** How the D-TA gets its passphrase, at start and again when its issuer was lost. Standard input is read once: afterwards it stays sealed. */
+function passphraseReader(flags: Flags): (() => Promise<Passphrase | undefined>) | undefined {
+  const sources = passphraseSources(flags);
+  if (sources.file !== undefined) return () => readPassphrase(sources);
+  if (sources.fd === undefined) return undefined;
+  let once: Promise<Passphrase> | undefined = readPassphrase(sources);
+  once.catch(() => {});
+  return async () => {
+    const first = once;
+    once = undefined;
+    return first;
+  };
+}
+
 async function init(flags: Flags): Promise<void> {
   const home = homeOf(need(flags, "home"));
   const { initDta } = await import("./init.ts");
-  const passphrase = await readPassphrase({ file: need(flags, "passphrase-file") });
+  const passphrase = await readPassphrase(passphraseSources(flags));
   try {
     await initDta({
       home,
@@ -91,7 +113,6 @@ async function serve(flags: Flags): Promise<void> {
   }).with({ name: config.name });
   const { startDta } = await import("./dta.ts");
   const lifecycle = createLifecycle({ log });
-  const file = flags["passphrase-file"];
   try {
     const dta = await startDta({
       home,
@@ -99,7 +120,7 @@ async function serve(flags: Flags): Promise<void> {
       log,
       clock: systemClock,
       random: systemRandom,
-      readPassphrase: file === undefined ? undefined : () => readPassphraseFile(file),
+      readPassphrase: passphraseReader(flags),
     });
     lifecycle.onClose("dta", () => dta.close());
     process.stdout.write(`${JSON.stringify({ ready: true, url: dta.url, admin: dta.adminSocket })}\n`);

@@ -70,7 +70,14 @@ async function serve(): Promise<{ child: ChildProcess; dta: TestDta }> {
 }
 
 test("wrong calls end with a code and status 1, and make nothing", async () => {
-  for (const args of [["dance"], ["serve", "--home", home.folder], ["init", "--home", home.folder, "--pin", "1234"]]) {
+  const wrong = [
+    ["dance"],
+    ["serve", "--home", home.folder],
+    ["init", "--home", home.folder, "--pin", "1234"],
+    INIT,
+    [...INIT, "--passphrase-stdin"], // and there is nothing on it
+  ];
+  for (const args of wrong) {
     expect(await finish(run(args))).toBe(1);
   }
   expect(output).not.toMatch(/\n\s+at |1234/);

@@ -8,6 +8,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { MilagroError } from "@milagro/engine/error";
 import { loadConfig } from "@milagro/runtime/config";
+import type { PassphraseSources } from "@milagro/runtime/passphrase";
 import Type, { type Static } from "typebox";
 
 const Address = (description: string, fallback: string) =>
@@ -114,7 +115,8 @@ export interface KmsConfig {
       };
   readonly policyFile: string;
   readonly keyStoreFile: string;
-  readonly passphraseFile: string | undefined;
+  /** Where the passphrase of the D-KMS's own identity is; without it, it has none. */
+  readonly passphrase: PassphraseSources | undefined;
   readonly joinTokensFile: string | undefined;
   readonly workers: number;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
@@ -135,12 +137,18 @@ Keeps and relays secrets that only their receivers can open.
   --database URL           sqlite:FILE or postgres://… (kms.sqlite in the home folder)
   --policy FILE            who may do what (policy.json in the home folder); read again on SIGHUP
   --passphrase-file FILE   opens the key store of the D-KMS's own identity
+  --passphrase-stdin       the same from standard input, read to its end
   --join-tokens FILE       one join token per D-TA, to enrol the D-KMS itself the first time
   --log-level LEVEL        debug, info, warn, error, silent
 
 Example
   milagro-kms serve --home /var/lib/milagro-kms --domain example.org.json --passphrase-file /etc/milagro/kms.pass
 `;
+
+function passphraseOf(fromStdin: boolean, file: string | undefined): PassphraseSources | undefined {
+  if (fromStdin) return { fd: 0 };
+  return file === undefined ? undefined : { file };
+}
 
 function addressOf(text: string): { host: string; port: number } {
   const colon = text.lastIndexOf(":");
@@ -156,8 +164,9 @@ function addressOf(text: string): { host: string; port: number } {
 export function parseConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): KmsConfig {
   const text = { type: "string" } as const;
   let flags: Record<string, string | undefined>;
+  let passphraseFromStdin: boolean;
   try {
-    flags = parseArgs({
+    const { "passphrase-stdin": fromStdin = false, ...texts } = parseArgs({
       args: [...args],
       strict: true,
       allowPositionals: false,
@@ -171,10 +180,13 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
         database: text,
         policy: text,
         "passphrase-file": text,
+        "passphrase-stdin": { type: "boolean" },
         "join-tokens": text,
         "log-level": text,
       },
     }).values;
+    flags = texts;
+    passphraseFromStdin = fromStdin;
   } catch {
     throw new MilagroError("ERR_CONFIG_INVALID", "an option is unknown or lacks its value: see milagro-kms --help");
   }
@@ -221,7 +233,7 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
           },
     policyFile: inHome(merged.policyFile ?? "policy.json"),
     keyStoreFile: join(home, "service.keys"),
-    passphraseFile: optional(merged.passphraseFile),
+    passphrase: passphraseOf(passphraseFromStdin, optional(merged.passphraseFile)),
     joinTokensFile: optional(merged.joinTokensFile),
     workers: merged.workers === 0 ? Math.max(1, Math.min(4, availableParallelism() - 1)) : merged.workers,
     logLevel: merged.logLevel as KmsConfig["logLevel"],

@@ -3,7 +3,7 @@
  * own relay: the first time with join tokens from a file, then each epoch with a signature by its earlier key. Keys rest
  * in a key store sealed by a passphrase; an enrolment under way rests there too, so that a restart goes on with it.
  *
- * Without a passphrase file the D-KMS has no identity: it stores and relays, and refuses to generate.
+ * Without a passphrase the D-KMS has no identity: it stores and relays, and refuses to generate.
  * @module
  */
 import { existsSync } from "node:fs";
@@ -20,7 +20,7 @@ import { readFileLimited } from "@milagro/runtime/atomic-file";
 import { type Clock, sleep } from "@milagro/runtime/clock";
 import { createKeyStore, type KeyStore, openKeyStore } from "@milagro/runtime/key-store";
 import { errorFields, type Log } from "@milagro/runtime/log";
-import { readPassphraseFile } from "@milagro/runtime/passphrase";
+import { type PassphraseSources, readPassphrase } from "@milagro/runtime/passphrase";
 import { jitteredBackoffMs, systemRandom } from "@milagro/runtime/random";
 import type { WorkerPool } from "@milagro/runtime/worker-pool";
 import type { Relay } from "./relay-enrolment.ts";
@@ -29,7 +29,7 @@ import type { SigningKeyBytes, Tasks } from "./tasks.ts";
 export interface OwnIdentityOptions {
   readonly domain: TrustDomain;
   readonly keyStoreFile: string;
-  readonly passphraseFile: string | undefined;
+  readonly passphrase: PassphraseSources | undefined;
   readonly joinTokensFile: string | undefined;
   readonly relay: Relay;
   readonly pool: WorkerPool<Tasks>;
@@ -84,13 +84,13 @@ export function parseJoinTokens(text: string, count: number): readonly string[] 
 
 /** @throws `ERR_KEYSTORE_PASSPHRASE`, `ERR_KEYSTORE_CORRUPT` and what reading the passphrase throws */
 export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnIdentity> {
-  const { domain, keyStoreFile, passphraseFile, clock, log, relay, pool } = options;
+  const { domain, keyStoreFile, clock, log, relay, pool } = options;
   const identity = kmsIdentity(domain);
-  if (passphraseFile === undefined) {
-    log.warn("no passphrase file: this D-KMS has no identity and will not generate secrets");
+  if (options.passphrase === undefined) {
+    log.warn("no passphrase: this D-KMS has no identity and will not generate secrets");
     return { identity, ready: false, signingKey: () => undefined, stop: async () => {} };
   }
-  const passphrase = await readPassphraseFile(passphraseFile);
+  const passphrase = await readPassphrase(options.passphrase);
   const opened = { kind: KIND, passphrase, random: systemRandom };
   const keys = existsSync(keyStoreFile)
     ? await openKeyStore(keyStoreFile, opened)

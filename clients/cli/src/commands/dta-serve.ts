@@ -4,6 +4,7 @@
  */
 import type { CommandSpec } from "../command.ts";
 import { PASSPHRASE_OPTION } from "../options.ts";
+import { passphraseFor } from "../service-passphrase.ts";
 import { runService } from "../service-process.ts";
 import { DTA_HOME, dtaHome } from "./dta-admin.ts";
 
@@ -11,7 +12,7 @@ export const dtaServe: CommandSpec = {
   name: "serve",
   summary: "run a D-TA until Ctrl-C",
   details:
-    "Without a passphrase file it starts sealed: it answers, but issues nothing until its operator unseals it.\nPrints one JSON line with its address when it is ready; logs go to stderr.",
+    "Asks for the passphrase at a terminal. Without one it starts sealed: it answers, but issues nothing until its operator unseals it.\nPrints one JSON line with its address when it is ready; logs go to stderr.",
   options: [
     DTA_HOME,
     { flags: "--listen <host:port>", text: "address of the public API; port 0 takes a free one" },
@@ -24,10 +25,15 @@ export const dtaServe: CommandSpec = {
   serviceHome: true,
   async run(context, invocation) {
     const listen = invocation.text("listen");
-    const { passphraseFile } = context.settings;
-    const args = ["serve", "--home", dtaHome(context, invocation)];
+    const home = dtaHome(context, invocation);
+    const args = ["serve", "--home", home];
     if (listen !== undefined) args.push("--listen", listen);
-    if (passphraseFile !== undefined) args.push("--passphrase-file", passphraseFile);
-    return runService("dta", args, context);
+    const { args: more, passphrase } = await passphraseFor(context, {
+      what: "the D-TA's masters",
+      home,
+      keyStore: "masters.sealed",
+      without: "start sealed",
+    });
+    return runService("dta", [...args, ...more], context, passphrase);
   },
 };

@@ -8,6 +8,7 @@ import { MilagroError } from "@milagro/engine/error";
 import type { CommandGroup, CommandSpec } from "../command.ts";
 import { endpointStatus } from "../endpoint-socket.ts";
 import { PASSPHRASE_OPTION, SOCKET_OPTION } from "../options.ts";
+import { passphraseFor } from "../service-passphrase.ts";
 import { runService } from "../service-process.ts";
 
 const HOME = { flags: "--home <folder>", text: "folder of the endpoint (or MILAGRO_ENDPOINT_HOME)" } as const;
@@ -27,12 +28,17 @@ const endpointRun: CommandSpec = {
   async run(context, invocation) {
     const home = invocation.text("home") ?? (context.io.env["MILAGRO_ENDPOINT_HOME"] || undefined);
     if (home === undefined) throw new MilagroError("ERR_USAGE", "--home is needed: the folder of the endpoint");
-    const args = ["run", "--home", resolve(context.io.cwd, home)];
-    const { passphraseFile } = context.settings;
-    if (passphraseFile !== undefined) args.push("--passphrase-file", passphraseFile);
+    const folder = resolve(context.io.cwd, home);
+    const args = ["run", "--home", folder];
     const evidence = invocation.text("evidenceFile");
     if (evidence !== undefined) args.push("--evidence-file", resolve(context.io.cwd, evidence));
-    return runService("endpoint", args, context);
+    const { args: more, passphrase } = await passphraseFor(context, {
+      what: "the endpoint's keys",
+      home: folder,
+      keyStore: "identity.keys",
+      variable: "MILAGRO_ENDPOINT_PASSPHRASE_FILE",
+    });
+    return runService("endpoint", [...args, ...more], context, passphrase);
   },
 };
 

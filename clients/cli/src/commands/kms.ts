@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import { MilagroError } from "@milagro/engine/error";
 import type { CommandGroup, CommandSpec } from "../command.ts";
 import { PASSPHRASE_OPTION } from "../options.ts";
+import { passphraseFor } from "../service-passphrase.ts";
 import { runService } from "../service-process.ts";
 
 const kmsServe: CommandSpec = {
@@ -48,8 +49,14 @@ const kmsServe: CommandSpec = {
     add("--database", invocation.text("database"));
     add("--policy", file("policy"));
     add("--join-tokens", file("joinTokens"));
-    add("--passphrase-file", context.settings.passphraseFile);
-    return runService("kms", args, context);
+    const { args: more, passphrase } = await passphraseFor(context, {
+      what: "the D-KMS's own identity",
+      home: resolve(cwd, home),
+      keyStore: "service.keys",
+      variable: "MILAGRO_KMS_PASSPHRASE_FILE",
+      without: "it generates no secrets",
+    });
+    return runService("kms", [...args, ...more], context, passphrase);
   },
 };
 

@@ -15,9 +15,12 @@ interface Platform {
     validate(bytes: Uint8Array): boolean;
     readonly Instance: new (module: WasmModule, imports: object) => { readonly exports: unknown };
   };
-  readonly Blob?: new (parts: readonly Uint8Array[]) => { stream(): { pipeThrough(through: object): object } };
-  readonly DecompressionStream?: new (format: "gzip") => object;
-  readonly Response?: new (body: object) => { arrayBuffer(): Promise<ArrayBuffer> };
+  readonly DecompressionStream?: new (
+    format: "gzip",
+  ) => {
+    readonly writable: { getWriter(): { write(chunk: Uint8Array): Promise<void>; close(): Promise<void> } };
+    readonly readable: { getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array }> } };
+  };
   readonly atob?: (text: string) => string;
 }
 
@@ -35,11 +38,26 @@ export function instantiate<E>(module: WasmModule): E {
   return new platform.WebAssembly.Instance(module, {}).exports as E;
 }
 
-/** Base64 of gzip, as the build embeds modules. */
+/** Base64 of gzip, as the build embeds modules. `Response` would be shorter, and costs Node 10 MB: it loads an HTTP client. */
 export async function unpack(text: string): Promise<Uint8Array> {
-  const { atob, Blob, DecompressionStream, Response } = platform;
-  if (!atob || !Blob || !DecompressionStream || !Response) throw new TypeError("cannot decompress here");
+  const { atob, DecompressionStream } = platform;
+  if (!atob || !DecompressionStream) throw new TypeError("cannot decompress here");
   const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const { writable, readable } = new DecompressionStream("gzip");
+  const writer = writable.getWriter();
+  const written = writer.write(packed).then(() => writer.close());
+  written.catch(() => {}); // reading fails of the same cause, and is waited for first
+  const reader = readable.getReader();
+  const chunks: Uint8Array[] = [];
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    if (next.value) chunks.push(next.value);
+  }
+  await written;
+  const unpacked = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    unpacked.set(chunk, at);
+    at += chunk.length;
+  }
+  return unpacked;
 }

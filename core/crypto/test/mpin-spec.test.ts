@@ -134,7 +134,11 @@ test.each(cases("mpin-issuance", "mpin-verify-dvs"))("$name: $expect", (entry) =
   expect(isDvs(input) && Buffer.from(expected.toBytes()).equals(r)).toBe(entry.expect === "ok");
 });
 
-test.each(cases("mpin-login", "mpin-token"))("$name", (entry) => {
+test.each(cases("mpin-login", "mpin-token"))("$name: $expect", (entry) => {
+  if (!/^[0-9]{4,8}$/.test(text(entry, "pin").toString())) {
+    expect(entry.expect).toBe("ERR_PIN_INVALID");
+    return;
+  }
   const input = field(entry, "input");
   const factor = hex(entry.input["deviceFactor"] ?? "");
   const alpha = toScalar("MILAGRO-V1-MPIN-PIN", input, text(entry, "pin"), factor);

@@ -9,7 +9,7 @@ import { Kysely, type KyselyPlugin, sql, type Transaction } from "kysely";
 import { sleep } from "./clock.ts";
 import { groupCommit } from "./group-commit.ts";
 import { applyMigrations, type MigrationSet } from "./migration.ts";
-import { openPostgres, type PostgresOptions, postgresDialect } from "./postgres.ts";
+import type { PostgresOptions } from "./postgres.ts";
 import { jitteredBackoffMs } from "./random.ts";
 import { openSqlite, type SqliteOptions, sqliteDialect } from "./sqlite.ts";
 
@@ -58,7 +58,7 @@ export async function openDatabase<Tables>(url: string, options: DatabaseOptions
   const dialect =
     location.kind === "sqlite"
       ? sqliteDialect(openSqlite(location.path, options.sqlite))
-      : postgresDialect(openPostgres(location.url, options.postgres));
+      : await openPostgresDialect(location.url, options.postgres);
   const kysely = new Kysely<Tables>({ dialect });
   const database: Database<Tables> = {
     kind: location.kind,
@@ -78,6 +78,12 @@ export async function openDatabase<Tables>(url: string, options: DatabaseOptions
     throw error;
   }
   return database;
+}
+
+/** Its driver is loaded where it is used. */
+async function openPostgresDialect(url: string, options: PostgresOptions | undefined) {
+  const { openPostgres, postgresDialect } = await import("./postgres.ts");
+  return postgresDialect(openPostgres(url, options));
 }
 
 /** @throws `ERR_CONFIG_INVALID`; the URL is not repeated: it may hold a password */

@@ -4,7 +4,6 @@
  */
 import type { Engine, RandomBytes } from "./engine.ts";
 import { MilagroError } from "./error.ts";
-import { createNobleEngine } from "./noble.ts";
 import { createWasmEngine } from "./wasm.ts";
 import { compileTier } from "./wasm-load.ts";
 import { WASM_TIERS, type WasmTier } from "./wasm-machine.ts";
@@ -12,7 +11,6 @@ import type { WasmModule } from "./webassembly.ts";
 
 export type * from "./engine.ts";
 export { MilagroError } from "./error.ts";
-export { createNobleEngine } from "./noble.ts";
 export { createWasmEngine } from "./wasm.ts";
 export { compileTier } from "./wasm-load.ts";
 export { WASM_TIERS, type WasmTier } from "./wasm-machine.ts";
@@ -41,6 +39,8 @@ export async function createEngine(options: {
     const chosen = await chooseTier(random);
     if (chosen) return chosen.engine;
   }
+  // Loaded only here: beside WebAssembly it would take up nine megabytes for nothing. By name: `@milagro/engine/noble`.
+  const { createNobleEngine } = await import("./noble.ts");
   return createNobleEngine({ random });
 }
 

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import { createNobleEngine, type G1, type Gt, type PreparedG2, type Scalar } from "../src/index.ts";
+import type { G1, Gt, PreparedG2, Scalar } from "../src/engine.ts";
+import { createNobleEngine } from "../src/noble.ts";
 import { be, hex, R, random } from "./fixtures.ts";
 
 const engine = createNobleEngine({ random });

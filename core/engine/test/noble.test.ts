@@ -1,4 +1,4 @@
-import { createNobleEngine } from "../src/index.ts";
+import { createNobleEngine } from "../src/noble.ts";
 import { describeEngine } from "./engine-contract.ts";
 
 describeEngine("noble", createNobleEngine);

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, test } from "vitest";
-import { chooseTier, createNobleEngine } from "../src/index.ts";
+import { chooseTier } from "../src/index.ts";
+import { createNobleEngine } from "../src/noble.ts";
 import { createEnginePool, type EnginePool, type WorkerPort } from "../src/pool.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createEngine, createNobleEngine, ENGINE_TIERS, type Engine } from "../src/index.ts";
+import { createEngine, ENGINE_TIERS, type Engine } from "../src/index.ts";
+import { createNobleEngine } from "../src/noble.ts";
 import { runSelfTest } from "../src/self-test.ts";
 import { random } from "./fixtures.ts";
 

@@ -16,7 +16,7 @@ import type { Engine } from "@milagro/engine/engine";
 import { encodeCeremonyProposal, parseCeremonyProposal } from "@milagro/protocol/ceremony-messages";
 import { encodeSignedDescriptor } from "@milagro/protocol/descriptor";
 import type { EvidenceSource } from "@milagro/protocol/enrolment";
-import { requestKeyThumbprint } from "@milagro/protocol/issuance";
+import { requestKeyThumbprint } from "@milagro/protocol/request-key";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { sleep, systemClock } from "@milagro/runtime/clock";
 import { createHttpClient } from "@milagro/runtime/http-client";

@@ -7,7 +7,6 @@
  * @module
  */
 
-import { encodeBase64url } from "@milagro/crypto/base64url";
 import { signStatement } from "@milagro/crypto/bls";
 import { concat, equalBytes, parseUtf8, transcript, u16, utf8, wipe } from "@milagro/crypto/bytes";
 import type { DomainId } from "@milagro/crypto/domain-id";
@@ -199,9 +198,6 @@ export const signRefusal = (
   ...answer,
   signature: signStatement(engine, statement, refusalStatement(answer)),
 });
-
-/** How grants and OpenID Connect tokens name the request key: base64url(SHA-256(key)), in `request_key` and in `nonce`. */
-export const requestKeyThumbprint = (requestKey: Uint8Array): string => encodeBase64url(sha256(requestKey));
 
 const renewalMessage = (requestHash: Uint8Array) => transcript("MILAGRO-V1-RENEWAL", requestHash);
 

@@ -16,7 +16,6 @@ import {
   isTimely,
   makeRenewal,
   openIssuanceRequest,
-  requestKeyThumbprint,
   sealShares,
   sharesHashOf,
   signReceipt,
@@ -34,6 +33,7 @@ import {
   type SealedRequest,
   type Share,
 } from "../src/issuance-messages.ts";
+import { requestKeyThumbprint } from "../src/request-key.ts";
 import {
   ALICE,
   BOB,

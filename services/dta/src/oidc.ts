@@ -4,8 +4,9 @@
  * Source: OpenID Connect Core 1.0 §3.1.3.7 (validation of an ID token).
  * @module
  */
-import { requestKeyThumbprint } from "@milagro/protocol/issuance";
+
 import type { IssuancePolicy } from "@milagro/protocol/policy";
+import { requestKeyThumbprint } from "@milagro/protocol/request-key";
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
 import type { EvidenceVerdict } from "./decide-issuance.ts";
 import { claimsOf, invalidJwt, type JwtContext } from "./grant.ts";

@@ -12,9 +12,9 @@ import {
   requestsTopic,
 } from "@milagro/protocol/bus-messages";
 import { decideTopic, formatBusSubject, parseBusToken, verifyBusToken } from "@milagro/protocol/bus-token";
-import { requestKeyThumbprint } from "@milagro/protocol/issuance";
 import type { SealedRequest } from "@milagro/protocol/issuance-messages";
 import { type IssuancePolicy, parseIssuancePolicy } from "@milagro/protocol/policy";
+import { requestKeyThumbprint } from "@milagro/protocol/request-key";
 import { type Broker, createBroker } from "@milagro/runtime/broker";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -5,6 +5,8 @@
  */
 import { MilagroError } from "@milagro/engine/error";
 import { ERROR_CODES } from "@milagro/protocol/error-codes";
+import { faultReportOf } from "@milagro/protocol/fault";
+import { encodeReceipt, type ReceiptWire } from "@milagro/protocol/issuance-messages";
 import type { Io } from "./io.ts";
 import { type OutputFormat, printable } from "./output.ts";
 import { styleFor } from "./style.ts";
@@ -19,35 +21,47 @@ interface Described {
   readonly message: string;
   readonly remedy: string | undefined;
   readonly status: ExitStatus;
+  /** What D-TAs that broke the rules have signed: whoever is shown one can check it without us. */
+  readonly receipts: readonly ReceiptWire[];
 }
 
 export function describeFailure(error: unknown): Described {
   if (error instanceof MilagroError) {
     const entry = entryOf(error.code);
-    return { code: error.code, message: error.message, remedy: entry?.remedy, status: entry?.exit ?? EXIT_LOCAL };
+    const receipts = faultReportOf(error).faults.flatMap(({ receipt }) => (receipt ? [encodeReceipt(receipt)] : []));
+    const status = entry?.exit ?? EXIT_LOCAL;
+    return { code: error.code, message: error.message, remedy: entry?.remedy, status, receipts };
   }
   if (isPromptCancelled(error)) {
-    return { code: "ERR_CANCELLED", message: "cancelled", remedy: undefined, status: EXIT_LOCAL };
+    return { code: "ERR_CANCELLED", message: "cancelled", remedy: undefined, status: EXIT_LOCAL, receipts: [] };
   }
   if (isSystemError(error)) {
-    return { code: error.code, message: systemMessage(error), remedy: undefined, status: EXIT_LOCAL };
+    return { code: error.code, message: systemMessage(error), remedy: undefined, status: EXIT_LOCAL, receipts: [] };
   }
   return {
     code: "ERR_INTERNAL",
     message: "something went wrong inside this program",
     remedy: "Run the command again with --debug and report what it prints.",
     status: EXIT_LOCAL,
+    receipts: [],
   };
 }
 
 export function printFailure(io: Io, format: OutputFormat, debug: boolean, error: unknown): ExitStatus {
-  const { code, message, remedy, status } = describeFailure(error);
+  const { code, message, remedy, status, receipts } = describeFailure(error);
   if (format === "json") {
-    io.stderr.write(`${JSON.stringify({ error: { code, message, ...(remedy === undefined ? {} : { remedy }) } })}\n`);
+    const described = {
+      code,
+      message,
+      ...(remedy === undefined ? {} : { remedy }),
+      ...(receipts.length === 0 ? {} : { receipts }),
+    };
+    io.stderr.write(`${JSON.stringify({ error: described })}\n`);
   } else {
     const style = styleFor(io, "stderr");
     io.stderr.write(`${style.red("milagro:")} ${printable(message)} ${style.dim(`(${code})`)}\n`);
     if (remedy !== undefined) io.stderr.write(`  ${remedy}\n`);
+    for (const receipt of receipts) io.stderr.write(`  receipt: ${JSON.stringify(receipt)}\n`);
   }
   if (debug) io.stderr.write(`${debugTrace(error)}\n`);
   return status;

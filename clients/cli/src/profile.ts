@@ -6,7 +6,7 @@
  *   <home>/identities/<domain>/<kind>/<name>.keys      sealed key store with one identity's key ring
  * @module
  */
-import { readdir } from "node:fs/promises";
+import { readdir, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { encodeKnownDomain, type KnownDomain, parseKnownDomain } from "@milagro/client/known-domain";
 import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
@@ -51,6 +51,17 @@ export async function writeKnownDomain(home: string, known: KnownDomain): Promis
   await makePrivateFolder(dirname(path));
   await writeFileAtomic(path, utf8(`${JSON.stringify(encodeKnownDomain(known), null, 2)}\n`));
   return path;
+}
+
+/** When the newest descriptor of a domain was last asked for, in ms since 1970: the age of its file. */
+export async function lastLookMs(home: string, name: string): Promise<number> {
+  return (await stat(domainFile(home, name))).mtimeMs;
+}
+
+/** A domain was asked for, and had nothing newer. */
+export async function noteLook(home: string, name: string): Promise<void> {
+  const now = new Date();
+  await utimes(domainFile(home, name), now, now);
 }
 
 /** Where an identity's keys rest. The grammar of names leaves no way out of the folder. */

@@ -10,9 +10,11 @@ import { createEngine, type Engine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { sleep, systemClock } from "@milagro/runtime/clock";
+import type { HttpPort } from "@milagro/runtime/http-port";
 import { systemRandom } from "@milagro/runtime/random";
 import { nativeX25519 } from "@milagro/runtime/x25519";
 import type { Context } from "./command.ts";
+import { lookForLater } from "./later-descriptor.ts";
 import { readPassphraseFor, withHttp } from "./ports.ts";
 import { keyFile, listDomains, listIdentities, readKnownDomain } from "./profile.ts";
 
@@ -29,10 +31,24 @@ export function engineOf(): Promise<Engine> {
  * @throws `ERR_DOMAIN_UNKNOWN`
  */
 export async function openDomain(context: Context, identity?: Identity): Promise<TrustDomain> {
-  const { domain, home } = context.settings;
-  const name = domain ?? (identity ? splitIdentity(identity).domain : await onlyDomain(home));
-  const known = await readKnownDomain(home, name);
-  return verified(await engineOf(), known);
+  return verified(await engineOf(), await knownDomain(context, identity));
+}
+
+/** As `openDomain`, after a look at the D-KMS for a newer descriptor. */
+export async function openNewestDomain(
+  context: Context,
+  http: HttpPort,
+  when: "due" | "now",
+  identity?: Identity,
+): Promise<{ readonly domain: TrustDomain; readonly refused?: MilagroError }> {
+  const engine = await engineOf();
+  const { known, ...sight } = await lookForLater(context, engine, http, await knownDomain(context, identity), when);
+  return { domain: verified(engine, known), ...sight };
+}
+
+async function knownDomain({ settings }: Context, identity?: Identity): Promise<KnownDomain> {
+  const name = settings.domain ?? (identity ? splitIdentity(identity).domain : await onlyDomain(settings.home));
+  return readKnownDomain(settings.home, name);
 }
 
 /** Domains that this process has verified, by the very bytes: `milagro dev` runs many commands in one process. */
@@ -56,16 +72,21 @@ export async function ownIdentity(context: Context): Promise<Identity> {
   return first;
 }
 
+/** `offline`: the command can do without the network, so nobody is asked for a newer descriptor. */
+export type Reach = "online" | "offline";
+
 /** What the client library is given; `work` runs with it. */
 export async function withClient<T>(
   context: Context,
   identity: Identity | undefined,
   work: (deps: ClientDeps) => Promise<T>,
+  reach: Reach = "online",
 ): Promise<T> {
   const engine = await engineOf();
-  const domain = await openDomain(context, identity);
-  return withHttp((http) =>
-    work({
+  return withHttp(async (http) => {
+    const domain =
+      reach === "offline" ? await openDomain(context, identity) : await newestOrNote(context, http, identity);
+    return work({
       engine,
       random: systemRandom,
       clock: systemClock,
@@ -74,24 +95,35 @@ export async function withClient<T>(
       domain,
       x25519: nativeX25519,
       kmsUrl: context.settings.kms,
-    }),
-  );
+    });
+  });
+}
+
+async function newestOrNote(context: Context, http: HttpPort, identity: Identity | undefined): Promise<TrustDomain> {
+  const { domain, refused } = await openNewestDomain(context, http, "due", identity);
+  if (refused)
+    context.note(
+      `Note: the D-KMS offers a descriptor that is refused: ${refused.message} (${refused.code}). The pinned one stays in use; ask the domain's operators.`,
+    );
+  return domain;
 }
 
 /** As `withClient`, with the identity's keys, which are wiped afterwards. */
 export async function asIdentity<T>(
   context: Context,
   work: (deps: ClientDeps, store: IdentityStore) => Promise<T>,
+  reach: Reach = "online",
 ): Promise<T> {
   const identity = await ownIdentity(context);
-  return withClient(context, identity, async (deps) => {
+  const act = async (deps: ClientDeps): Promise<T> => {
     const store = await openStore(context, deps, identity);
     try {
       return await work(deps, store);
     } finally {
       await store.close();
     }
-  });
+  };
+  return withClient(context, identity, act, reach);
 }
 
 /** @throws `ERR_KEY_MISSING` when the identity has not enrolled here */

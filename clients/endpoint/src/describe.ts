@@ -32,6 +32,7 @@ export async function describe(parts: StatusParts): Promise<EndpointStatus> {
     identity: ring.identity,
     domain: client.domain.name,
     domainId: formatDomainId(client.domain.domainId),
+    descriptor: client.domain.descriptor.sequence,
     state: ring.find("enc", epoch) && ring.find("sig", epoch) ? "serving" : "enrolling",
     epoch,
     keys: ring.slots().map((slot) => ({ usage: slot.usage, epoch: slot.epoch })),

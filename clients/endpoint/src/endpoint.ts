@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import type { ClientDeps } from "@milagro/client/deps";
 import { createKmsClient } from "@milagro/client/kms-client";
+import { isRefusedDescriptor } from "@milagro/client/later-descriptor";
 import { parseUtf8 } from "@milagro/crypto/bytes";
 import { type Epoch, epochAt } from "@milagro/crypto/epoch";
 import { createEngine, type Engine } from "@milagro/engine";
@@ -53,6 +54,8 @@ export interface RunningEndpoint {
 /** Long-polling without a bus; with one, a safety net for what it might have lost. */
 const POLL_SECONDS = 25;
 const SAFETY_MS = 60_000;
+/** How often the D-KMS is asked for a newer descriptor. */
+const DESCRIPTOR_MS = 900_000;
 
 /** @throws when it cannot start: configuration, key store, database, descriptor. D-TAs and D-KMS may be away. */
 export async function startEndpoint(
@@ -61,7 +64,9 @@ export async function startEndpoint(
 ): Promise<RunningEndpoint> {
   await makePrivateFolder(config.home);
   const engine = await createEngine({ random: systemRandom });
-  const domain = await openDomain(config, engine, log);
+  const pinned = await openDomain(config, engine, log);
+  // Of one domain, id, keys and epochs never change; addresses may, so those are looked up in `pinned.current`.
+  const domain = pinned.current;
   const identityStore = await openKeys(config, engine, domain, passphrase);
   const store = await openEndpointStore(join(config.home, "endpoint.sqlite"));
   const stopping = new AbortController();
@@ -73,7 +78,9 @@ export async function startEndpoint(
     clock,
     sleep: (ms) => sleep(ms, signal),
     http: (request) => http({ ...request, signal }),
-    domain,
+    get domain() {
+      return pinned.current;
+    },
     x25519: nativeX25519,
     kmsUrl: config.kms,
   };
@@ -178,8 +185,37 @@ export async function startEndpoint(
     polled = true;
   };
 
+  /** The D-KMS may move, the D-TAs too: newer descriptors say where to. */
+  const descriptorLoop = async (): Promise<void> => {
+    for (let failures = 0; !signal.aborted; ) {
+      const before = busUrl();
+      let waitMs = DESCRIPTOR_MS * (0.75 + Math.random() / 2);
+      try {
+        const newer = await pinned.refresh(client);
+        problems.delete("descriptor");
+        failures = 0;
+        if (newer && busUrl() !== before) {
+          const old = bus;
+          bus = undefined;
+          await old?.close();
+        }
+        if (newer) for (const wake of [wakeKeys, wakeDeliveries]) wake.ring();
+      } catch (error) {
+        if (signal.aborted) return;
+        // That the D-KMS is away is said by those who need it more.
+        if (isRefusedDescriptor(error)) report("descriptor", error, failures);
+        waitMs = Math.min(waitMs, 1000 + jitteredBackoffMs(Math.min(failures++, 12), 1000, DESCRIPTOR_MS));
+      }
+      await sleep(waitMs, signal).catch(() => {});
+    }
+  };
+
+  function busUrl(): string | undefined {
+    return config.bus === "none" ? undefined : (config.bus ?? pinned.current.descriptor.kms?.busUrl);
+  }
+
   function startBus(): Bus | undefined {
-    const url = config.bus === "none" ? undefined : (config.bus ?? domain.descriptor.kms?.busUrl);
+    const url = busUrl();
     if (url === undefined) return undefined;
     const started = connectBus({
       url,
@@ -224,7 +260,7 @@ export async function startEndpoint(
       log.warn("trying again", { part, attempt: failures, ...errorFields(error) });
   }
 
-  const loops = Promise.all([keysLoop(), deliveriesLoop()]);
+  const loops = Promise.all([keysLoop(), deliveriesLoop(), descriptorLoop()]);
   loops.catch((error: unknown) => log.fatal("a loop ended", errorFields(error)));
 
   return {

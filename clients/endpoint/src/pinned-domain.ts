@@ -11,6 +11,7 @@ import {
   openKnownDomain,
   parseKnownDomain,
 } from "@milagro/client/known-domain";
+import { type DescriptorLook, findLaterDescriptor } from "@milagro/client/later-descriptor";
 import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
 import { formatDomainId, parseDomainId } from "@milagro/crypto/domain-id";
 import type { Engine } from "@milagro/engine";
@@ -25,9 +26,43 @@ import type { EndpointConfig } from "./config.ts";
 
 const MAX_DESCRIPTOR_BYTES = 1024 * 1024;
 
+/** The domain as it is known now; it moves on to newer descriptors and never back. */
+export interface PinnedDomain {
+  readonly current: TrustDomain;
+  /** Takes a newer one from the D-KMS, when there is one. @throws as `findLaterDescriptor`; then the present one stays */
+  refresh(look: Omit<DescriptorLook, "engine" | "random">): Promise<boolean>;
+}
+
 /** The configured descriptor beside the newest one seen: an older or foreign one is refused. */
-export async function openDomain(config: EndpointConfig, engine: Engine, log: Log): Promise<TrustDomain> {
+export async function openDomain(config: EndpointConfig, engine: Engine, log: Log): Promise<PinnedDomain> {
   const memory = join(config.home, "known-domain.json");
+  const opened = await openMemory(config, engine, log, memory);
+  let { known, domain } = opened;
+  return {
+    get current() {
+      return domain;
+    },
+    async refresh(look) {
+      const later = await findLaterDescriptor({ ...look, engine, random: systemRandom }, known);
+      if (!later) return false;
+      await remember(memory, later.known);
+      ({ known, domain } = later);
+      log.info("newer descriptor", { domain: domain.name, sequence: domain.descriptor.sequence });
+      return true;
+    },
+  };
+}
+
+function remember(memory: string, known: KnownDomain): Promise<void> {
+  return writeFileAtomic(memory, utf8(JSON.stringify(encodeKnownDomain(known))));
+}
+
+async function openMemory(
+  config: EndpointConfig,
+  engine: Engine,
+  log: Log,
+  memory: string,
+): Promise<{ readonly known: KnownDomain; readonly domain: TrustDomain }> {
   const readJson = async (path: string) => parseJson(parseUtf8(await readFileLimited(path, MAX_DESCRIPTOR_BYTES)));
   const known = await readJson(memory).then(parseKnownDomain, (error: unknown): KnownDomain | undefined => {
     if (error instanceof MilagroError && error.code === "ERR_FILE_MISSING") return undefined;
@@ -41,17 +76,23 @@ export async function openDomain(config: EndpointConfig, engine: Engine, log: Lo
   if (!known) {
     if (!configured) throw new MilagroError("ERR_DOMAIN_UNKNOWN", "there is no domain descriptor");
     const sight = firstSight(engine, systemRandom, configured, pin);
-    await writeFileAtomic(memory, utf8(JSON.stringify(encodeKnownDomain(sight.known))));
+    await remember(memory, sight.known);
     log.info("domain pinned", { domain: sight.domain.name, domainId: formatDomainId(sight.domain.domainId) });
-    return sight.domain;
+    return sight;
   }
-  if (!configured || configured.descriptor.sequence <= known.newest.descriptor.sequence) {
+  if (!configured || configured.descriptor.sequence < known.newest.descriptor.sequence) {
     const domain = openKnownDomain(engine, systemRandom, known);
-    if (pin && formatDomainId(pin) !== formatDomainId(domain.domainId))
+    const ids = [...(pin ? [pin] : []), ...(configured ? [claimedDomainId(configured.descriptor)] : [])];
+    if (ids.some((id) => formatDomainId(id) !== formatDomainId(domain.domainId)))
       throw new MilagroError("ERR_DESCRIPTOR_PIN", "another domain was pinned here before");
+    if (configured) log.warn("the descriptor file is older than what was seen: not used", { domain: domain.name });
     return domain;
   }
+  if (pin && formatDomainId(pin) !== formatDomainId(known.pin))
+    throw new MilagroError("ERR_DESCRIPTOR_PIN", "another domain was pinned here before");
+  // The same one again as well: a file that says something else under the same number is a forgery.
   const sight = laterSight(engine, systemRandom, known, configured);
-  await writeFileAtomic(memory, utf8(JSON.stringify(encodeKnownDomain(sight.known))));
-  return sight.domain;
+  if (configured.descriptor.sequence === known.newest.descriptor.sequence) return sight.domain;
+  await remember(memory, sight.known);
+  return sight;
 }

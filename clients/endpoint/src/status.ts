@@ -13,6 +13,8 @@ export const EndpointStatusSchema = strict({
   identity: IdentityText,
   domain: Text,
   domainId: Text,
+  /** Number of the newest descriptor that was proved. */
+  descriptor: Count,
   /** `enrolling`: no keys of this epoch; secrets that are here are served all the same. */
   state: Type.Union([Type.Literal("enrolling"), Type.Literal("serving")]),
   epoch: Count,

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Epoch } from "@milagro/crypto/epoch";
 import { type Identity, parseIdentity } from "@milagro/crypto/identity";
 import { eventsTopic } from "@milagro/protocol/bus-messages";
-import { encodeSignedDescriptor } from "@milagro/protocol/descriptor";
+import { encodeSignedDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
 import { makeSecretRecord } from "@milagro/protocol/secret";
 import { parseSecretPath, type SecretPath } from "@milagro/protocol/secret-path";
 import { encodeSecretRecord, type SecretRecord } from "@milagro/protocol/secret-record";
@@ -27,6 +27,7 @@ import {
   issueKey,
   NOW_MS,
   random,
+  signDescriptor,
 } from "../../../core/protocol/test/fixture.ts";
 import { makeTempFolder } from "../../../tests/support/temp-folder.ts";
 import { createNetwork, type Network } from "../../sdk/test/network.ts";
@@ -82,6 +83,7 @@ async function startKms(port = 0): Promise<void> {
       const answers = answer?.status === 200 ? [JSON.parse(Buffer.from(answer.body).toString())] : [];
       return send({ v: 1, id: "e1", answers, problems: [], pending: answers.length === 0 ? [1] : [] });
     }
+    if (url.pathname === "/v1/descriptor") return send(encodeSignedDescriptor(offered));
     if (url.pathname === "/v1/events") {
       const after = Number(url.searchParams.get("after"));
       for (let waited = 0; events.length <= after && waited < 300 && url.searchParams.has("wait"); waited += 20)
@@ -96,6 +98,8 @@ async function startKms(port = 0): Promise<void> {
   kmsUrl = `http://127.0.0.1:${(kms.address() as AddressInfo).port}`;
 }
 let relayed: Buffer;
+/** The descriptor that the D-KMS gives out. */
+let offered: SignedDescriptor;
 const stopKms = () =>
   new Promise<void>((resolve) => {
     kms.close(() => resolve());
@@ -104,6 +108,7 @@ const stopKms = () =>
 
 beforeEach(async () => {
   network = createNetwork(founded);
+  offered = founded.signed;
   events = [];
   acks = [];
   folder = await makeTempFolder();
@@ -118,7 +123,8 @@ afterEach(async () => {
   endpoint = undefined;
   await stopKms();
   await rm(folder, { recursive: true, force: true });
-  await rm(memory, { recursive: true, force: true });
+  // A reload command that was told to write may still be at it.
+  await rm(memory, { recursive: true, force: true, maxRetries: 5 });
 });
 
 async function start(bus = "none"): Promise<void> {
@@ -334,6 +340,34 @@ describe("the daemon", () => {
     expect((await status()).state).toBe("enrolling");
     await writeFile(join(folder, "evidence"), TOKEN);
     await until(async () => (await status()).state === "serving");
+  });
+
+  test("moves on to a newer descriptor, remembers it, and goes on with it when an older or forged one is offered", async () => {
+    const later = signDescriptor(founded.members, {
+      ...founded.signed.descriptor,
+      sequence: 1,
+      domainId: founded.domain.domainId,
+      previous: founded.domain.hash,
+      kms: { url: "https://kms.example.org" },
+    });
+    const descriptor = async () => (await status()).descriptor;
+    offered = later;
+    await start();
+    await until(async () => (await descriptor()) === 1);
+    await endpoint?.close();
+    for (const [bad, code] of [
+      [founded.signed, "ERR_DESCRIPTOR_STALE"],
+      [{ ...later, signatures: founded.signed.signatures }, undefined], // the very descriptor that is known
+      [{ ...later, descriptor: { ...later.descriptor, sequence: 2 } }, "ERR_DESCRIPTOR_FORGED"],
+    ] as const) {
+      offered = bad;
+      await start();
+      if (code) await until(async () => (await status()).problems.some((problem) => problem.code === code));
+      expect(await descriptor()).toBe(1);
+      await until(async () => (await status()).state === "serving");
+      await endpoint?.close();
+    }
+    endpoint = undefined;
   });
 
   test("a wrong passphrase, another domain or another identity do not start it", async () => {

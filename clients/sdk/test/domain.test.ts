@@ -1,5 +1,5 @@
 import { formatDomainId, parseDomainId } from "@milagro/crypto/domain-id";
-import type { DomainDescriptor } from "@milagro/protocol/descriptor";
+import { type DomainDescriptor, encodeSignedDescriptor } from "@milagro/protocol/descriptor";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   codeOf,
@@ -13,6 +13,7 @@ import {
   signDescriptor,
 } from "../../../core/protocol/test/fixture.ts";
 import { parseEvidenceText } from "../src/evidence.ts";
+import type { HttpPort } from "../src/http-port.ts";
 import { apiUrl, callJson } from "../src/json-call.ts";
 import {
   encodeKnownDomain,
@@ -22,6 +23,7 @@ import {
   openKnownDomain,
   parseKnownDomain,
 } from "../src/known-domain.ts";
+import { findLaterDescriptor, isRefusedDescriptor } from "../src/later-descriptor.ts";
 import { json, problem } from "./network.ts";
 
 let founded: Founded;
@@ -76,6 +78,49 @@ describe("a pinned domain", () => {
 
   test.each([null, 1, [], {}, { v: 2 }, { v: 1, pin: 3, genesis: {} }])("refuses what is no memory: %j", (value) => {
     expect(codeOf(() => parseKnownDomain(value))).toBe("ERR_MESSAGE_INVALID");
+  });
+});
+
+describe("what the D-KMS gives for the descriptor", () => {
+  const ask = async (descriptor: unknown, memory = known) => {
+    const urls: string[] = [];
+    const http: HttpPort = async ({ url }) => {
+      urls.push(url);
+      return json(200, descriptor);
+    };
+    const sight = await findLaterDescriptor({ engine, random, http, kmsUrl: "http://kms" }, memory);
+    expect(urls).toEqual(["http://kms/v1/descriptor"]);
+    return sight?.domain.descriptor.sequence;
+  };
+  const moved = () => laterSight(engine, random, known, second).known;
+  const refusal = (work: Promise<unknown>) =>
+    work.then(
+      () => "ok",
+      (error: unknown) => (isRefusedDescriptor(error) ? error.code : error),
+    );
+
+  test("is taken when it is newer, and nothing happens when it is the known one", async () => {
+    expect(await ask(encodeSignedDescriptor(second))).toBe(1);
+    expect(await ask(encodeSignedDescriptor(second), moved())).toBeUndefined();
+    expect(await ask(encodeSignedDescriptor(founded.signed))).toBeUndefined();
+  });
+
+  test("is refused when it is older, of another domain, or not signed by all", async () => {
+    expect(await refusal(ask(encodeSignedDescriptor(founded.signed), moved()))).toBe("ERR_DESCRIPTOR_STALE");
+    expect(await refusal(ask(encodeSignedDescriptor(other.signed)))).toBe("ERR_DESCRIPTOR_PIN");
+    const half = { ...second, signatures: [...second.signatures].reverse() };
+    expect(await refusal(ask(encodeSignedDescriptor(half)))).toBe("ERR_DESCRIPTOR_FORGED");
+    const twin = signDescriptor(founded.members, { ...second.descriptor, kms: { url: "https://elsewhere.example" } });
+    expect(await refusal(ask(encodeSignedDescriptor(twin), moved()))).toBe("ERR_DESCRIPTOR_FORGED");
+  });
+
+  test("that is no descriptor, or no answer, is no refusal of one", async () => {
+    expect(await refusal(ask({ v: 1 }))).toMatchObject({ code: "ERR_PEER_INVALID" });
+  });
+
+  test("nobody is asked when the domain names no D-KMS", async () => {
+    const http: HttpPort = () => Promise.reject(new Error("asked"));
+    expect(await findLaterDescriptor({ engine, random, http }, known)).toBeUndefined();
   });
 });
 

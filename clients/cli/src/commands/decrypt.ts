@@ -31,19 +31,23 @@ export const decrypt: CommandSpec = {
     const out = invocation.text("out");
     if (out !== undefined && file !== undefined && out === file)
       throw new MilagroError("ERR_USAGE", "input and output are the same file");
-    return asIdentity(context, async (deps, store) => {
-      const before = store.ring.slots().length;
-      const opened = decryptFile(
-        { ...deps, aead: nodeAead, online: invocation.flag("online") },
-        store.ring,
-        inputStream(context.io, file),
-      );
-      await context.progress(
-        "decrypting",
-        writeStream(context.io, out, opened, { force: invocation.flag("force"), binary: false }),
-      );
-      if (store.ring.slots().length > before) await store.save();
-      return undefined;
-    });
+    return asIdentity(
+      context,
+      async (deps, store) => {
+        const before = store.ring.slots().length;
+        const opened = decryptFile(
+          { ...deps, aead: nodeAead, online: invocation.flag("online") },
+          store.ring,
+          inputStream(context.io, file),
+        );
+        await context.progress(
+          "decrypting",
+          writeStream(context.io, out, opened, { force: invocation.flag("force"), binary: false }),
+        );
+        if (store.ring.slots().length > before) await store.save();
+        return undefined;
+      },
+      invocation.flag("online") ? "online" : "offline",
+    );
   },
 };

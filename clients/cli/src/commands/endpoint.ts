@@ -64,7 +64,7 @@ const endpointShow: CommandSpec = {
         kind: "fields",
         fields: [
           ["identity", status.identity],
-          ["domain", `${status.domain} ${status.domainId}`],
+          ["domain", `${status.domain} ${status.domainId}, descriptor ${status.descriptor}`],
           ["state", status.state],
           ["epoch", String(status.epoch)],
           ["keys", status.keys.map(({ usage, epoch }) => `${usage} ${epoch}`).join(", ") || "none"],

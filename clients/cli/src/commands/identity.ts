@@ -36,30 +36,35 @@ const identityShow: CommandSpec = {
       };
     }
     const identity = parseIdentity(named);
-    return withClient(context, identity, async (deps) => {
-      const store = await openStore(context, deps, identity);
-      try {
-        const { epochSeconds } = deps.domain;
-        const now = epochAt(deps.clock(), epochSeconds);
-        const keys = store.ring.slots().map(({ usage, epoch }) => ({
-          usage,
-          epoch,
-          state: epoch === now ? "current" : epoch > now ? "next" : "past",
-          from: new Date(epochStartMs(epoch, epochSeconds)).toISOString(),
-        }));
-        return {
-          data: { identity, domain: deps.domain.name, epoch: now, keys },
-          view: {
-            kind: "rows",
-            columns: ["usage", "epoch", "state", "from"],
-            rows: keys.map(({ usage, epoch, state, from }) => [usage, String(epoch), state, from]),
-            empty: `${identity} has no keys yet`,
-          },
-        };
-      } finally {
-        await store.close();
-      }
-    });
+    return withClient(
+      context,
+      identity,
+      async (deps) => {
+        const store = await openStore(context, deps, identity);
+        try {
+          const { epochSeconds } = deps.domain;
+          const now = epochAt(deps.clock(), epochSeconds);
+          const keys = store.ring.slots().map(({ usage, epoch }) => ({
+            usage,
+            epoch,
+            state: epoch === now ? "current" : epoch > now ? "next" : "past",
+            from: new Date(epochStartMs(epoch, epochSeconds)).toISOString(),
+          }));
+          return {
+            data: { identity, domain: deps.domain.name, epoch: now, keys },
+            view: {
+              kind: "rows",
+              columns: ["usage", "epoch", "state", "from"],
+              rows: keys.map(({ usage, epoch, state, from }) => [usage, String(epoch), state, from]),
+              empty: `${identity} has no keys yet`,
+            },
+          };
+        } finally {
+          await store.close();
+        }
+      },
+      "offline",
+    );
   },
 };
 

@@ -29,16 +29,20 @@ export const sign: CommandSpec = {
     },
   ],
   async run(context, invocation) {
-    return asIdentity(context, async (deps, { ring }) => {
-      const digest = await context.progress(
-        "reading",
-        digestStream(inputStream(context.io, invocation.optionalArgument(0))),
-      );
-      const text = `${JSON.stringify(encodeFileSignature(signFile(deps, ring, digest)))}\n`;
-      const out = invocation.text("out");
-      if (out === undefined) context.io.stdout.write(text);
-      else await writeTextFile(context.io, out, text, 0o644);
-      return undefined;
-    });
+    return asIdentity(
+      context,
+      async (deps, { ring }) => {
+        const digest = await context.progress(
+          "reading",
+          digestStream(inputStream(context.io, invocation.optionalArgument(0))),
+        );
+        const text = `${JSON.stringify(encodeFileSignature(signFile(deps, ring, digest)))}\n`;
+        const out = invocation.text("out");
+        if (out === undefined) context.io.stdout.write(text);
+        else await writeTextFile(context.io, out, text, 0o644);
+        return undefined;
+      },
+      "offline",
+    );
   },
 };

@@ -10,14 +10,14 @@ import type { CommandSpec } from "../command.ts";
 import { endpointStatus } from "../endpoint-socket.ts";
 import { DOMAIN_OPTION, KMS_OPTION, SOCKET_OPTION } from "../options.ts";
 import { withHttp } from "../ports.ts";
-import { openDomain } from "../session.ts";
+import { openNewestDomain } from "../session.ts";
 import { styleFor } from "../style.ts";
 
 interface Part {
   readonly part: string;
   readonly name: string;
   readonly address: string;
-  readonly state: "ok" | "sealed" | "not ready" | "down";
+  readonly state: "ok" | "sealed" | "not ready" | "refused" | "down";
   readonly detail: string;
 }
 
@@ -27,31 +27,50 @@ export const status: CommandSpec = {
   name: "status",
   summary: "show every part of the domain and whether it is well",
   details:
-    "Asks the D-TAs, the D-KMS and, with --socket, the local endpoint daemon. Exit status 2 when something is not well.",
+    "Asks the D-TAs, the D-KMS and, with --socket, the local endpoint daemon, and takes note of a newer descriptor. Exit status 2 when\nsomething is not well.",
   options: [DOMAIN_OPTION, KMS_OPTION, SOCKET_OPTION],
   examples: [
     { text: "At a glance", line: "milagro status" },
     { text: "For a monitor", line: "milagro status --format json" },
   ],
   async run(context) {
-    const domain = await openDomain(context);
-    const { descriptor } = domain;
     const { socket } = context.settings;
-    const kms = context.settings.kms ?? descriptor.kms?.url;
-    const parts = await context.progress(
-      "asking",
-      withHttp((http) =>
-        Promise.all([
-          ...descriptor.authorities.map(({ index, name, url }) =>
-            look(`D-TA ${index}`, name, url, () => askDta(http, url)),
-          ),
-          ...(kms === undefined ? [] : [look("D-KMS", "kms", kms, () => askReady(http, kms))]),
-          ...(socket === undefined ? [] : [look("endpoint", "local", socket, () => askEndpoint(socket))]),
-        ]),
-      ),
-    );
+    const ask = withHttp(async (http) => {
+      const { domain, refused } = await openNewestDomain(context, http, "now");
+      const { descriptor } = domain;
+      const kms = context.settings.kms ?? descriptor.kms?.url;
+      const sight: Part = {
+        part: "descriptor",
+        name: domain.name,
+        address: kms ?? "",
+        state: refused ? "refused" : "ok",
+        detail: refused
+          ? `${refused.code}; number ${descriptor.sequence} stays in use`
+          : `number ${descriptor.sequence}`,
+      };
+      return {
+        domain,
+        parts: [
+          sight,
+          ...(await Promise.all([
+            ...descriptor.authorities.map(({ index, name, url }) =>
+              look(`D-TA ${index}`, name, url, () => askDta(http, url)),
+            ),
+            ...(kms === undefined ? [] : [look("D-KMS", "kms", kms, () => askReady(http, kms))]),
+            ...(socket === undefined ? [] : [look("endpoint", "local", socket, () => askEndpoint(socket))]),
+          ])),
+        ],
+      };
+    });
+    const { domain, parts } = await context.progress("asking", ask);
     const style = styleFor(context.io, "stdout");
-    const paint = { ok: style.green, sealed: style.yellow, "not ready": style.yellow, down: style.red };
+    const paint = {
+      ok: style.green,
+      sealed: style.yellow,
+      "not ready": style.yellow,
+      refused: style.red,
+      down: style.red,
+    };
     return {
       data: { domain: domain.name, parts: parts.map((part) => ({ ...part })) },
       view: {

@@ -22,7 +22,7 @@ import { MilagroError } from "@milagro/engine/error";
 import Type from "typebox";
 import { allAnswersTopic, answersTopic, busAddress, parseTopic, requestsTopic } from "./bus-messages.ts";
 import { canonicalBytes } from "./canonical.ts";
-import { isTimely } from "./issuance.ts";
+import { isTimely } from "./issuance-messages.ts";
 import { statementBytes } from "./statement.ts";
 import { isSigningEpoch, type TrustDomain } from "./trust-domain.ts";
 import {

@@ -31,6 +31,10 @@ export const MAX_KEYS = 16;
 export const MAX_EVIDENCE = 8;
 /** How old, or how far ahead, a request's time may be. */
 export const REQUEST_WINDOW_SECONDS = 300;
+
+/** Whether the request was made within the window around now. */
+export const isTimely = (timeSeconds: number, nowMs: number, windowSeconds = REQUEST_WINDOW_SECONDS): boolean =>
+  Math.abs(nowMs / 1000 - timeSeconds) <= windowSeconds;
 /** How late a request may come that carries one-time evidence: a D-TA that was down meanwhile must not cost the evidence that the others have taken. */
 export const LATE_REQUEST_SECONDS = 7 * 86_400;
 

@@ -36,7 +36,6 @@ import {
   encodeShareList,
   type IssuanceRequest,
   parseIssuanceRequest,
-  REQUEST_WINDOW_SECONDS,
   type Receipt,
   type RefusedAnswer,
   requestHashOf,
@@ -103,10 +102,6 @@ export async function openIssuanceRequest(options: {
   if (!equalBytes(request.domainId, domainId)) throw mismatch();
   return { request, requestHash: requestHashOf(request) };
 }
-
-/** Whether the request was made within the window around now. */
-export const isTimely = (timeSeconds: number, nowMs: number, windowSeconds = REQUEST_WINDOW_SECONDS): boolean =>
-  Math.abs(nowMs / 1000 - timeSeconds) <= windowSeconds;
 
 /** Multiplies: the D-TA's shares of all requested keys. Slow; a service runs it in a worker. Decide and audit before. */
 export function issueShares(

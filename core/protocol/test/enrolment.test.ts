@@ -13,7 +13,6 @@ import {
 import { type FaultReport, faultReportOf } from "../src/fault.ts";
 import {
   issueShares,
-  isTimely,
   makeRenewal,
   openIssuanceRequest,
   sealShares,
@@ -26,6 +25,7 @@ import {
   encodeIssuanceAnswer,
   type IssuanceAnswer,
   type IssuedAnswer,
+  isTimely,
   parseIssuanceAnswer,
   type Receipt,
   type RefusedAnswer,

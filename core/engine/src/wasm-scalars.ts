@@ -55,10 +55,10 @@ export function createWasmScalars(machine: Machine, random: RandomBytes): Scalar
     },
     fromInteger(value) {
       if (!Number.isSafeInteger(value) || value < 0) throw new TypeError("expected a non-negative safe integer");
+      // byte by byte: taking the array's buffer would move it off the heap, and its handle would be told by its speed
       const bytes = new Uint8Array(SCALAR_BYTES);
-      const view = new DataView(bytes.buffer);
-      view.setUint32(0, value % 2 ** 32, true);
-      view.setUint32(4, Math.floor(value / 2 ** 32), true);
+      const words = [value % 2 ** 32, Math.floor(value / 2 ** 32)];
+      for (let i = 0; i < 8; i++) bytes[i] = ((words[i >> 2] as number) >>> (8 * (i & 3))) & 255;
       return toScalar(bytes);
     },
     random() {

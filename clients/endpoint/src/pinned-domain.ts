@@ -17,7 +17,7 @@ import { formatDomainId, parseDomainId } from "@milagro/crypto/domain-id";
 import type { Engine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { parseSignedDescriptor } from "@milagro/protocol/descriptor";
-import type { TrustDomain } from "@milagro/protocol/trust-domain";
+import { claimedDomainId, type TrustDomain } from "@milagro/protocol/trust-domain";
 import { parseJson } from "@milagro/protocol/wire";
 import { readFileLimited, writeFileAtomic } from "@milagro/runtime/atomic-file";
 import type { Log } from "@milagro/runtime/log";
@@ -86,13 +86,13 @@ async function openMemory(
     if (ids.some((id) => formatDomainId(id) !== formatDomainId(domain.domainId)))
       throw new MilagroError("ERR_DESCRIPTOR_PIN", "another domain was pinned here before");
     if (configured) log.warn("the descriptor file is older than what was seen: not used", { domain: domain.name });
-    return domain;
+    return { known, domain };
   }
   if (pin && formatDomainId(pin) !== formatDomainId(known.pin))
     throw new MilagroError("ERR_DESCRIPTOR_PIN", "another domain was pinned here before");
   // The same one again as well: a file that says something else under the same number is a forgery.
   const sight = laterSight(engine, systemRandom, known, configured);
-  if (configured.descriptor.sequence === known.newest.descriptor.sequence) return sight.domain;
+  if (configured.descriptor.sequence === known.newest.descriptor.sequence) return sight;
   await remember(memory, sight.known);
   return sight;
 }

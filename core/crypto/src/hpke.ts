@@ -8,18 +8,14 @@
  */
 import type { RandomBytes } from "@milagro/engine/engine";
 import { EncapError } from "hpke";
-import type { Brand } from "./brand.ts";
 import { wipe } from "./bytes.ts";
 import { MilagroError } from "./error.ts";
+import { HPKE_KEY_LENGTH, type HpkePrivateKey, type HpkePublicKey } from "./hpke-key.ts";
 import { nobleX25519, suite, type X25519 } from "./hpke-suite.ts";
 import { Secret } from "./secret.ts";
 
+export { type HpkePrivateKey, type HpkePublicKey, parseHpkePrivateKey, parseHpkePublicKey } from "./hpke-key.ts";
 export type { X25519 } from "./hpke-suite.ts";
-
-/** An X25519 public key: 32 bytes. */
-export type HpkePublicKey = Brand<Uint8Array, "HpkePublicKey">;
-/** An X25519 private key: 32 bytes. */
-export type HpkePrivateKey = Secret<"HPKE private key">;
 
 export interface HpkeKeyPair {
   readonly publicKey: HpkePublicKey;
@@ -32,8 +28,6 @@ export interface HpkeSealed {
   readonly ciphertext: Uint8Array;
 }
 
-const KEY_LENGTH = 32;
-
 const receiving = suite(nobleX25519);
 
 /** The public halves of private keys that have opened something: computing one costs as much as opening. */
@@ -41,24 +35,12 @@ const publicHalves = new WeakMap<HpkePrivateKey, Uint8Array>();
 
 /** A fresh key pair. */
 export async function generateHpkeKeyPair(random: RandomBytes, x25519: X25519 = nobleX25519): Promise<HpkeKeyPair> {
-  const seed = random(KEY_LENGTH);
+  const seed = random(HPKE_KEY_LENGTH);
   const pair = await suite(x25519, seed).GenerateKeyPair(true);
   wipe(seed);
   const publicKey = (await receiving.SerializePublicKey(pair.publicKey)).slice();
   const privateKey = await receiving.SerializePrivateKey(pair.privateKey);
   return { publicKey: publicKey as HpkePublicKey, privateKey: new Secret("HPKE private key", privateKey) };
-}
-
-/** @throws `ERR_HPKE_KEY_INVALID` for another length; points of small order are refused by `hpkeSeal` */
-export function parseHpkePublicKey(bytes: Uint8Array): HpkePublicKey {
-  if (bytes.length !== KEY_LENGTH) throw new MilagroError("ERR_HPKE_KEY_INVALID", "not an X25519 public key");
-  return bytes.slice() as HpkePublicKey;
-}
-
-/** From unsealed bytes, which are overwritten. @throws `ERR_HPKE_KEY_INVALID` for another length */
-export function parseHpkePrivateKey(bytes: Uint8Array): HpkePrivateKey {
-  if (bytes.length !== KEY_LENGTH) throw new MilagroError("ERR_HPKE_KEY_INVALID", "not an X25519 private key");
-  return new Secret("HPKE private key", bytes);
 }
 
 /**
@@ -74,7 +56,7 @@ export async function hpkeSeal(options: {
   readonly x25519?: X25519 | undefined;
 }): Promise<HpkeSealed> {
   const { info, aad, x25519 = nobleX25519 } = options;
-  const seed = options.random(KEY_LENGTH);
+  const seed = options.random(HPKE_KEY_LENGTH);
   const sender = suite(x25519, seed);
   const publicKey = await sender.DeserializePublicKey(options.publicKey);
   try {

@@ -4,7 +4,7 @@
  */
 
 import { concat } from "@milagro/crypto/bytes";
-import { type HpkePublicKey, parseHpkePublicKey } from "@milagro/crypto/hpke";
+import { type HpkePublicKey, parseHpkePublicKey } from "@milagro/crypto/hpke-key";
 import {
   combinePublicShares,
   type DomainPublicKey,

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { concat, u64 } from "../src/bytes.ts";
 import { hashMpin, mpinInput } from "../src/mpin-identity.ts";
-import { challengeScalar, loginSubject, subjectFields } from "../src/mpin-login.ts";
+import { type LoginTerms, loginSubject } from "../src/mpin-login.ts";
 import {
   type OnePassClaim,
   type OnePassContext,
   type OnePassVerdict,
+  openOnePass,
   parseOnePassProof,
   proveOnePass,
   verifyOnePass,
@@ -137,8 +138,7 @@ describe("refused", () => {
   test("a forgery from public values that guesses y before it has U", () => {
     const a = hashMpin(engine, input);
     const c = engine.scalars.random();
-    const fields = [...subjectFields(good.subject), u64(time), bytes(context.origin), bytes(context.client)];
-    const y = challengeScalar(engine, "MILAGRO-V1-MPIN-ONE-PASS", [...fields, context.message, proof.slice(8, 56)]);
+    const { y } = openOnePass(engine, good) as LoginTerms;
     const u = engine.g1.subtract(engine.g1.multiplyPublic(engine.g1.generator, c), engine.g1.multiplyPublic(a, y));
     const v = engine.g1.negate(engine.g1.multiplyPublic(domain.publicKey.g1, c));
     expect(verify({ ...good, proof: concat(u64(time), encode(u), encode(v)) })).toEqual(REFUSED);

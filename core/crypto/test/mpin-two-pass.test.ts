@@ -18,6 +18,7 @@ import {
   drawLoginNonce,
   type LoginClaim,
   type LoginNonce,
+  openLogin,
   parseLoginNonce,
   verifyLogin,
 } from "../src/mpin-two-pass.ts";
@@ -192,9 +193,8 @@ describe("forgeries with public values", () => {
     const a = hashMpin(engine, input);
     const c = engine.scalars.random();
     const v = encode(engine.g1.negate(engine.g1.multiplyPublic(domain.publicKey.g1, c)));
-    const fields = [...subjectFields(good.subject), ...contextFields(good.context)];
-    // A server with a predictable nonce: y computed for some U, the forged U put in its place.
-    const y = challengeScalar(engine, "MILAGRO-V1-MPIN-LOGIN", [...fields, good.u, good.nonce]);
+    // A server with a predictable nonce: the y it takes for some U, and the forged U put in its place.
+    const { y } = openLogin(engine, good) as LoginTerms;
     const u = engine.g1.subtract(engine.g1.multiplyPublic(engine.g1.generator, c), engine.g1.multiplyPublic(a, y));
     expect(holds({ ...good, u: encode(u), v })).toBe(false);
     // The equation itself would have taken it: the hash is what stands in the way.

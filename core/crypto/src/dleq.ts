@@ -10,7 +10,7 @@
  *
  * Deterministic, so that a D-TA which answers the same request twice gives the same bytes twice.
  *
- * Source: Chaum, Pedersen: Wallet Databases with Observers (CRYPTO 1992); RFC 9497 §2.2 (shape, composites).
+ * Source: Chaum, Pedersen: Wallet Databases with Observers (CRYPTO 1992); RFC 9497 (shape, composites).
  * Deviation: the seed hashes all pairs, not the key alone, so that no weight is known before the last pair is fixed.
  * @module
  */

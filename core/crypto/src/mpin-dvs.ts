@@ -10,7 +10,7 @@
  * The proof is checked by each D-TA before it issues and by the server before it pins. Without it, whoever holds a server
  * secret s·g2 could register Pa = c·s·g2 in anybody's name and log in with V = −c⁻¹·(x+y)·A, no D-TA asked.
  *
- * Source: Scott: M-Pin, a multi-factor zero knowledge authentication protocol (2015; the idea of Pa); RFC 8235 (Schnorr).
+ * Source: the idea of Pa is that of the DVS mode of Apache Milagro; RFC 8235 (Schnorr).
  * @module
  */
 import type { Engine, Scalar } from "@milagro/engine/engine";

@@ -17,7 +17,7 @@
  * secret when all long-lived secrets are lost. The thief of a client secret cannot play the server towards that client (it lacks
  * s·g2 and r), the thief of the server secret cannot play a client towards the server (it can make k, but no V).
  *
- * Source: Scott: M-Pin Full (MIRACL, 2015; the shape of the key); SIGMA (Krawczyk, CRYPTO 2003) for confirming the transcript.
+ * Source: M-Pin Full (M. Scott), as in Apache Milagro (the shape of the key); SIGMA (Krawczyk, CRYPTO 2003) for confirming the transcript.
  * @module
  */
 import type { Engine, G1, Gt, RandomBytes, Scalar } from "@milagro/engine/engine";

@@ -10,7 +10,7 @@
  * hashes U. Two V for one x and different y give S' away; so x is hedged, and an attempt answers once.
  * Nobody computes how far a wrong PIN was off: the outcome is a boolean, and α is no small number.
  *
- * Source: Scott: M-Pin, a multi-factor zero knowledge authentication protocol (2015).
+ * Source: M-Pin (M. Scott), as in Apache Milagro.
  * Deviation: the challenge is a hash that the client computes itself from what it sees (origin, client, payload), so that an
  * answer given to a phisher is worth nothing at the server.
  * @module

@@ -119,12 +119,12 @@ async function collectAnswers(
   const ask = askFor(deps, options.route ?? "auto");
   for (let attempt = 0; ; attempt++) {
     const open = requests.filter((request) => !answered.has(request.index));
-    const { answers, faults } = await ask(deps, open);
+    const { answers, faults } = await ask(deps, open, Math.max(1, Math.ceil((deadlineMs - deps.clock()) / 1000)));
     for (const answer of answers) answered.set(answer.index, answer);
     // One refusal decides: there will be no whole key, so there is nothing to wait for.
     if (answered.size === requests.length || answers.some((answer) => "refusal" in answer))
       return [...answered.values()];
-    for (const fault of faults.values()) if (!isOutage(fault)) throw fault;
+    for (const [index, fault] of faults) if (!isOutage(fault)) throw named(deps, index, fault);
     if (deps.clock() >= deadlineMs) {
       throw incomplete(
         deps,
@@ -136,20 +136,24 @@ async function collectAnswers(
   }
 }
 
-type Ask = (deps: ClientDeps, requests: readonly SealedRequest[]) => Promise<Round>;
+/** @param leftSeconds - until the whole enrolment is given up */
+type Ask = (deps: ClientDeps, requests: readonly SealedRequest[], leftSeconds: number) => Promise<Round>;
 
 function askFor(deps: ClientDeps, route: EnrolmentRoute): Ask {
   if (route === "direct") return askDirectly;
-  if (route === "relay") return (inner, requests) => askThroughKms(inner, requests, RELAY_WAIT_SECONDS);
+  if (route === "relay")
+    return (inner, requests, left) => askThroughKms(inner, requests, Math.min(RELAY_WAIT_SECONDS, left));
   return deps.kmsUrl !== undefined || deps.domain.descriptor.kms !== undefined ? askBothWays : askDirectly;
 }
 
 /** First the way that also reaches D-TAs behind a firewall; who has not answered is asked directly, with the same request. */
-async function askBothWays(deps: ClientDeps, requests: readonly SealedRequest[]): Promise<Round> {
-  const relayed = await askThroughKms(deps, requests, IMPATIENT_WAIT_SECONDS).catch((error: unknown): Round => {
-    if (!isOutage(error)) throw error;
-    return { answers: [], faults: new Map() };
-  });
+async function askBothWays(deps: ClientDeps, requests: readonly SealedRequest[], leftSeconds: number): Promise<Round> {
+  const relayed = await askThroughKms(deps, requests, Math.min(IMPATIENT_WAIT_SECONDS, leftSeconds)).catch(
+    (error: unknown): Round => {
+      if (!isOutage(error)) throw error;
+      return { answers: [], faults: new Map() };
+    },
+  );
   if (relayed.answers.some((answer) => "refusal" in answer)) return relayed;
   const missing = requests.filter(({ index }) => !relayed.answers.some((answer) => answer.index === index));
   if (missing.length === 0) return relayed;
@@ -225,15 +229,19 @@ export function isOutage(error: unknown): error is MilagroError {
   return error instanceof MilagroError && OUTAGES.includes(error.code);
 }
 
+const nameAt = ({ domain }: ClientDeps, index: number): string =>
+  domain.descriptor.authorities.find((authority) => authority.index === index)?.name ?? String(index);
+
+/** A D-TA's own words, with its name in front. */
+function named(deps: ClientDeps, index: number, fault: MilagroError): MilagroError {
+  return new MilagroError(fault.code, `D-TA ${index} (${nameAt(deps, index)}): ${fault.message}`, { cause: fault });
+}
+
 function incomplete(
   deps: ClientDeps,
   missing: readonly number[],
   faults: ReadonlyMap<number, MilagroError>,
 ): MilagroError {
-  const names = missing.map((index) => {
-    const name =
-      deps.domain.descriptor.authorities.find((authority) => authority.index === index)?.name ?? String(index);
-    return `${name} (${faults.get(index)?.code ?? "no answer yet"})`;
-  });
+  const names = missing.map((index) => `${nameAt(deps, index)} (${faults.get(index)?.code ?? "no answer yet"})`);
   return new MilagroError("ERR_ENROLMENT_INCOMPLETE", `no share from ${names.join(", ")}`);
 }

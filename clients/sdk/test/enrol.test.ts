@@ -97,6 +97,13 @@ describe("direct enrolment", () => {
     expect(faultReportOf(error).faults).toMatchObject([{ index: 2, name: "dta-2", receipt: { logIndex: 7 } }]);
   });
 
+  test("a D-TA that cannot, for a reason that does not pass by itself, is named at once", async () => {
+    if (network.dtas[1]) network.dtas[1].problem = "ERR_STORAGE_FULL";
+    const error = await enrol(network.deps, OPTIONS).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: "ERR_STORAGE_FULL", message: expect.stringContaining("D-TA 2 (dta-2): ") });
+    expect(network.nowMs).toBe(NOW_MS);
+  });
+
   test("an answer that is not of the protocol is an outage, not a crash", async () => {
     const deps = { ...network.deps, http: async () => json(200, { hello: "proxy" }) };
     expect(await codeOf(enrol(deps, { ...OPTIONS, timeoutMs: 500 }))).toBe("ERR_ENROLMENT_INCOMPLETE");
@@ -144,6 +151,21 @@ describe("through the D-KMS", () => {
     const deps = { ...network.deps, kmsUrl: "http://kms.example.org" };
     expect(await codeOf(enrol(deps, { ...OPTIONS, route: "auto" }))).toBe("ERR_BODY_TOO_LARGE");
   });
+});
+
+test("the relay is asked to wait no longer than the person is", async () => {
+  const waits: (string | null)[] = [];
+  network.other = async ({ url }) => {
+    if (!url.includes("/v1/enrolments/")) return json(202, { v: 1, id: "e1" });
+    waits.push(new URL(url).searchParams.get("wait"));
+    network.nowMs += 1500;
+    return json(200, { v: 1, id: "e1", answers: [], problems: [], pending: [1, 2] });
+  };
+  const deps = { ...network.deps, kmsUrl: "http://kms.example.org" };
+  await expect(enrol(deps, { ...OPTIONS, route: "relay", timeoutMs: 2000 })).rejects.toMatchObject({
+    code: "ERR_ENROLMENT_INCOMPLETE",
+  });
+  expect(waits).toEqual(["2", "1"]);
 });
 
 describe("renewal", () => {

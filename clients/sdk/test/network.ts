@@ -28,6 +28,8 @@ import type { HttpPort, HttpRequest, HttpResponse } from "../src/http-port.ts";
 export interface DtaBehaviour {
   down?: boolean;
   sealed?: boolean;
+  /** Answers with this problem. */
+  problem?: string;
   /** A code, for all requests or for some. */
   refuse?: string | ((request: IssuanceRequest) => string | undefined);
   lie?: (shares: Share[]) => Share[];
@@ -80,6 +82,7 @@ export function createNetwork(founded: Founded): Network {
     if (!member || !behaviour) return network.other(request);
     if (behaviour.down) throw new MilagroError("ERR_UNREACHABLE", "connection refused");
     if (behaviour.sealed) return problem("ERR_SEALED");
+    if (behaviour.problem !== undefined) return problem(behaviour.problem);
     return json(200, encodeIssuanceAnswer(await issue(founded, member, behaviour, request.body ?? new Uint8Array())));
   };
   return network;

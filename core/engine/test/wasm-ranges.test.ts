@@ -2,10 +2,11 @@ import { describe, expect, test } from "vitest";
 import { ConstantPool } from "../wasm/generate/constant-pool.ts";
 import { createFmaTier } from "../wasm/generate/fma.ts";
 import { FmaColumns } from "../wasm/generate/fma-columns.ts";
+import { proveHostCalls } from "../wasm/generate/host-proofs.ts";
 import { planReduction } from "../wasm/generate/montgomery.ts";
 import { modulo, ORDER, PRIME } from "../wasm/generate/numbers.ts";
 import { type Builder, formula, type Pair } from "../wasm/generate/pair.ts";
-import { describe as power, tightenTop, UnprovedBound } from "../wasm/generate/range.ts";
+import { describe as power, scaleRange, tightenTop, UnprovedBound } from "../wasm/generate/range.ts";
 import { createScalarTier } from "../wasm/generate/scalar.ts";
 import { createSimdTier } from "../wasm/generate/simd.ts";
 
@@ -42,6 +43,16 @@ describe("unproved bounds fail the build and name the operation", () => {
       new UnprovedBound("kernel: product in column 1: 2^100.00 exceeds 2^100.00"),
     );
     expect(() => columns.product(1, "x", "y", 1n << 100n)).not.toThrow();
+  });
+
+  test("what the hand-written sources rely on", () => {
+    for (const tier of [createFmaTier(), createSimdTier(), createScalarTier()]) {
+      expect(() => proveHostCalls(tier)).not.toThrow();
+      const greedy = { ...tier, stored: scaleRange(tier.stored, 16n) };
+      expect(() => proveHostCalls(greedy)).toThrow(new RegExp(`^${tier.name}: assembly: pair(Mul|Sqr): `));
+      const wide = { ...tier, stored: { ...tier.stored, value: PRIME << 12n } };
+      expect(() => proveHostCalls(wide)).toThrow(UnprovedBound);
+    }
   });
 
   test("a column that 64 bits cannot hold", () => {

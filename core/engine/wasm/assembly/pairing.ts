@@ -5,6 +5,7 @@
  * along. Sources: Aranha et al., ePrint 2010/526; Hayashida–Hayasaka–Teruya, ePrint 2020/875 (final exponentiation).
  */
 import { copyPairs } from "./bytes";
+import { X } from "./constants";
 import {
   additionStep,
   conjugateFp12,
@@ -20,7 +21,6 @@ import { enterFrame, leaveFrame } from "./memory";
 import { POINT } from "./points";
 import { FP12, frobenius, invertFp12, setOneFp12 } from "./tower";
 
-const X: u64 = 0xd201000000010000;
 const LINE: usize = 3 * PAIR;
 /** Lines of 63 doublings and 5 additions. */
 export const PREPARED: usize = 68 * 3 * PAIR;

@@ -3,7 +3,7 @@
  * that is stored has itself in both lanes; only a multiplication lets the lanes differ.
  */
 import { clearPair, copyPairs, zeroLanes } from "./bytes";
-import { BETA, HAS_G2, ONE, PSI_X, PSI_Y, REAL_ONE } from "./constants";
+import { BETA, HAS_G2, ONE, PSI_X, PSI_Y, REAL_ONE, X } from "./constants";
 import {
   conjugate,
   copyPair,
@@ -37,7 +37,6 @@ const FIXED_STEPS_G1: i32 = 4;
 const FIXED_STEPS_G2: i32 = 6;
 const FIXED_TABLES_G1: i32 = 9;
 const FIXED_TABLES_G2: i32 = 3;
-const X: u64 = 0xd201000000010000;
 
 export function addPoints(group: i32, d: usize, a: usize, b: usize): void {
   if (HAS_G2 && group === 2) g2Add(d, a, b);

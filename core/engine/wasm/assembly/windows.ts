@@ -4,11 +4,9 @@
  * Both groups and GT have an endomorphism that multiplies by a power of the curve's parameter: k is written to base
  * X = |x| with four digits of 64 bits, and the parts are multiplied at the same time.
  */
+import { X, X_RECIPROCAL } from "./constants";
 import { enterFrame, leaveFrame } from "./memory";
 
-const X: u64 = 0xd201000000010000;
-/** (2^128 − 1)/X − 2^64, rounded down. */
-const RECIPROCAL: u64 = 0x381204ca56cd56b5;
 /** Windows of a part: 130 bits in G1 (two digits added together), 64 in G2 and GT. */
 export const WINDOWS_G1: i32 = 33;
 export const WINDOWS_G2: i32 = 17;
@@ -38,8 +36,8 @@ function splitBaseX(d: usize, k: usize): void {
     for (let word = 3 - part; word >= 0; word--) {
       const at = t + (word << 3);
       const value = load<u64>(at);
-      const low = RECIPROCAL * rest + value;
-      let quotient = multiplyHigh(RECIPROCAL, rest) + rest + carryOut(value, low) + 1;
+      const low = X_RECIPROCAL * rest + value;
+      let quotient = multiplyHigh(X_RECIPROCAL, rest) + rest + carryOut(value, low) + 1;
       rest = value - quotient * X;
       const tooMuch = 0 - <u64>(rest > low ? 1 : 0);
       quotient += tooMuch;

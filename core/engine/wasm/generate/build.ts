@@ -16,7 +16,12 @@ const { values } = parseArgs({ options: { out: { type: "string" }, "if-changed":
 const out = values.out ?? fileURLToPath(new URL("../../dist/wasm", import.meta.url));
 const stamp = join(out, "stamp");
 const digest = sourceDigest();
-if (!(values["if-changed"] && existsSync(stamp) && readFileSync(stamp, "utf8") === digest)) {
+const outputs = BUILDS.flatMap(({ name }) => [`${name}.wasm`, `${name}.js`]);
+const isCurrent =
+  existsSync(stamp) &&
+  readFileSync(stamp, "utf8") === digest &&
+  outputs.every((output) => existsSync(join(out, output)));
+if (!values["if-changed"] || !isCurrent) {
   mkdirSync(out, { recursive: true });
   for (const build of BUILDS) {
     const binary = await compileBuild(build, out);

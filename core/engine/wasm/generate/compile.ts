@@ -11,6 +11,7 @@ import asc from "assemblyscript/asc";
 import { emitConstants } from "./constants.ts";
 import { curveFormulas, pairingFormulas } from "./curve-formulas.ts";
 import { createFmaTier } from "./fma.ts";
+import { proveHostCalls } from "./host-proofs.ts";
 import { createScalarTier } from "./scalar.ts";
 import { createSimdTier } from "./simd.ts";
 import type { Tier } from "./tier.ts";
@@ -41,6 +42,7 @@ const UNUSED = "d: usize, a: usize, b: usize = 0";
 
 /** The generated module: kernels, then the formulas that call them. The constants of both are complete only at the end. */
 export function generateField(tier: Tier, withG2: boolean): string {
+  proveHostCalls(tier);
   const formulas = [
     ...towerFormulas(tier, withG2),
     ...curveFormulas(tier, withG2 ? ["g1", "g2"] : ["g1"]),

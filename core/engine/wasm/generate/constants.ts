@@ -4,7 +4,7 @@
  * @module
  */
 import { ISOGENY_G1, ISOGENY_G2 } from "./isogenies.ts";
-import { balancedDigits, inverse, modulo, ORDER, PRIME, power } from "./numbers.ts";
+import { balancedDigits, inverse, modulo, ORDER, PRIME, power, X } from "./numbers.ts";
 import type { Tier } from "./tier.ts";
 
 type Fp2 = readonly [re: bigint, im: bigint];
@@ -132,6 +132,9 @@ export function emitConstants(tier: Tier, withG2: boolean): string {
 import { PAIR, setDigit } from "./field";
 
 export const HAS_G2: bool = ${withG2};
+/** |x| of the curve, and (2^128 − 1)/X − 2^64 rounded down. */
+export const X: u64 = 0x${X.toString(16)};
+export const X_RECIPROCAL: u64 = 0x${(((1n << 128n) - 1n) / X - (1n << 64n)).toString(16)};
 /** p in unsigned digits of 64 bits, as bytes, and in 30-bit limbs. */
 export const PRIME: usize = memory.data<i64>([${hex(unique)}], 16);
 export const PRIME_BYTES: usize = memory.data<u8>([${bytes48(PRIME).join(", ")}]);

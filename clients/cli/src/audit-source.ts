@@ -16,7 +16,7 @@ export interface LogInDatabase {
   /** Oldest first. Ends with the database. */
   readonly entries: Iterable<AuditEntry>;
   /** The heads that the service has signed and kept. Whoever can rewrite the log can remove them, but who forgets to contradicts them. */
-  readonly heads: readonly Pick<SignedAuditHead, "index" | "hash">[];
+  readonly heads: readonly SignedAuditHead[];
   close(): void;
 }
 
@@ -34,7 +34,7 @@ export function openLog(path: string): LogInDatabase {
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
     if (database.prepare("pragma quick_check(1)").get()?.["quick_check"] !== "ok") throw corrupt("is damaged");
-    heads = database.prepare("select entry, hash from audit_head order by entry").all().map(headOf);
+    heads = database.prepare("select * from audit_head order by entry").all().map(headOf);
   } catch (cause) {
     throw cause instanceof MilagroError ? cause : corrupt("is not a readable database with an audit log", cause);
   }
@@ -56,9 +56,10 @@ export function openLog(path: string): LogInDatabase {
   return { entries: entries(), heads, close: () => open.isOpen && open.close() };
 }
 
-function headOf({ entry, hash }: Record<string, unknown>): LogInDatabase["heads"][number] {
-  if (!(hash instanceof Uint8Array)) throw new MilagroError("ERR_AUDIT_CORRUPT", "a signed head has no hash");
-  return { index: Number(entry), hash };
+function headOf({ entry, time, hash, signature }: Record<string, unknown>): SignedAuditHead {
+  if (!(hash instanceof Uint8Array) || hash.length !== 32 || !(signature instanceof Uint8Array))
+    throw new MilagroError("ERR_AUDIT_CORRUPT", `the head kept at entry ${Number(entry)} lacks hash or signature`);
+  return { index: Number(entry), time: Number(time), hash, signature };
 }
 
 /** All entries that a D-TA shows. */

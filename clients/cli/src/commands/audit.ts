@@ -14,8 +14,10 @@ import { statementBytes } from "@milagro/protocol/statement";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import type { AuditEntry, SignedAuditHead } from "@milagro/runtime/audit-log";
 import { verifyAuditLog } from "@milagro/runtime/audit-verify";
+import { systemRandom } from "@milagro/runtime/random";
+import { signerOfHeads } from "../audit-heads.ts";
 import { entriesAtUrl, openLog } from "../audit-source.ts";
-import type { CommandGroup, CommandSpec } from "../command.ts";
+import type { CommandGroup, CommandSpec, Context } from "../command.ts";
 import { DOMAIN_OPTION } from "../options.ts";
 import type { Result } from "../output.ts";
 import { withHttp } from "../ports.ts";
@@ -25,7 +27,7 @@ const auditVerify: CommandSpec = {
   name: "verify",
   summary: "check that an audit log is whole and was not rewritten",
   details:
-    "A folder or file is read directly, also while the service runs: its pages are checked, and the heads in it; of a URL, the public log of a D-TA is fetched and its signed head is\nchecked with the pinned domain's keys. Give --head for one you kept: whoever rewrites the log contradicts it.",
+    "A folder or file is read directly, also while the service runs: its pages, the hash chain, and the heads that the service signed and kept,\nwith the keys of the pinned domain where there is one. Of a URL, the public log of a D-TA is fetched and its signed head checked. Give\n--head for one you kept: whoever rewrites the log contradicts it. Exit status 0 when the log is whole, 1 when it is not or cannot be read,\n2 when a URL does not answer or its head is not signed by its D-TA.",
   arguments: [["<source>", "a D-TA's or D-KMS's folder, a database file, or the URL of a D-TA"]],
   options: [
     {
@@ -52,7 +54,9 @@ const auditVerify: CommandSpec = {
         const found = await context.progress("reading the log", walk(log.entries, [...kept, ...log.heads]));
         // The service's own heads may show that the log is wrong. That it is right is only shown by what was kept elsewhere.
         const vouched = Math.max(0, ...kept.map(({ index }) => index));
-        return verdict(file, found.ok ? { ...found, signedUpTo: vouched } : found);
+        if (!found.ok) return verdict(file, found);
+        const heads = await context.progress("checking the signed heads", headsIn(context, log.heads));
+        return verdict(file, { ...found, signedUpTo: vouched }, heads);
       } finally {
         log.close();
       }
@@ -79,7 +83,35 @@ function walk(entries: AsyncIterable<AuditEntry> | Iterable<AuditEntry>, heads: 
   return verifyAuditLog({ entries, heads: trusted, verifySignature: () => true });
 }
 
-function verdict(source: string, found: Awaited<ReturnType<typeof verifyAuditLog>>): Result {
+interface HeadsSeen {
+  readonly count: number;
+  readonly newest: number;
+  readonly signedBy?: string;
+  /** Why the signatures were not checked. */
+  readonly unchecked?: string;
+}
+
+/** Without the pinned domain nobody knows whose signatures these should be; the log itself can be checked all the same. */
+async function headsIn(context: Context, heads: readonly SignedAuditHead[]): Promise<HeadsSeen> {
+  const seen = { count: heads.length, newest: heads.at(-1)?.index ?? 0 };
+  if (heads.length === 0) return seen;
+  let domain: TrustDomain;
+  try {
+    domain = await openDomain(context);
+  } catch (error) {
+    if (!(error instanceof MilagroError) || error.code !== "ERR_DOMAIN_UNKNOWN" || context.settings.domain) throw error;
+    return { ...seen, unchecked: error.message };
+  }
+  return { ...seen, signedBy: signerOfHeads(await engineOf(), systemRandom, domain, heads) };
+}
+
+function describeHeads({ count, newest, signedBy, unchecked }: HeadsSeen): string {
+  if (count === 0) return "none";
+  const what = `${count}, the newest at entry ${newest}: `;
+  return what + (unchecked === undefined ? `all signed by ${signedBy}` : `signatures not checked, ${unchecked}`);
+}
+
+function verdict(source: string, found: Awaited<ReturnType<typeof verifyAuditLog>>, heads?: HeadsSeen): Result {
   if (!found.ok) {
     throw new MilagroError(
       "ERR_AUDIT_CORRUPT",
@@ -88,13 +120,21 @@ function verdict(source: string, found: Awaited<ReturnType<typeof verifyAuditLog
   }
   const head = `${found.index}:${encodeBase64url(found.hash)}`;
   return {
-    data: { source, ok: true, entries: found.index, head, vouchedUpTo: found.signedUpTo },
+    data: {
+      source,
+      ok: true,
+      entries: found.index,
+      head,
+      ...(heads ? { heads: { ...heads } } : {}),
+      vouchedUpTo: found.signedUpTo,
+    },
     view: {
       kind: "fields",
       fields: [
         ["log", source],
         ["whole", `yes, ${found.index} entries`],
         ["head", head],
+        ...(heads ? [["heads kept in it", describeHeads(heads)] as const] : []),
         [
           "vouched for",
           found.signedUpTo === 0

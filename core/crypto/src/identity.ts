@@ -97,7 +97,9 @@ function splitText(text: string): IdentityParts {
 export function parseIdentityPattern(text: string): IdentityPattern {
   const [domain = "", kind = "", ...segments] = text.slice(PREFIX.length).split("/");
   const sound =
-    text.length <= 255 &&
+    text.length <= MAX_BYTES &&
+    text.isWellFormed() &&
+    utf8(text).length <= MAX_BYTES &&
     text.startsWith(PREFIX) &&
     isDomainName(domain) &&
     (kind === "*" || isIdentityKind(kind)) &&

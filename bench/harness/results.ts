@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, totalmem } from "node:os";
+import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import type { Row } from "./reporter.ts";
 
 const FOLDER = new URL("../results/", import.meta.url);
@@ -23,7 +23,17 @@ function provenance(): Record<string, unknown> {
     commit: git("rev-parse", "HEAD"),
     // Others' unfinished work does not count, only what the figures depend on.
     uncommittedChanges:
-      git("status", "--porcelain", "--untracked-files=no", "--", "core", "bench/*.ts", "runtime", "services") !== "",
+      git(
+        "status",
+        "--porcelain",
+        "--untracked-files=no",
+        "--",
+        "core",
+        "bench/*.ts",
+        "runtime",
+        "services",
+        "clients",
+      ) !== "",
     machine: {
       cpu: cpus()[0]?.model ?? "unknown",
       cores: availableParallelism(),
@@ -31,6 +41,8 @@ function provenance(): Record<string, unknown> {
       node: process.version,
       v8: process.versions.v8,
       platform: `${process.platform}-${process.arch}`,
+      /** Over the last five minutes, the benchmark's own included: above the number of cores, absolute times are too long. */
+      load: Number((loadavg()[1] ?? 0).toFixed(1)),
     },
   };
 }

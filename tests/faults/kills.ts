@@ -3,6 +3,7 @@
  * @module
  */
 
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createKmsClient } from "@milagro/client/kms-client";
@@ -13,6 +14,7 @@ import { parseSecretPath } from "@milagro/protocol/secret-path";
 import { createHttpClient } from "@milagro/runtime/http-client";
 import { expect } from "vitest";
 import { run } from "../../clients/cli/test/run-cli.ts";
+import { allFiles, forms } from "../e2e/milagro.ts";
 import { COUNT, createWorld, type Service, type World, who } from "./world.ts";
 
 /** Between two actions of one party: this is about moments, not about load. */
@@ -116,9 +118,7 @@ export async function survive(kills: number): Promise<void> {
       const verdict = await run(["audit", "verify", source]);
       expect([verdict.stderr, verdict.status]).toEqual(["", 0]);
     }
-    const printed = [...all].map(({ output }) => output).join("");
-    for (const secret of [...world.secrets.map((text) => text.slice(-40)), "never to be printed"])
-      expect(printed).not.toContain(secret);
+    await expectNothingSecret(world, all);
   } finally {
     await world.close();
   }
@@ -143,4 +143,34 @@ async function expectOneIssuanceEach(world: World, identities: readonly string[]
     client.close();
     expect(byToken.sort()).toEqual([...identities].sort());
   }
+}
+
+/**
+ * Searches all that came out of a whole run: what was printed and logged, databases and other files, metrics and API documents, and what the system shows of the processes. Passphrases and
+ * evidence may be in the files they came in and nowhere else; plaintexts nowhere.
+ */
+async function expectNothingSecret(world: World, services: readonly Service[]): Promise<void> {
+  const own = /\/(passphrase|evidence)$/;
+  const places: [name: string, content: Buffer][] = allFiles(world.folder)
+    .filter(({ path }) => !own.test(path))
+    .map(({ path, content }) => [path, content]);
+  for (const service of services) {
+    places.push([`output of ${service.name}`, Buffer.from(service.output)]);
+    for (const file of ["cmdline", "environ"])
+      places.push([`${file} of ${service.name}`, await readFile(`/proc/${service.pid}/${file}`)]);
+  }
+  const urls = [...world.domain.descriptor.authorities.map(({ url }) => url), world.domain.descriptor.kms?.url ?? ""];
+  for (const url of urls) {
+    for (const path of ["/metrics", "/ready", "/openapi.json", "/v1/descriptor"]) {
+      const answer = await fetch(`${url}${path}`);
+      places.push([`${url}${path}`, Buffer.from(await answer.arrayBuffer())]);
+    }
+  }
+  expect(places.length).toBeGreaterThan(40);
+  // The end of a join token is its secret; the values of the secret differ in their beginnings only.
+  const needles = [...world.secrets.map((text) => text.slice(-40)), "never to be printed"];
+  const found = needles.flatMap((needle, i) =>
+    forms(needle).flatMap((form) => places.filter(([, at]) => at.includes(form)).map(([name]) => `${i}: ${name}`)),
+  );
+  expect(found).toEqual([]);
 }

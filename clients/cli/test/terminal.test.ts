@@ -12,6 +12,7 @@ import { makeTempFolder } from "../../../tests/support/temp-folder.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../bin/milagro.js", import.meta.url));
 const PASSPHRASE = "typed-by-an-operator";
+const NEXT = "typed-a-year-later";
 const hasTerminal = process.platform === "linux" && spawnSync("script", ["--version"]).status === 0;
 if (!hasTerminal && process.env["CI"] === "true") throw new Error("script (util-linux) is needed");
 
@@ -91,7 +92,7 @@ describe.skipIf(!hasTerminal)("at a terminal", () => {
     expect(existsSync(join(folder, "never", "config.json"))).toBe(false);
   }, 60_000);
 
-  test("what was typed at init opens the masters at serve; Ctrl-C ends the service with the command", async () => {
+  test("what was typed at init opens the masters at serve until another is typed; Ctrl-C ends the service with the command", async () => {
     const init = new Terminal([...INIT, "--home", "dta"]);
     await init.answer("New passphrase for the D-TA's masters:", PASSPHRASE);
     await init.answer("The same again:", PASSPHRASE);
@@ -108,6 +109,17 @@ describe.skipIf(!hasTerminal)("at a terminal", () => {
     const { url } = JSON.parse(/\{"ready".*\}/.exec(serve.text)?.[0] ?? "{}") as { url: string };
     expect(await (await fetch(`${url}/v1/dta`)).json()).toMatchObject({ sealed: false });
     expect(visible()).not.toContain(PASSPHRASE);
+
+    const change = new Terminal(["dta", "passphrase", "--home", "dta"]);
+    await change.answer("Passphrase for the D-TA's masters:", PASSPHRASE);
+    await change.answer("New passphrase for the D-TA's masters:", NEXT);
+    await change.answer("The same again:", NEXT);
+    expect([await change.ended, change.text]).toEqual([0, expect.stringContaining("changed")]);
+    const unseal = new Terminal(["dta", "unseal", "--home", "dta"]);
+    await unseal.answer("Passphrase for the D-TA's masters:", NEXT);
+    expect(await unseal.ended).toBe(0);
+    for (const { text } of [change, unseal]) expect(text).not.toMatch(new RegExp(`${PASSPHRASE}|${NEXT}`));
+
     serve.press("\u0003");
     expect(await serve.ended).toBe(0);
     await expect(fetch(`${url}/health`)).rejects.toThrow();

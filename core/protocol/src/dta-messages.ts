@@ -93,6 +93,17 @@ export type UnsealRequest = Parsed<typeof UnsealRequestSchema>;
 export const parseUnsealRequest = parserOf("unseal request", UnsealRequestSchema);
 export const encodeUnsealRequest = encoderOf("unseal request", UnsealRequestSchema);
 
+/** Body of the admin's `POST /v1/passphrase`: the masters are sealed under `next` from now on. */
+export const PassphraseChangeSchema = strict({
+  v: Version,
+  passphrase: Type.String({ minLength: 1, maxLength: 1024 }),
+  next: Type.String({ minLength: 1, maxLength: 1024 }),
+});
+export type PassphraseChange = Parsed<typeof PassphraseChangeSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parsePassphraseChange = parserOf("passphrase change", PassphraseChangeSchema);
+export const encodePassphraseChange = encoderOf("passphrase change", PassphraseChangeSchema);
+
 /** Body of the admin's `POST /v1/ceremonies`: the operator approves this proposal, in which the D-TA is member `index`. */
 export const CeremonyApprovalSchema = strict({ v: Version, index: AuthorityIndex, proposal: CeremonyProposalSchema });
 export type CeremonyApproval = Parsed<typeof CeremonyApprovalSchema>;

@@ -22,9 +22,11 @@ import {
   JoinTokenIssuedSchema,
   JoinTokenListSchema,
   JoinTokenRequestSchema,
+  PassphraseChangeSchema,
   parseCeremonyApproval,
   parseDenyRequest,
   parseJoinTokenRequest,
+  parsePassphraseChange,
   parseUnsealRequest,
   UnsealRequestSchema,
 } from "@milagro/protocol/dta-messages";
@@ -39,7 +41,7 @@ import { addDenial, readDenials, removeDenial } from "./deny-list.ts";
 import { hashPolicy } from "./policy-file.ts";
 import { dtaStatus } from "./routes.ts";
 import { CeremonyPath, parseCeremonyId } from "./routes-ceremony.ts";
-import { seal, unseal } from "./seal.ts";
+import { changePassphrase, seal, unseal } from "./seal.ts";
 
 const DONE = { v: 1, done: true } as const;
 const TokenPath = Type.Object({ id: Type.String({ pattern: "^[A-Za-z0-9]{8,32}$" }) });
@@ -66,6 +68,22 @@ function addSealRoutes(app: HttpApp, context: DtaContext): void {
         await unseal(context, passphrase);
       } finally {
         passphrase.destroy();
+      }
+      return DONE;
+    },
+  );
+  app.post(
+    "/v1/passphrase",
+    { schema: { tags: ["operation"], body: PassphraseChangeSchema, response: { 200: DoneSchema } } },
+    async ({ body }) => {
+      const change = parsePassphraseChange(body);
+      const passphrase = passphraseFromText(change.passphrase);
+      const next = passphraseFromText(change.next);
+      try {
+        await changePassphrase(context, passphrase, next);
+      } finally {
+        passphrase.destroy();
+        next.destroy();
       }
       return DONE;
     },

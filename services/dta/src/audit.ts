@@ -30,6 +30,7 @@ export type DtaAction =
   | "issue"
   | "unseal"
   | "seal"
+  | "passphrase"
   | "ceremony"
   | "found"
   | "join-token.create"

@@ -32,6 +32,8 @@ export interface RecordedIssuance {
 export interface IssuerCalls {
   /** Opens the key store. The passphrase's bytes are the worker's to wipe. */
   unseal: [{ readonly file: string; readonly passphrase: Uint8Array }, null];
+  /** Seals the key store under another passphrase, whether it is open or not. Both passphrases' bytes are the worker's to wipe. */
+  reseal: [{ readonly file: string; readonly passphrase: Uint8Array; readonly next: Uint8Array }, null];
   /** Forgets the masters. */
   seal: [null, null];
   /** Verifies the descriptor of the domain that is served from now on. */

@@ -32,7 +32,7 @@ import { errorFields } from "@milagro/runtime/log";
 import { systemRandom as random } from "@milagro/runtime/random";
 import { nativeX25519 as x25519 } from "@milagro/runtime/x25519";
 import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
-import { destroyMasters, type Masters, unsealMasters } from "./masters.ts";
+import { destroyMasters, type Masters, resealMasters, unsealMasters } from "./masters.ts";
 import { checkRequestKey } from "./request-key.ts";
 
 type Tasks = {
@@ -76,6 +76,18 @@ const tasks: Tasks = {
       masters = opened;
     } finally {
       passphrase.destroy();
+    }
+    return null;
+  },
+
+  reseal: async ({ file, passphrase: bytes, next: nextBytes }) => {
+    const passphrase = new Secret("passphrase", bytes);
+    const next = new Secret("passphrase", nextBytes);
+    try {
+      await resealMasters({ path: file, passphrase, next, random });
+    } finally {
+      passphrase.destroy();
+      next.destroy();
     }
     return null;
   },

@@ -132,3 +132,22 @@ export async function unsealMasters(
     await store.close();
   }
 }
+
+/**
+ * Seals the masters under another passphrase. The file changes at once or not at all; older copies of it keep the old one.
+ * @throws `ERR_KEYSTORE_PASSPHRASE`, `ERR_KEYSTORE_CORRUPT`, `ERR_KEYSTORE_CHANGED`, `ERR_FILE_MISSING`
+ */
+export async function resealMasters(options: {
+  readonly path: string;
+  readonly passphrase: Passphrase;
+  readonly next: Passphrase;
+  readonly random: RandomBytes;
+}): Promise<void> {
+  const { path, passphrase, next, random } = options;
+  const store = await openKeyStore(path, { kind: STORE_KIND, passphrase, random });
+  try {
+    await store.changePassphrase(next);
+  } finally {
+    await store.close();
+  }
+}

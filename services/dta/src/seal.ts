@@ -1,5 +1,6 @@
 /**
- * Unsealing and sealing: whether this D-TA's masters are in memory. Both are recorded; a wrong passphrase too.
+ * Unsealing and sealing: whether this D-TA's masters are in memory; and the passphrase they rest under. All is recorded; a wrong
+ * passphrase too.
  * @module
  */
 import { MilagroError } from "@milagro/engine/error";
@@ -39,4 +40,26 @@ export async function seal(context: DtaContext): Promise<void> {
   context.log.info("sealed", { sealed: true });
   for (const notify of context.listeners) notify();
   await context.store.transaction((tx) => context.audit.append(tx, { action: "seal", outcome: "ok" }));
+}
+
+/**
+ * Another passphrase for the masters, which stay open or sealed as they are. Recorded before it is tried: without a record, no change.
+ * @throws `ERR_KEYSTORE_PASSPHRASE`, `ERR_KEYSTORE_CORRUPT`
+ */
+export async function changePassphrase(context: DtaContext, passphrase: Passphrase, next: Passphrase): Promise<void> {
+  const { issuer, home, log } = context;
+  const record = (outcome: string) =>
+    context.store.transaction((tx) => context.audit.append(tx, { action: "passphrase", outcome }));
+  await record("begun");
+  const copies = [passphrase, next].map((secret) => secret.use((held) => held.slice())) as [Uint8Array, Uint8Array];
+  try {
+    await issuer.call("reseal", { file: home.masters, passphrase: copies[0], next: copies[1] });
+  } catch (error) {
+    await record(error instanceof MilagroError ? error.code : "ERR_INTERNAL");
+    throw error;
+  } finally {
+    for (const copy of copies) copy.fill(0);
+  }
+  log.info("the masters have another passphrase");
+  await record("ok");
 }

@@ -6,6 +6,7 @@ import type { CommandGroup } from "../command.ts";
 import { dtaApprove } from "./dta-approve.ts";
 import { dtaDeny } from "./dta-deny.ts";
 import { dtaInit } from "./dta-init.ts";
+import { dtaPassphrase } from "./dta-passphrase.ts";
 import { dtaPolicy } from "./dta-policy.ts";
 import { dtaSeal, dtaUnseal } from "./dta-seal.ts";
 import { dtaServe } from "./dta-serve.ts";
@@ -15,5 +16,5 @@ import { dtaToken } from "./dta-token.ts";
 export const dta: CommandGroup = {
   name: "dta",
   summary: "run a Distributed Trust Authority",
-  commands: [dtaInit, dtaServe, dtaStatus, dtaUnseal, dtaSeal, dtaApprove, dtaPolicy, dtaToken, dtaDeny],
+  commands: [dtaInit, dtaServe, dtaStatus, dtaUnseal, dtaSeal, dtaPassphrase, dtaApprove, dtaPolicy, dtaToken, dtaDeny],
 };

@@ -19,10 +19,10 @@ import { COUNT, createWorld, type Service, type World, who } from "./world.ts";
 
 /** Between two actions of one party: this is about moments, not about load. */
 const PACE_MS = 250;
-const PATH = parseSecretPath("app/key");
+export const PATH = parseSecretPath("app/key");
 
 /** What the endpoint serves now; undefined while it cannot be asked. */
-async function served(world: World, name: string): Promise<{ version: number; value: string } | undefined> {
+export async function served(world: World, name: string): Promise<{ version: number; value: string } | undefined> {
   const client = createHttpClient({ url: `unix:${join(world.folder, name, "endpoint.sock")}`, retries: 0 });
   try {
     const headers = { accept: "application/json" };
@@ -36,7 +36,7 @@ async function served(world: World, name: string): Promise<{ version: number; va
   }
 }
 
-async function eventually<T>(what: string, ask: () => Promise<T | undefined>, withinMs = 60_000): Promise<T> {
+export async function eventually<T>(what: string, ask: () => Promise<T | undefined>, withinMs = 60_000): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     const found = await ask();

@@ -78,11 +78,17 @@ export class Service {
     return this.#child?.pid ?? 0;
   }
 
-  /** Resolves with its ready line. */
-  async start(): Promise<{ readonly url: string }> {
+  /**
+   * Resolves with its ready line.
+   * @param fileKib - no file of it can grow past so many KiB, as on a full disk
+   */
+  async start(fileKib?: number): Promise<{ readonly url: string }> {
     const main = fileURLToPath(new URL(SOURCES[this.#kind], import.meta.url));
     const { PATH = "" } = process.env;
-    const child = spawn(process.execPath, ["--conditions=@milagro/source", main, ...this.#args()], {
+    const command = [process.execPath, "--conditions=@milagro/source", main, ...this.#args()];
+    const limited =
+      fileKib === undefined ? command : ["bash", "-c", `ulimit -f ${fileKib}; exec "$@"`, "bash", ...command];
+    const child = spawn(limited[0] as string, limited.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
       env: { PATH, ...this.#env },
     });

@@ -370,6 +370,15 @@ describe("the daemon", () => {
     endpoint = undefined;
   });
 
+  test("started before its clock was set, it goes on once it is", async () => {
+    deliver(record(1, "first"));
+    network.nowMs = 5000;
+    await start();
+    await new Promise((wake) => setTimeout(wake, 100));
+    network.nowMs = NOW_MS;
+    await until(async () => (await status()).secrets.length === 1);
+  });
+
   test("a wrong passphrase, another domain or another identity do not start it", async () => {
     await start();
     await until(async () => (await status()).state === "serving");

@@ -34,7 +34,7 @@ export async function measureProcesses(report: Reporter, engine: Engine): Promis
     }
     await measureEnrolment(report, bench, budgetMs * 4);
     await measureDelivery(report, bench, endpoint, budgetMs * 4);
-    await measureIssuing(report, bench, { engine: engine.capabilities.name, requests: Math.ceil(budgetMs / 2) });
+    await measureIssuing(report, bench, { engine: engine.capabilities.name, requests: Math.ceil(budgetMs / 3) });
     await measureMemory(report, bench, services);
   });
   // What one core does without WebAssembly, as on a JavaScript engine that has none.

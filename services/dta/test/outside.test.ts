@@ -34,6 +34,8 @@ import {
   request,
   requestWithToken,
   setPolicy,
+  startHome,
+  stop,
   type TestDomain,
   type TestDta,
   testLog,
@@ -294,6 +296,19 @@ describe("bus", () => {
     await post(dta.admin, "/v1/seal");
     await connected(0);
     await post(dta.admin, "/v1/unseal", { v: 1, passphrase: PASSPHRASE });
+    await connected(1);
+  });
+
+  test("with no port open at all it answers all the same", async () => {
+    const token = await joinToken(dta);
+    await stop(dta);
+    const config = { listen: "none", busUrl: broker.url };
+    const closed = await startHome(dta.home, here().clock, { config });
+    expect(closed.running.url).toBeUndefined();
+    const issued = await ask("6", await requestWithToken(here(), token));
+    expect("answer" in issued && "receipt" in issued.answer).toBe(true);
+    await stop(closed);
+    dta = await startHome(dta.home, here().clock, { config: { busUrl: broker.url } });
     await connected(1);
   });
 

@@ -114,8 +114,8 @@ export function allFiles(folder: string): { readonly path: string; readonly cont
 }
 
 /** The forms in which a secret might have been written down. */
-export function forms(secret: string): readonly Buffer[] {
-  const raw = Buffer.from(secret);
+export function forms(secret: string | Uint8Array): readonly Buffer[] {
+  const raw = typeof secret === "string" ? Buffer.from(secret, "utf8") : Buffer.from(secret);
   return [
     raw,
     Buffer.from(raw.toString("base64url")),

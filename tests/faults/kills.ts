@@ -9,13 +9,18 @@ import { setTimeout as pause } from "node:timers/promises";
 import { createKmsClient } from "@milagro/client/kms-client";
 import { putSecret } from "@milagro/client/secrets";
 import { utf8 } from "@milagro/crypto/bytes";
+import { encodeMasterSecretShare, type MasterSecretShare, SCHEMES, type Scheme } from "@milagro/crypto/master-secret";
 import { MilagroError } from "@milagro/engine/error";
 import { parseSecretPath } from "@milagro/protocol/secret-path";
 import { createHttpClient } from "@milagro/runtime/http-client";
+import { passphraseFromText } from "@milagro/runtime/passphrase";
+import { systemRandom as random } from "@milagro/runtime/random";
 import { expect } from "vitest";
 import { run } from "../../clients/cli/test/run-cli.ts";
+import { homeOf } from "../../services/dta/src/config.ts";
+import { unsealMasters } from "../../services/dta/src/masters.ts";
 import { allFiles, forms } from "../e2e/milagro.ts";
-import { COUNT, createWorld, type Service, type World, who } from "./world.ts";
+import { COUNT, createWorld, engine, PASSPHRASE, type Service, type World, who } from "./world.ts";
 
 /** Between two actions of one party: this is about moments, not about load. */
 const PACE_MS = 250;
@@ -169,8 +174,24 @@ async function expectNothingSecret(world: World, services: readonly Service[]): 
   expect(places.length).toBeGreaterThan(40);
   // The end of a join token is its secret; the values of the secret differ in their beginnings only.
   const needles = [...world.secrets.map((text) => text.slice(-40)), "never to be printed"];
-  const found = needles.flatMap((needle, i) =>
+  const keys = [...world.keys, ...(await masterSecrets(world))];
+  expect(keys.length).toBeGreaterThan(COUNT * 6);
+  const found = [...needles, ...keys].flatMap((needle, i) =>
     forms(needle).flatMap((form) => places.filter(([, at]) => at.includes(form)).map(([name]) => `${i}: ${name}`)),
   );
   expect(found).toEqual([]);
+}
+
+/** What the D-TAs must never show: their master secret shares and private HPKE keys. */
+async function masterSecrets(world: World): Promise<Uint8Array[]> {
+  const found: Uint8Array[] = [];
+  for (let index = 1; index <= COUNT; index++) {
+    const passphrase = passphraseFromText(PASSPHRASE);
+    const path = homeOf(world.dtaHome(index)).masters;
+    const { shares, hpke } = await unsealMasters(engine, { path, passphrase, random });
+    for (const scheme of SCHEMES)
+      found.push(encodeMasterSecretShare(engine, shares[scheme] as MasterSecretShare<Scheme>));
+    found.push(hpke.privateKey.use((bytes) => bytes.slice()));
+  }
+  return found;
 }

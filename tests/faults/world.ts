@@ -13,6 +13,7 @@ import type { KeyRing } from "@milagro/client/key-ring";
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { epochAt } from "@milagro/crypto/epoch";
 import { type Identity, parseIdentity } from "@milagro/crypto/identity";
+import { encodeIdentityKey } from "@milagro/crypto/identity-key";
 import type { IdentityUsage } from "@milagro/crypto/usage";
 import { createEngine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
@@ -134,6 +135,8 @@ export interface World {
   readonly deps: ClientDeps;
   /** What was secret in it, for a search. */
   readonly secrets: string[];
+  /** Private keys of persons. */
+  readonly keys: Uint8Array[];
   dtaHome(index: number): string;
   admin(index: number): HttpClient;
   /** One join token of each D-TA. */
@@ -151,6 +154,7 @@ export const who = (name: string): Identity => parseIdentity(`milagro:example.or
 export async function createWorld(): Promise<World> {
   const folder = await makeTempFolder();
   const secrets: string[] = [PASSPHRASE];
+  const privateKeys: Uint8Array[] = [];
   const passphraseFile = join(folder, "passphrase");
   writeFileSync(passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
   const ports = await freePorts(COUNT + 2);
@@ -264,6 +268,7 @@ export async function createWorld(): Promise<World> {
     kms,
     deps,
     secrets,
+    keys: privateKeys,
     dtaHome,
     admin,
     tokens,
@@ -273,7 +278,10 @@ export async function createWorld(): Promise<World> {
       const epoch = epochAt(systemClock(), EPOCH_SECONDS);
       const usages: readonly IdentityUsage[] = ["enc", "sig"];
       const keys = usages.map((usage) => ({ usage, epoch }));
-      return (await enrolRing(deps, { identity, keys, evidence })).ring;
+      const { ring } = await enrolRing(deps, { identity, keys, evidence });
+      for (const { usage, epoch: at } of ring.slots())
+        privateKeys.push(encodeIdentityKey(engine, ring.need(usage, at)));
+      return ring;
     },
     async endpoint(name) {
       const home = join(folder, name);

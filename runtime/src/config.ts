@@ -64,7 +64,7 @@ function fromFile(sources: ConfigSources): Tree {
   } catch (cause) {
     if (isErrno(cause, "ENOENT") && sources.optionalFile) return {};
     if (cause instanceof MilagroError) throw cause;
-    throw new MilagroError("ERR_CONFIG_MISSING", "the configuration file cannot be read", { cause });
+    throw new MilagroError("ERR_CONFIG_MISSING", `the configuration file ${sources.file} cannot be read`, { cause });
   }
   let value: unknown;
   try {

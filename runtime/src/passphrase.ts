@@ -41,7 +41,7 @@ export async function readPassphrase(sources: PassphraseSources): Promise<Passph
  */
 export async function readPassphraseFile(path: string): Promise<Passphrase> {
   const handle = await open(path, constants.O_RDONLY).catch((cause: unknown) => {
-    throw new MilagroError("ERR_FILE_MISSING", "the passphrase file cannot be opened", { cause });
+    throw new MilagroError("ERR_FILE_MISSING", `the passphrase file ${path} cannot be opened`, { cause });
   });
   try {
     const info = await handle.stat();

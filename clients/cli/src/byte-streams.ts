@@ -12,9 +12,27 @@ import type { Io } from "./io.ts";
 
 /** A file, or stdin for `-` and nothing. */
 export function inputStream(io: Io, name: string | undefined): AsyncIterable<Uint8Array> {
-  return name === undefined || name === "-"
-    ? io.stdin
-    : createReadStream(resolve(io.cwd, name), { highWaterMark: 65_536 });
+  return name === undefined || name === "-" ? io.stdin : fileStream(resolve(io.cwd, name));
+}
+
+/** Opened when it is first read: a stream that fails while nobody listens would end the process. */
+async function* fileStream(path: string): AsyncGenerator<Uint8Array, void> {
+  yield* createReadStream(path, { highWaterMark: 65_536 });
+}
+
+/** A source that counts what goes by, and a label for its progress. */
+export function counted(
+  what: string,
+  source: AsyncIterable<Uint8Array>,
+): { readonly label: () => string; readonly source: AsyncIterable<Uint8Array> } {
+  let total = 0;
+  async function* counting(): AsyncGenerator<Uint8Array, void> {
+    for await (const chunk of source) {
+      total += chunk.length;
+      yield chunk;
+    }
+  }
+  return { label: () => `${what}, ${Math.floor(total / 1_000_000)} MB`, source: counting() };
 }
 
 /** Writes to a file (mode 0600), or to stdout for `-` and nothing; refuses binary output on a terminal. */

@@ -52,7 +52,7 @@ export interface Context {
   readonly io: Io;
   readonly settings: Settings;
   /** Says what is going on, on stderr, when the work takes longer than a second. */
-  progress<T>(label: string, work: Promise<T>): Promise<T>;
+  progress<T>(label: string | (() => string), work: Promise<T>): Promise<T>;
   /** One line for a person, on stderr. Not printed with `--quiet`. */
   note(text: string): void;
   /** Runs when the command is stopped by a signal, and at its end. */
@@ -95,7 +95,7 @@ export class Invocation {
   /** @throws `ERR_USAGE` when the option is missing */
   required(name: string): string {
     const value = this.text(name);
-    if (value === undefined) throw new MilagroError("ERR_USAGE", `--${kebab(name)} is needed; see --help`);
+    if (value === undefined) throw new MilagroError("ERR_USAGE", `--${kebab(name)} is needed`);
     return value;
   }
 

@@ -10,19 +10,20 @@ const FRAME_MS = 120;
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"] as const;
 const ERASE_LINE = "\r\u001b[2K";
 
-/** Runs `work`; says `label` when it takes longer than a second. */
-export async function withProgress<T>(io: Io, label: string, work: Promise<T>): Promise<T> {
+/** Runs `work`; says `label` when it takes longer than a second. A function is asked again for each frame. */
+export async function withProgress<T>(io: Io, label: string | (() => string), work: Promise<T>): Promise<T> {
   const started = performance.now();
   const style = styleFor(io, "stderr");
+  const said = typeof label === "function" ? label : () => label;
   let frames: ReturnType<typeof setInterval> | undefined;
   const draw = (): void => {
     const seconds = (performance.now() - started) / 1000;
     const frame = FRAMES[Math.floor(seconds * (1000 / FRAME_MS)) % FRAMES.length];
-    io.stderr.write(`${ERASE_LINE}${style.cyan(frame ?? "")} ${label} ${style.dim(`${seconds.toFixed(0)} s`)}`);
+    io.stderr.write(`${ERASE_LINE}${style.cyan(frame ?? "")} ${said()} ${style.dim(`${seconds.toFixed(0)} s`)}`);
   };
   const quiet = setTimeout(() => {
     if (io.isTty.stderr) frames = setInterval(draw, FRAME_MS);
-    else io.stderr.write(`${label} …\n`);
+    else io.stderr.write(`${said()} …\n`);
   }, QUIET_MS);
   try {
     return await work;

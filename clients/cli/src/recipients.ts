@@ -7,7 +7,8 @@ import { MilagroError } from "@milagro/engine/error";
 
 /** @throws `ERR_IDENTITY_INVALID`, `ERR_USAGE` for an empty list */
 export function parseRecipients(texts: readonly string[], domain: string): readonly Identity[] {
-  if (texts.length === 0) throw new MilagroError("ERR_USAGE", "a recipient is needed; see --help");
+  if (texts.length === 0)
+    throw new MilagroError("ERR_USAGE", "a recipient is needed: --to <kind>/<name>, or a whole identity");
   return [...new Set(texts.map((text) => parseRecipient(text, domain)))];
 }
 
@@ -19,6 +20,8 @@ export function parseRecipient(text: string, domain: string): Identity {
       throw new MilagroError("ERR_DOMAIN_MISMATCH", `${text} is not in the domain ${domain}`);
     return identity;
   }
+  if (!text.includes("/"))
+    throw new MilagroError("ERR_IDENTITY_INVALID", `${text} lacks its kind: write endpoint/${text}, say, or all of it`);
   const [kind = "", ...name] = text.split("/");
   return identityOf({ domain, kind, name: name.join("/") });
 }

@@ -112,6 +112,15 @@ describe("exit status and errors", () => {
     ],
     ["deleting without being asked", ["secret", "rm", "x"], "needs --yes"],
     ["a D-TA without its folder", ["dta", "status"], "--home is needed"],
+    ["enrolling nobody", ["enrol"], "--id milagro:<domain>/<kind>/<name>"],
+    ["a D-TA that was never made", ["dta", "serve", "--home", "/nonexistent/d"], "`milagro dta init` makes one"],
+    ["a D-KMS without a domain", ["kms", "serve", "--home", "/nonexistent/k"], "--descriptor is needed"],
+    ["an endpoint without settings", ["endpoint", "run", "--home", "/nonexistent/e"], "has no config.json"],
+    [
+      "a new D-TA and nobody to ask",
+      ["dta", "init", "--home", "/nonexistent/d", "--name", "a", "--operator", "b", "--jurisdiction", "CH"],
+      "ERR_PASSPHRASE_MISSING",
+    ],
   ])("%s ends with status 1, one reason and no stack", async (_name, args, reason) => {
     const { status, stdout, stderr } = await run(args);
     expect([status, stdout]).toEqual([1, ""]);
@@ -255,6 +264,15 @@ describe("output", () => {
     [{ tty: false, env: { FORCE_COLOR: "1" } }, true],
   ])("colour with %j: %s", (options, coloured) => {
     expect(styleFor(fakeIo(options).io, "stdout").red("x") !== "x").toBe(coloured);
+  });
+  test("progress asks for its words when it speaks", async () => {
+    const { io, stderr } = fakeIo();
+    let megabytes = 0;
+    const work = new Promise((resolve) => setTimeout(resolve, 1100));
+    const shown = withProgress(io, () => `encrypting, ${megabytes} MB`, work);
+    megabytes = 7;
+    await shown;
+    expect(stderr()).toBe("encrypting, 7 MB …\n");
   });
   test("progress is silent for what is quick and one plain line where there is no terminal", async () => {
     const quick = fakeIo();

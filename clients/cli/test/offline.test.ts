@@ -77,6 +77,16 @@ describe("encrypt and decrypt", () => {
     });
   });
 
+  test("a file that is not there ends with a line, not with a crash, and leaves nothing", async () => {
+    for (const line of [
+      `decrypt ${asBob} -o none absent`,
+      "encrypt -t person/bob -o none absent",
+      `sign ${asBob} absent`,
+    ])
+      expect(await milagro(line)).toMatchObject({ status: 1, stderr: expect.stringContaining("absent: no such file") });
+    expect(await exists("none")).toBe(false);
+  });
+
   test("another recipient cannot, and is told so", async () => {
     expect(await milagro(`decrypt ${asAlice} -o stolen sealed`)).toMatchObject({
       status: 1,

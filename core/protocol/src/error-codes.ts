@@ -144,7 +144,7 @@ export const ERROR_CODES = {
     404,
     1,
     "There is no identity key for this identity, usage and epoch.",
-    "Enrol: `milagro enrol`.",
+    "Enrol: `milagro enrol --id milagro:<domain>/<kind>/<name> --evidence @tokens`; `--home` names another profile.",
   ),
   ERR_NOT_RECIPIENT: define(
     422,
@@ -231,7 +231,7 @@ export const ERROR_CODES = {
     404,
     1,
     "No such trust domain is known here.",
-    "Pin it first: `milagro domain verify`, or found it.",
+    "Pin it: `milagro domain verify <file or URL>`; `--home` names another profile. Or found one.",
   ),
 
   // Enrolment and issuance
@@ -564,7 +564,7 @@ export const ERROR_CODES = {
     "A template has something other than secrets between its braces.",
     'Write {{secret "path"}}, optionally with | json or | base64.',
   ),
-  ERR_USAGE: define(400, 1, "A command was called wrongly.", "See its --help."),
+  ERR_USAGE: define(400, 1, "A command was called wrongly.", "Run it with --help for usage and examples."),
   ERR_VALUE_INVALID: define(
     400,
     1,

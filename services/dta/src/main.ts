@@ -145,9 +145,11 @@ async function main(args: readonly string[]): Promise<void> {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  const known = error instanceof MilagroError;
-  process.stderr.write(
-    known ? `${error.code}: ${error.message}\n` : "ERR_INTERNAL: milagro-dta failed; the log has the rest\n",
-  );
-  process.exit(known ? definitionOf(error.code).exit : 1);
+  if (error instanceof MilagroError) {
+    const { exit, remedy } = definitionOf(error.code);
+    process.stderr.write(`milagro-dta: ${error.message} (${error.code})\n${remedy}\n`);
+    process.exit(exit);
+  }
+  process.stderr.write("milagro-dta: it failed; the log has the rest (ERR_INTERNAL)\n");
+  process.exit(1);
 }

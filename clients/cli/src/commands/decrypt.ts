@@ -4,7 +4,7 @@
  */
 import { decryptFile } from "@milagro/client/files";
 import { MilagroError } from "@milagro/engine/error";
-import { inputStream, nodeAead, writeStream } from "../byte-streams.ts";
+import { counted, inputStream, nodeAead, writeStream } from "../byte-streams.ts";
 import type { CommandSpec } from "../command.ts";
 import { ID_OPTION, PASSPHRASE_OPTION } from "../options.ts";
 import { asIdentity } from "../session.ts";
@@ -35,13 +35,10 @@ export const decrypt: CommandSpec = {
       context,
       async (deps, store) => {
         const before = store.ring.slots().length;
-        const opened = decryptFile(
-          { ...deps, aead: nodeAead, online: invocation.flag("online") },
-          store.ring,
-          inputStream(context.io, file),
-        );
+        const { label, source } = counted("decrypting", inputStream(context.io, file));
+        const opened = decryptFile({ ...deps, aead: nodeAead, online: invocation.flag("online") }, store.ring, source);
         await context.progress(
-          "decrypting",
+          label,
           writeStream(context.io, out, opened, { force: invocation.flag("force"), binary: false }),
         );
         if (store.ring.slots().length > before) await store.save();

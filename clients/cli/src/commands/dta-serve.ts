@@ -2,6 +2,9 @@
  * `milagro dta serve`: runs a D-TA in the foreground.
  * @module
  */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { MilagroError } from "@milagro/engine/error";
 import type { CommandSpec } from "../command.ts";
 import { PASSPHRASE_OPTION } from "../options.ts";
 import { passphraseFor } from "../service-passphrase.ts";
@@ -26,6 +29,8 @@ export const dtaServe: CommandSpec = {
   async run(context, invocation) {
     const listen = invocation.text("listen");
     const home = dtaHome(context, invocation);
+    if (!existsSync(join(home, "config.json")))
+      throw new MilagroError("ERR_CONFIG_MISSING", `there is no D-TA in ${home}: \`milagro dta init\` makes one`);
     const args = ["serve", "--home", home];
     if (listen !== undefined) args.push("--listen", listen);
     const { args: more, passphrase } = await passphraseFor(context, {

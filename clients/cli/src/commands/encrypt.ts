@@ -8,7 +8,7 @@ import { parseIdentity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
 import { systemClock } from "@milagro/runtime/clock";
 import { systemRandom } from "@milagro/runtime/random";
-import { inputStream, nodeAead, writeStream } from "../byte-streams.ts";
+import { counted, inputStream, nodeAead, writeStream } from "../byte-streams.ts";
 import type { CommandSpec } from "../command.ts";
 import { DOMAIN_OPTION } from "../options.ts";
 import { parseRecipients } from "../recipients.ts";
@@ -26,6 +26,7 @@ export const encrypt: CommandSpec = {
       text: "milagro:<domain>/<kind>/<name>, or <kind>/<name>; may be repeated",
       many: true,
     },
+    { flags: "-t, --to <identity>", text: "the same, as with `secret put`", many: true },
     { flags: "-o, --out <file>", text: "where to write; stdout by default" },
     { flags: "--epoch <number>", text: "of another epoch's keys; 0 for keys without expiry" },
     { flags: "--force", text: "replace the output file" },
@@ -39,7 +40,7 @@ export const encrypt: CommandSpec = {
     },
   ],
   async run(context, invocation) {
-    const texts = invocation.list("recipient");
+    const texts = [...invocation.list("recipient"), ...invocation.list("to")];
     const whole = texts.find((text) => text.startsWith("milagro:"));
     const domain = await openDomain(context, whole === undefined ? undefined : parseIdentity(whole));
     const recipients = parseRecipients(texts, domain.name);
@@ -51,9 +52,10 @@ export const encrypt: CommandSpec = {
     const out = invocation.text("out");
     if (out !== undefined && file !== undefined && out === file)
       throw new MilagroError("ERR_USAGE", "input and output are the same file");
-    const sealed = encryptFile(deps, recipients, epoch, inputStream(context.io, file));
+    const { label, source } = counted("encrypting", inputStream(context.io, file));
+    const sealed = encryptFile(deps, recipients, epoch, source);
     await context.progress(
-      "encrypting",
+      label,
       writeStream(context.io, out, sealed, { force: invocation.flag("force"), binary: true }),
     );
     return undefined;

@@ -2,6 +2,7 @@
  * `milagro endpoint run|status`: the daemon that hands secrets to local programs.
  * @module
  */
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { encodeEndpointStatus } from "@milagro/endpoint/status";
 import { MilagroError } from "@milagro/engine/error";
@@ -29,6 +30,11 @@ const endpointRun: CommandSpec = {
     const home = invocation.text("home") ?? (context.io.env["MILAGRO_ENDPOINT_HOME"] || undefined);
     if (home === undefined) throw new MilagroError("ERR_USAGE", "--home is needed: the folder of the endpoint");
     const folder = resolve(context.io.cwd, home);
+    if (!existsSync(join(folder, "config.json")) && !context.io.env["MILAGRO_ENDPOINT_IDENTITY"])
+      throw new MilagroError(
+        "ERR_CONFIG_MISSING",
+        `${folder} has no config.json: {"identity": "milagro:<domain>/endpoint/<name>", "authors": […]} is the least; see docs/operate/endpoint.md`,
+      );
     const args = ["run", "--home", folder];
     const evidence = invocation.text("evidenceFile");
     if (evidence !== undefined) args.push("--evidence-file", resolve(context.io.cwd, evidence));

@@ -18,7 +18,7 @@ import type { EnrolmentResult } from "@milagro/protocol/enrolment";
 import { makePrivateFolder } from "@milagro/runtime/atomic-file";
 import type { CommandSpec, Context, Invocation } from "../command.ts";
 import { ACTING_OPTIONS } from "../options.ts";
-import { keyFile } from "../profile.ts";
+import { keyFile, listIdentities } from "../profile.ts";
 import { createStore, openStore, ownIdentity, withClient } from "../session.ts";
 import { readText } from "../value.ts";
 
@@ -51,6 +51,9 @@ export const enrol: CommandSpec = {
     },
   ],
   async run(context, invocation) {
+    const { identity: named, home } = context.settings;
+    if (named === undefined && (await listIdentities(home)).length === 0)
+      throw new MilagroError("ERR_USAGE", "say who enrols: --id milagro:<domain>/<kind>/<name>");
     const identity = await ownIdentity(context);
     await makePrivateFolder(dirname(keyFile(context.settings.home, identity)));
     return withClient(context, identity, async (deps) => {

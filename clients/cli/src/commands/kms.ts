@@ -2,6 +2,7 @@
  * `milagro kms serve`: runs the D-KMS.
  * @module
  */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { MilagroError } from "@milagro/engine/error";
 import type { CommandGroup, CommandSpec } from "../command.ts";
@@ -34,7 +35,10 @@ const kmsServe: CommandSpec = {
   async run(context, invocation) {
     const home = invocation.text("home") ?? (context.io.env["MILAGRO_KMS_HOME"] || undefined);
     if (home === undefined) throw new MilagroError("ERR_USAGE", "--home is needed: the folder of the D-KMS");
-    const { cwd } = context.io;
+    const { cwd, env } = context.io;
+    const named = invocation.text("descriptor") ?? (env["MILAGRO_KMS_DOMAIN"] || undefined);
+    if (named === undefined && !existsSync(resolve(cwd, home, "config.json")))
+      throw new MilagroError("ERR_USAGE", "--descriptor is needed: the domain's signed descriptor, from any D-TA");
     const args = ["serve", "--home", resolve(cwd, home)];
     const add = (flag: string, value: string | undefined) => {
       if (value !== undefined) args.push(flag, value);

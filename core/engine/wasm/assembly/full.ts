@@ -6,8 +6,9 @@ export * from "./g1";
 import { conjugateFp12, mulFp12 } from "./field";
 import { hashG2 } from "./hash";
 import { multiScalar, multiScalarWork } from "./msm";
+import { buildFixedTable, fixedTableBytes, multiplyFixed } from "./multiply";
 import { finalExponentiation, millerLoop, prepareLines } from "./pairing";
-import { buildFixedTable, fixedTableBytes, multiplyFixed, normalisePoints } from "./points";
+import { normalisePoints } from "./points";
 import { equalFp12, isOneFp12, powerGt, readGt, setOneFp12, writeFp12 } from "./tower";
 
 export {

@@ -7,7 +7,8 @@ import { initialise } from "./constants";
 import { PAIR } from "./field";
 import { hashG1 } from "./hash";
 import { arena, wipe } from "./memory";
-import { addPoints, equalPoints, isIdentity, multiplyPoint, multiplySmall, negatePoint, setIdentity } from "./points";
+import { multiplyPoint, multiplySmall } from "./multiply";
+import { addPoints, equalPoints, isIdentity, negatePoint, setIdentity } from "./points";
 import { scalarAdd, scalarInvert, scalarIsCanonical, scalarMultiply, scalarNegate, scalarReduce } from "./scalars";
 
 export {

@@ -20,10 +20,10 @@ export const FMA_STORED: Range = tightenTop(
   { limbs: new Array<bigint>(FMA_COUNT).fill(HALF_DIGIT + (1n << 10n)), value: PRIME },
   WIDTH,
 );
-/** Kernels are proved for products of digits up to here: two sums of two stored digits. */
+/** Kernels are proved for products of digits up to here: each factor a sum of two stored digits. */
 const PRODUCT_LIMIT = (1n << 98n) + (1n << 82n);
 
-/** One sum of products xᵢ·yⱼ; `scale` is how much larger than the operands' digits x·y may be. */
+/** One sum of products xᵢ·yⱼ, by the names of the variables that hold the digits. */
 interface Family {
   readonly x: (i: number) => string;
   readonly y: (j: number) => string;

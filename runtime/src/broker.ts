@@ -9,6 +9,7 @@ import { MilagroError } from "@milagro/engine/error";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
 import type { Bus, BusState } from "./bus.ts";
 import { handlerCalls } from "./bus.ts";
+import { clientNetwork } from "./client-network.ts";
 import { errorFields, type Log } from "./log.ts";
 import { limitPackets } from "./mqtt-limit.ts";
 import { clientIdPrefix, topicMatches } from "./mqtt-topic.ts";
@@ -25,7 +26,7 @@ export interface BrokerOptions {
   readonly maxPacketBytes?: number;
   /** Default 10,000. */
   readonly maxConnections?: number;
-  /** Default 100. */
+  /** Default 100. IPv6: per /64. */
   readonly maxConnectionsPerAddress?: number;
   /** A connection ends after this, so that its subject must prove itself again. Default 1 h. */
   readonly maxSessionMs?: number;
@@ -146,7 +147,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
 }
 
 function accept(socket: Socket, aedes: Aedes, perAddress: Map<string, number>, options: BrokerOptions): void {
-  const address = socket.remoteAddress ?? "";
+  const address = clientNetwork(socket.remoteAddress ?? "");
   const count = (perAddress.get(address) ?? 0) + 1;
   if (count > (options.maxConnectionsPerAddress ?? 100)) {
     options.log.warn("too many bus connections from one address", { address, count });

@@ -24,6 +24,7 @@ import { definitionOf } from "@milagro/protocol/error-codes";
 import { encodeIssuanceAnswer, encodeSealedRequest, type SealedRequest } from "@milagro/protocol/issuance-messages";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { parseJson } from "@milagro/protocol/wire";
+import { clientNetwork } from "@milagro/runtime/client-network";
 import { type Clock, unixSeconds } from "@milagro/runtime/clock";
 import { errorFields, type Log } from "@milagro/runtime/log";
 import type { Notifier } from "./notifier.ts";
@@ -166,7 +167,10 @@ export function createRelay(options: RelayOptions): Relay {
       const outcome = await store.createEnrolment(
         {
           id,
-          source: createHmac("sha256", options.sourceKey).update(address).digest("base64url").slice(0, 22),
+          source: createHmac("sha256", options.sourceKey)
+            .update(clientNetwork(address))
+            .digest("base64url")
+            .slice(0, 22),
           created,
           expires: created + limits.ttlSeconds,
           requests: wire.map((request) => ({ index: request.index, request: JSON.stringify(request) })),

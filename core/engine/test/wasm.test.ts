@@ -38,6 +38,20 @@ describe("tiers", () => {
     );
   });
 
+  test("without WebAssembly noble takes over, and whoever insists on a tier is told", async () => {
+    const platform = globalThis as { WebAssembly?: unknown };
+    const { WebAssembly } = platform;
+    delete platform.WebAssembly;
+    try {
+      expect((await createEngine({ random })).capabilities.name).toBe("noble");
+      await expect(createEngine({ random, tier: "scalar" })).rejects.toMatchObject({ code: "ERR_ENGINE_SELF_TEST" });
+      await expect(createG1Engine({ random })).rejects.toMatchObject({ code: "ERR_ENGINE_SELF_TEST" });
+    } finally {
+      platform.WebAssembly = WebAssembly;
+    }
+    expect((await createEngine({ random })).capabilities.name).toBe("wasm-fma");
+  });
+
   test("an unknown tier is refused", async () => {
     await expect(createEngine({ random, tier: "avx" as never })).rejects.toThrow(TypeError);
   });

@@ -3,7 +3,7 @@
  * the access control (Node gives no peer credentials, and no kept library does for Node 24).
  * @module
  */
-import { chownSync } from "node:fs";
+import { chmodSync, chownSync } from "node:fs";
 import { MilagroError } from "@milagro/engine/error";
 import { parseSecretPath } from "@milagro/protocol/secret-path";
 import { createHttpServer, type HttpServer } from "@milagro/runtime/http-server";
@@ -83,8 +83,10 @@ export async function startLocalApi(options: LocalApiOptions): Promise<HttpServe
     () => options.status(),
   );
 
-  await server.listen({ socketPath: socket.path, mode: socket.mode });
+  // Ours alone first: opened to a group before it is that group's, it would be open to our own.
+  await server.listen({ socketPath: socket.path });
   if (socket.gid !== undefined) chownSync(socket.path, -1, socket.gid);
+  chmodSync(socket.path, socket.mode);
   return server;
 }
 

@@ -127,7 +127,7 @@ afterEach(async () => {
   await rm(memory, { recursive: true, force: true, maxRetries: 5 });
 });
 
-async function start(bus = "none"): Promise<void> {
+async function start(bus = "none", more: object = {}): Promise<void> {
   const config = {
     identity: WEB,
     kms: kmsUrl,
@@ -143,6 +143,7 @@ async function start(bus = "none"): Promise<void> {
       },
     ],
     templates: [{ source: "app.tmpl", path: join(memory, "app.conf") }],
+    ...more,
   };
   await writeFile(join(folder, "config.json"), JSON.stringify(config));
   const passphrase = passphraseFromText("a passphrase");
@@ -368,6 +369,12 @@ describe("the daemon", () => {
       await endpoint?.close();
     }
     endpoint = undefined;
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("gives its socket the mode and group it is told", async () => {
+    await start("none", { socket: { path: "endpoint.sock", mode: "0660", gid: 23_456 } });
+    const { mode, gid } = await stat(join(folder, "endpoint.sock"));
+    expect([mode & 0o777, gid]).toEqual([0o660, 23_456]);
   });
 
   test("started before its clock was set, it goes on once it is", async () => {

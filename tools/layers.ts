@@ -38,8 +38,8 @@ for (const place of packagesOnDisk()) {
     problems.push(...checkFile(place, own, layer, file.split(sep).join("/"), readFileSync(join(root, file), "utf8")));
   }
 }
-for (const problem of problems) console.error(problem);
-console.log(
-  problems.length === 0 ? `layers: ${files} files follow the table` : `layers: ${problems.length} violations`,
+for (const problem of problems) process.stderr.write(`${problem}\n`);
+process.stdout.write(
+  problems.length === 0 ? `layers: ${files} files follow the table\n` : `layers: ${problems.length} violations\n`,
 );
 process.exitCode = problems.length === 0 ? 0 : 1;

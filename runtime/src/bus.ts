@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { MilagroError } from "@milagro/engine/error";
-import { connect, type MqttClient } from "mqtt";
+import type { MqttClient } from "mqtt";
 import { sleep } from "./clock.ts";
 import { errorFields, type Log } from "./log.ts";
 import { clientIdPrefix, topicMatches } from "./mqtt-topic.ts";
@@ -199,6 +199,8 @@ interface Session {
 /** One connection, without the library's own reconnection: that would repeat a stale token. */
 async function openSession(options: BusOptions, signal: AbortSignal): Promise<Session> {
   const { credentials } = options;
+  // Here, not above: a D-KMS with the broker inside has no use for a client, nor for the memory it takes.
+  const { connect } = await import("mqtt");
   const token = await credentials?.token();
   signal.throwIfAborted();
   const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;

@@ -73,6 +73,9 @@ export function workerUrl(importMetaUrl: string, name: string): URL {
   return new URL(`${name}${importMetaUrl.endsWith(".ts") ? ".ts" : ".js"}`, importMetaUrl);
 }
 
+/** V8's default is 48 MB a thread; tasks here are arithmetic on a few hundred bytes. */
+const YOUNG_MB = 8;
+
 export function createWorkerPool<M extends WorkerMethods>(options: WorkerPoolOptions): WorkerPool<M> {
   const { log } = options;
   const queue: Task[] = [];
@@ -91,7 +94,11 @@ export function createWorkerPool<M extends WorkerMethods>(options: WorkerPoolOpt
 
   const start = (slot: Slot): void => {
     slot.started = false;
-    const worker = new Worker(options.url, { workerData: options.data?.(), name: "milagro-worker" });
+    const worker = new Worker(options.url, {
+      workerData: options.data?.(),
+      name: "milagro-worker",
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    });
     slot.worker = worker;
     let cause: unknown;
     worker.on("message", (message: WorkerReply) => onMessage(slot, message));

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { MilagroError } from "@milagro/engine/error";
+import { releaseStartupMemory } from "./startup-memory.ts";
 
 /** One argument, structured-cloneable; an array or object for several. */
 export type WorkerMethods = Readonly<Record<string, (argument: never) => unknown>>;
@@ -44,6 +45,7 @@ export function serveWorker(methods: WorkerMethods): void {
   port.on("message", (request: WorkerRequest) => {
     void answer(methods, request).then(({ reply, transfer }) => port.postMessage(reply, transfer));
   });
+  releaseStartupMemory();
   port.postMessage({ kind: "started" } satisfies WorkerReply);
 }
 

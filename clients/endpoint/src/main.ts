@@ -10,6 +10,7 @@ import { systemClock } from "@milagro/runtime/clock";
 import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger } from "@milagro/runtime/log";
 import { readPassphrase } from "@milagro/runtime/passphrase";
+import { releaseStartupMemory } from "@milagro/runtime/startup-memory";
 import { readEndpointConfig } from "./config.ts";
 import { startEndpoint } from "./endpoint.ts";
 import { VERSION } from "./version.ts";
@@ -72,6 +73,7 @@ async function run(args: readonly string[]): Promise<void> {
     passphrase.destroy(),
   );
   lifecycle.onClose("endpoint", () => endpoint.close());
+  releaseStartupMemory();
   process.stdout.write(`${JSON.stringify({ ready: true, url: endpoint.url, identity: endpoint.identity })}\n`);
 }
 

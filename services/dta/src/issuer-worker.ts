@@ -30,6 +30,7 @@ import { statementBytes } from "@milagro/protocol/statement";
 import { authorityAt, type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { errorFields } from "@milagro/runtime/log";
 import { systemRandom as random } from "@milagro/runtime/random";
+import { releaseStartupMemory } from "@milagro/runtime/startup-memory";
 import { nativeX25519 as x25519 } from "@milagro/runtime/x25519";
 import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
 import { destroyMasters, type Masters, resealMasters, unsealMasters } from "./masters.ts";
@@ -204,6 +205,7 @@ async function serve<C extends IssuerCall>({ id, call, input }: IssuerRequest<C>
 }
 
 let last: Promise<void> = Promise.resolve();
+releaseStartupMemory();
 parentPort?.on("message", (request: IssuerRequest) => {
   last = last.then(async () => parentPort?.postMessage(await serve(request)));
 });

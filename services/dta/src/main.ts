@@ -10,6 +10,7 @@ import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger, errorFields } from "@milagro/runtime/log";
 import { type Passphrase, type PassphraseSources, readPassphrase } from "@milagro/runtime/passphrase";
 import { systemRandom } from "@milagro/runtime/random";
+import { releaseStartupMemory } from "@milagro/runtime/startup-memory";
 import { homeOf, readConfig } from "./config.ts";
 import { VERSION } from "./version.ts";
 
@@ -123,6 +124,7 @@ async function serve(flags: Flags): Promise<void> {
       readPassphrase: passphraseReader(flags),
     });
     lifecycle.onClose("dta", () => dta.close());
+    releaseStartupMemory();
     process.stdout.write(`${JSON.stringify({ ready: true, url: dta.url, admin: dta.adminSocket })}\n`);
   } catch (error) {
     log.fatal("the D-TA did not start", errorFields(error));

@@ -6,6 +6,7 @@ import { MilagroError } from "@milagro/engine/error";
 import { definitionOf } from "@milagro/protocol/error-codes";
 import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger } from "@milagro/runtime/log";
+import { releaseStartupMemory } from "@milagro/runtime/startup-memory";
 import { parseConfig, USAGE } from "./config.ts";
 import { type Kms, startKms } from "./kms.ts";
 import { VERSION } from "./version.ts";
@@ -19,6 +20,7 @@ async function serve(args: readonly string[]): Promise<void> {
   process.on("SIGHUP", () => void kms?.reloadPolicy());
   kms = await startKms(config, { log });
   lifecycle.onClose("kms", () => kms?.close());
+  releaseStartupMemory();
   process.stdout.write(`${JSON.stringify({ ready: true, url: kms.url, busUrl: kms.busUrl })}\n`);
 }
 

@@ -1,0 +1,15 @@
+/**
+ * Loading a service's modules leaves 10 to 15 MB of garbage a thread (source texts, syntax trees), which V8 would keep until its
+ * old generation next fills up: for an idle service, never. One collection, before anybody waits for an answer, gives it back.
+ * @module
+ */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+/** A whole collection of this thread's heap: 30 to 100 ms. Call it when everything is loaded and nothing is served yet. */
+export function releaseStartupMemory(): void {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as ((options: object) => void) | undefined;
+  setFlagsFromString("--no-expose-gc");
+  collect?.({ type: "major", execution: "sync", flavor: "last-resort" });
+}

@@ -24,6 +24,8 @@ export default defineConfig({
     pool: "forks",
     // Test files share a process: nothing here is global, and loading every module once halves the time.
     isolate: false,
+    // One a core: by default one core would stay idle, and most time here is spent waiting for processes.
+    maxWorkers: "100%",
     execArgv: ["--conditions=@milagro/source"],
     testTimeout: slow ? 600_000 : 30_000,
     hookTimeout: 60_000,

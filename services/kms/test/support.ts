@@ -256,10 +256,15 @@ export class Client {
     version: number,
     recipients: readonly Identity[],
     plaintext: string,
-    more: { readonly nowMs?: number; readonly labels?: Record<string, string>; readonly contentType?: string } = {},
+    more: {
+      readonly nowMs?: number;
+      readonly epoch?: Epoch;
+      readonly labels?: Record<string, string>;
+      readonly contentType?: string;
+    } = {},
   ): ReturnType<typeof encodeSecretRecord> {
     const nowMs = more.nowMs ?? Date.now();
-    const epoch = epochAt(nowMs, this.founded.domain.epochSeconds);
+    const epoch = more.epoch ?? epochAt(nowMs, this.founded.domain.epochSeconds);
     return encodeSecretRecord(
       makeSecretRecord({
         engine,

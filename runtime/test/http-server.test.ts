@@ -1,3 +1,4 @@
+/** What the HTTP server promises every service: one contract, one server, so one file. */
 import { statSync, writeFileSync } from "node:fs";
 import { Agent, request as httpRequest } from "node:http";
 import { connect } from "node:net";

@@ -1,3 +1,4 @@
+/** The daemon as a whole, from enrolment to outage: long, because every case needs the same domain, D-KMS and folder around it. */
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

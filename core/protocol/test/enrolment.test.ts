@@ -1,3 +1,4 @@
+/** Enrolment with honest, lying, silent and refusing D-TAs: one domain of three serves all cases. */
 import { NO_EXPIRY, parseEpoch } from "@milagro/crypto/epoch";
 import { identityInput } from "@milagro/crypto/identity-input";
 import { encodeIdentityKeyShare, issueIdentityKeyShare, verifyIdentityKeys } from "@milagro/crypto/identity-key";

@@ -3,7 +3,7 @@
  * a row lock, an upsert that changes nothing takes it, which SQLite (one writer at a time) runs harmlessly.
  *
  * Locks are taken in one order everywhere: idempotency key, secret, recipients (sorted), audit head. So no two
- * transactions wait for each other.
+ * transactions wait for each other. It is one file because that order can only be seen with all statements in view.
  * @module
  */
 import { type AuditLog, auditMigrations, createAuditLog } from "@milagro/runtime/audit-log";

@@ -1,4 +1,5 @@
-/** The bus: who gets in and what they may do; enrolment relayed to D-TAs that come and go; the D-KMS's own identity. */
+/** The bus: who gets in and what they may do; enrolment relayed to D-TAs that come and go; the D-KMS's own identity.
+ * One file, since all three need the same broker and D-TAs running. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";

@@ -9,6 +9,7 @@ import { MilagroError } from "@milagro/engine/error";
 import { sleep } from "./clock.ts";
 import { errorFields, type Log } from "./log.ts";
 import { jitteredBackoffMs } from "./random.ts";
+import { YOUNG_GENERATION_MB } from "./thread-memory.ts";
 import { errorFromWorker, type WorkerMethods, type WorkerReply, type WorkerRequest } from "./worker-side.ts";
 
 export type { WorkerMethods } from "./worker-side.ts";
@@ -73,9 +74,6 @@ export function workerUrl(importMetaUrl: string, name: string): URL {
   return new URL(`${name}${importMetaUrl.endsWith(".ts") ? ".ts" : ".js"}`, importMetaUrl);
 }
 
-/** V8's default is 48 MB a thread; tasks here are arithmetic on a few hundred bytes. */
-const YOUNG_MB = 8;
-
 export function createWorkerPool<M extends WorkerMethods>(options: WorkerPoolOptions): WorkerPool<M> {
   const { log } = options;
   const queue: Task[] = [];
@@ -97,7 +95,7 @@ export function createWorkerPool<M extends WorkerMethods>(options: WorkerPoolOpt
     const worker = new Worker(options.url, {
       workerData: options.data?.(),
       name: "milagro-worker",
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
     slot.worker = worker;
     let cause: unknown;

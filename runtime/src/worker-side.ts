@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { MilagroError } from "@milagro/engine/error";
-import { releaseStartupMemory } from "./startup-memory.ts";
+import { releaseStartupMemory } from "./thread-memory.ts";
 
 /** One argument, structured-cloneable; an array or object for several. */
 export type WorkerMethods = Readonly<Record<string, (argument: never) => unknown>>;

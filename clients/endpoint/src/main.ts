@@ -10,7 +10,7 @@ import { systemClock } from "@milagro/runtime/clock";
 import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger } from "@milagro/runtime/log";
 import { readPassphrase } from "@milagro/runtime/passphrase";
-import { releaseStartupMemory } from "@milagro/runtime/startup-memory";
+import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
 import { readEndpointConfig } from "./config.ts";
 import { startEndpoint } from "./endpoint.ts";
 import { VERSION } from "./version.ts";

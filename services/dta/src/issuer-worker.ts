@@ -30,7 +30,7 @@ import { statementBytes } from "@milagro/protocol/statement";
 import { authorityAt, type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { errorFields } from "@milagro/runtime/log";
 import { systemRandom as random } from "@milagro/runtime/random";
-import { releaseStartupMemory } from "@milagro/runtime/startup-memory";
+import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
 import { nativeX25519 as x25519 } from "@milagro/runtime/x25519";
 import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
 import { destroyMasters, type Masters, resealMasters, unsealMasters } from "./masters.ts";

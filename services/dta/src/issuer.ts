@@ -8,6 +8,7 @@
 import { Worker } from "node:worker_threads";
 import { MilagroError } from "@milagro/engine/error";
 import type { LogFields } from "@milagro/runtime/log";
+import { YOUNG_GENERATION_MB } from "@milagro/runtime/thread-memory";
 import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
 
 export interface Issuer {
@@ -33,9 +34,6 @@ interface Waiting {
   resolve(output: unknown): void;
   reject(error: Error): void;
 }
-
-/** Big integers are garbage at once: a small nursery saves some 20 MB. The old generation has no limit of ours: reaching it would seal the D-TA. */
-const YOUNG_MB = 8;
 
 /** The file of this folder as the running program has it: source or build. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./issuer-worker.ts" : "./issuer-worker.js", import.meta.url);
@@ -65,7 +63,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
       name: "issuer",
       stdout: false,
       stderr: false,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
     fresh.on("message", settle);
     fresh.on("error", lost);

@@ -10,7 +10,7 @@ import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger, errorFields } from "@milagro/runtime/log";
 import { type Passphrase, type PassphraseSources, readPassphrase } from "@milagro/runtime/passphrase";
 import { systemRandom } from "@milagro/runtime/random";
-import { releaseStartupMemory } from "@milagro/runtime/startup-memory";
+import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
 import { homeOf, readConfig } from "./config.ts";
 import { VERSION } from "./version.ts";
 

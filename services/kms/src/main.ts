@@ -6,7 +6,7 @@ import { MilagroError } from "@milagro/engine/error";
 import { definitionOf } from "@milagro/protocol/error-codes";
 import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger } from "@milagro/runtime/log";
-import { releaseStartupMemory } from "@milagro/runtime/startup-memory";
+import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
 import { parseConfig, USAGE } from "./config.ts";
 import { type Kms, startKms } from "./kms.ts";
 import { VERSION } from "./version.ts";

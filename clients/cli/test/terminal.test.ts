@@ -32,7 +32,8 @@ class Terminal {
   readonly ended: Promise<number | null>;
 
   constructor(args: readonly string[]) {
-    const line = [process.execPath, LAUNCHER, ...args].map((word) => `'${word}'`).join(" ");
+    // `exec`: a shell that waited instead would get the Ctrl-C too, and end with its own status.
+    const line = `exec ${[process.execPath, LAUNCHER, ...args].map((word) => `'${word}'`).join(" ")}`;
     this.#child = spawn("script", ["--quiet", "--return", "--echo", "never", "--command", line, "/dev/null"], {
       cwd: folder,
       env: { ...process.env, NO_COLOR: "1", TERM: "xterm" },

@@ -14,7 +14,7 @@
  * Deviation: the seed hashes all pairs, not the key alone, so that no weight is known before the last pair is fixed.
  * @module
  */
-import type { Engine, G1, Scalar } from "@milagro/engine/engine";
+import type { G1, G1Engine, Scalar } from "@milagro/engine/engine";
 import type { Brand } from "./brand.ts";
 import { concat, equalBytes, u16, utf8, wipe } from "./bytes.ts";
 import { digest, hashToScalar } from "./kdf.ts";
@@ -42,7 +42,7 @@ const MAX_PAIRS = 0xffff;
  * @throws TypeError for no pairs or more than 65535
  */
 export function proveEqualLogs(
-  engine: Engine,
+  engine: G1Engine,
   secret: Scalar,
   publicKey: G1,
   pairs: readonly DleqPair[],
@@ -63,7 +63,7 @@ export function proveEqualLogs(
 
 /** Whether one secret is behind the public key and every pair. False for no pairs and for bytes that are no proof. */
 export function verifyEqualLogs(
-  engine: Engine,
+  engine: G1Engine,
   publicKey: G1,
   pairs: readonly DleqPair[],
   proof: Uint8Array,
@@ -86,17 +86,17 @@ export function verifyEqualLogs(
   return equalBytes(engine.scalars.encode(challenge(engine, seed, [m, z, t1, t2])), claimed);
 }
 
-function seedOf(engine: Engine, publicKey: G1, pairs: readonly DleqPair[], purpose: string): Uint8Array {
+function seedOf(engine: G1Engine, publicKey: G1, pairs: readonly DleqPair[], purpose: string): Uint8Array {
   const points = [publicKey, ...pairs.flatMap(({ base, power }) => [base, power])];
   return digest("MILAGRO-V1-DLEQ-SEED", utf8(purpose), ...points.map((point) => engine.g1.encode(point)));
 }
 
-function compose(engine: Engine, seed: Uint8Array, pairs: readonly DleqPair[]): { readonly m: G1; readonly z: G1 } {
+function compose(engine: G1Engine, seed: Uint8Array, pairs: readonly DleqPair[]): { readonly m: G1; readonly z: G1 } {
   const weights = pairs.map((_, j) => hashToScalar(engine, "MILAGRO-V1-DLEQ-WEIGHT", seed, u16(j)));
   const sum = (points: readonly G1[]): G1 => engine.g1.multiScalar(points, weights);
   return { m: sum(pairs.map(({ base }) => base)), z: sum(pairs.map(({ power }) => power)) };
 }
 
-function challenge(engine: Engine, seed: Uint8Array, points: readonly G1[]): Scalar {
+function challenge(engine: G1Engine, seed: Uint8Array, points: readonly G1[]): Scalar {
   return hashToScalar(engine, "MILAGRO-V1-DLEQ-CHALLENGE", seed, ...points.map((point) => engine.g1.encode(point)));
 }

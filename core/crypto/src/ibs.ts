@@ -11,7 +11,7 @@
  * Source: Cha, Cheon: An Identity-Based Signature from Gap Diffie-Hellman Groups (PKC 2003).
  * @module
  */
-import type { Engine, G1, RandomBytes, Scalar } from "@milagro/engine/engine";
+import type { Engine, G1, G1Engine, RandomBytes, Scalar } from "@milagro/engine/engine";
 import type { Brand } from "./brand.ts";
 import { concat, wipe } from "./bytes.ts";
 import { MilagroError } from "./error.ts";
@@ -43,14 +43,15 @@ export function parseSignature(bytes: Uint8Array): Signature {
 
 /**
  * Signs in the name of the identity that the key belongs to. What the message is must be part of it.
+ * @param publicKey - of which only the hash enters: it lets a device sign that never decodes a point of G2
  * @param input - the input the key was issued for
  * @throws TypeError when the input is not of usage `sig`
  */
 export function signAs(
-  engine: Engine,
+  engine: G1Engine,
   random: RandomBytes,
   key: IdentityKey<"sig">,
-  publicKey: DomainPublicKey<"id">,
+  publicKey: Pick<DomainPublicKey<"id">, "hash">,
   input: IdentityInput,
   message: Uint8Array,
 ): Signature {
@@ -115,8 +116,8 @@ export function verifySignatures(
 }
 
 function challenge(
-  engine: Engine,
-  publicKey: DomainPublicKey<"id">,
+  engine: G1Engine,
+  publicKey: Pick<DomainPublicKey<"id">, "hash">,
   input: IdentityInput,
   message: Uint8Array,
   u: Uint8Array,

@@ -9,7 +9,7 @@
  * Source: RFC 9380 §8.8 (suites).
  * @module
  */
-import type { Engine, G1, G2 } from "@milagro/engine/engine";
+import type { Engine, G1, G1Engine, G2 } from "@milagro/engine/engine";
 import type { Brand } from "./brand.ts";
 import { ByteReader, concat, lengthPrefixed, parseUtf8, u64, utf8 } from "./bytes.ts";
 import { type DomainId, parseDomainId } from "./domain-id.ts";
@@ -61,7 +61,7 @@ export function parseIdentityInput(bytes: Uint8Array): IdentityInputParts {
 }
 
 /** H1(ID*), the identity's point in G1. Public. */
-export function hashIdentity1(engine: Engine, input: IdentityInput): G1 {
+export function hashIdentity1(engine: G1Engine, input: IdentityInput): G1 {
   return hashOnce1(engine, input, hashTag("ID", "G1"));
 }
 

@@ -12,7 +12,7 @@
  * Sakai, Ohgishi, Kasahara (SCIS 2000) for keys in both groups.
  * @module
  */
-import type { Engine, G1, G2, PairingInput, RandomBytes } from "@milagro/engine/engine";
+import type { Engine, G1, G1Engine, G2, PairingInput, RandomBytes } from "@milagro/engine/engine";
 import { concat, equalBytes, utf8 } from "./bytes.ts";
 import { MilagroError } from "./error.ts";
 import { hashIdentity1, hashIdentity2, type IdentityInput } from "./identity-input.ts";
@@ -31,10 +31,10 @@ interface KeyPoints {
 class OwnedPoints<Kind extends "share" | "key", U extends IdentityUsage> {
   readonly kind: Kind;
   readonly usage: U;
-  readonly #engine: Engine;
+  readonly #engine: G1Engine;
   #points: KeyPoints | undefined;
 
-  constructor(engine: Engine, kind: Kind, usage: U, points: KeyPoints) {
+  constructor(engine: G1Engine, kind: Kind, usage: U, points: KeyPoints) {
     this.#engine = engine;
     this.kind = kind;
     this.usage = usage;
@@ -152,8 +152,15 @@ export function encodeIdentityKey(engine: Engine, key: IdentityKey): Uint8Array 
 }
 
 /** From unsealed bytes, which the caller wipes. @throws `ERR_POINT_INVALID` for another length or points outside the group */
-export function parseIdentityKey<U extends IdentityUsage>(engine: Engine, usage: U, bytes: Uint8Array): IdentityKey<U> {
-  return new OwnedPoints(engine, "key", usage, parsePoints(engine, usage, bytes));
+export function parseIdentityKey<U extends "enc" | "sig">(
+  engine: G1Engine,
+  usage: U,
+  bytes: Uint8Array,
+): IdentityKey<U>;
+export function parseIdentityKey<U extends IdentityUsage>(engine: Engine, usage: U, bytes: Uint8Array): IdentityKey<U>;
+export function parseIdentityKey(engine: G1Engine, usage: IdentityUsage, bytes: Uint8Array): IdentityKey {
+  // Only `kex` looks at G2, and the overloads ask for a whole engine there.
+  return new OwnedPoints(engine, "key", usage, parsePoints(engine as Engine, usage, bytes));
 }
 
 /** 48 bytes, for `kex` 144 (G1 first), for sealing to the requester. The caller wipes them. */

@@ -8,7 +8,7 @@
  * Source: RFC 5869 (HKDF); RFC 9380 §5 (48 bytes for a 255-bit order).
  * @module
  */
-import type { Engine, Scalar } from "@milagro/engine/engine";
+import type { G1Engine, Scalar } from "@milagro/engine/engine";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256, sha384 } from "@noble/hashes/sha2.js";
 import { transcript, wipe } from "./bytes.ts";
@@ -19,7 +19,7 @@ export function digest(label: string, ...fields: readonly Uint8Array[]): Uint8Ar
 }
 
 /** A scalar in [0, r). The fields may be secret: the transcript and the hash are wiped. */
-export function hashToScalar(engine: Engine, label: string, ...fields: readonly Uint8Array[]): Scalar {
+export function hashToScalar(engine: G1Engine, label: string, ...fields: readonly Uint8Array[]): Scalar {
   return consume(consume(transcript(label, ...fields), sha384), (bytes) => engine.scalars.reduce(bytes));
 }
 

@@ -12,7 +12,7 @@
  * their own: whoever hands them out, in whatever quantity, never hands out anybody's client secret.
  * @module
  */
-import type { Engine, G1, G2 } from "@milagro/engine/engine";
+import type { Engine, G1, G1Engine, G2 } from "@milagro/engine/engine";
 import type { Brand } from "./brand.ts";
 import { concat } from "./bytes.ts";
 import type { DomainId } from "./domain-id.ts";
@@ -138,12 +138,12 @@ export function isDvsInput(input: MpinInput): input is DvsInput {
 }
 
 /** A, the identity's point. Public. */
-export function hashMpin(engine: Engine, input: MpinInput): G1 {
+export function hashMpin(engine: G1Engine, input: MpinInput): G1 {
   return hashOnce1(engine, input, hashTag("ID", "G1"));
 }
 
 /** A_T, the permit's point. Public. */
-export function hashPermit(engine: Engine, input: PermitInput): G1 {
+export function hashPermit(engine: G1Engine, input: PermitInput): G1 {
   return hashOnce1(engine, input, hashTag("PERMIT", "G1"));
 }
 

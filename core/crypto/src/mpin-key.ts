@@ -9,7 +9,7 @@
  * tests PINs offline. So every share is checked, n proofs at four multiplications each, and the lying D-TA is named at once.
  * @module
  */
-import type { Engine, G1 } from "@milagro/engine/engine";
+import type { G1, G1Engine } from "@milagro/engine/engine";
 import { type DleqProof, proveEqualLogs, verifyEqualLogs } from "./dleq.ts";
 import { MilagroError } from "./error.ts";
 import type { PublicShare } from "./master-public.ts";
@@ -33,7 +33,7 @@ const PURPOSE = "mpin client secret";
 
 /** A D-TA's share with its proof. Deterministic. Whether the requester may have it has been decided and audited before. */
 export function issueClientSecretShare(
-  engine: Engine,
+  engine: G1Engine,
   master: MasterSecretShare<"mpin">,
   input: MpinInput,
 ): ProvenClientSecretShare {
@@ -47,7 +47,7 @@ export function issueClientSecretShare(
 
 /** Whether this D-TA's share is right for the input it was parsed for. */
 export function verifyClientSecretShare(
-  engine: Engine,
+  engine: G1Engine,
   publicShare: PublicShare<"mpin">,
   share: MpinClientSecretShare,
   proof: Uint8Array,
@@ -60,23 +60,26 @@ export function verifyClientSecretShare(
  * Adds the shares of all D-TAs, each verified before. The shares may be destroyed afterwards.
  * @throws `ERR_SHARE_INVALID` for no shares, shares for different inputs, and a sum that is the identity element
  */
-export function combineClientSecretShares(engine: Engine, shares: readonly MpinClientSecretShare[]): MpinClientSecret {
+export function combineClientSecretShares(
+  engine: G1Engine,
+  shares: readonly MpinClientSecretShare[],
+): MpinClientSecret {
   const { input, sum } = sumOwnedG1(engine, shares);
   return ownG1(engine, "client secret", input, sum);
 }
 
 /** 48 bytes, for sealing to the requester and nothing else. The caller wipes them. */
-export function encodeClientSecretShare(engine: Engine, share: MpinClientSecretShare): Uint8Array {
+export function encodeClientSecretShare(engine: G1Engine, share: MpinClientSecretShare): Uint8Array {
   return share.use((point) => engine.g1.encode(point));
 }
 
 /** From opened bytes, which the caller wipes. @throws `ERR_POINT_INVALID` */
-export function parseClientSecretShare(engine: Engine, input: MpinInput, bytes: Uint8Array): MpinClientSecretShare {
+export function parseClientSecretShare(engine: G1Engine, input: MpinInput, bytes: Uint8Array): MpinClientSecretShare {
   return ownG1(engine, "client secret share", input, decodeG1(engine, bytes));
 }
 
 /** One point in its compressed form, and nothing after it. @throws `ERR_POINT_INVALID` */
-export function decodeG1(engine: Engine, bytes: Uint8Array): G1 {
+export function decodeG1(engine: G1Engine, bytes: Uint8Array): G1 {
   if (bytes.length !== engine.g1.encodedLength) throw new MilagroError("ERR_POINT_INVALID", "G1: another length");
   return engine.g1.decode(bytes);
 }

@@ -15,7 +15,7 @@
  * answer given to a phisher is worth nothing at the server.
  * @module
  */
-import type { Engine, G1, G2, PreparedG2, RandomBytes, Scalar } from "@milagro/engine/engine";
+import type { Engine, G1, G1Engine, G2, PreparedG2, RandomBytes, Scalar } from "@milagro/engine/engine";
 import type { Brand } from "./brand.ts";
 import { utf8, wipe } from "./bytes.ts";
 import type { Epoch } from "./epoch.ts";
@@ -93,7 +93,7 @@ export function subjectOf(token: MpinToken, permit: TimePermit | undefined): Log
 }
 
 /** A'. */
-export function loginPoint(engine: Engine, { input, permit }: LoginSubject): G1 {
+export function loginPoint(engine: G1Engine, { input, permit }: LoginSubject): G1 {
   const a = hashMpin(engine, input);
   return permit ? engine.g1.add(a, hashPermit(engine, permit)) : a;
 }
@@ -104,7 +104,7 @@ export function loginPoint(engine: Engine, { input, permit }: LoginSubject): G1 
  * @param label - of the variant and the number
  */
 export function drawExponent(
-  engine: Engine,
+  engine: G1Engine,
   random: RandomBytes,
   token: MpinToken,
   label: string,
@@ -118,14 +118,14 @@ export function drawExponent(
 }
 
 /** y: the first 128 bits of the hash. Public. */
-export function challengeScalar(engine: Engine, label: string, fields: readonly Uint8Array[]): Scalar {
+export function challengeScalar(engine: G1Engine, label: string, fields: readonly Uint8Array[]): Scalar {
   const bytes = new Uint8Array(32);
   bytes.set(digest(label, ...fields).subarray(0, 16), 16);
   return engine.scalars.decode(bytes, { zero: "allow" });
 }
 
 /** V = −(x + y)·S'. */
-export function respond(engine: Engine, x: Scalar, y: Scalar, secret: G1): G1 {
+export function respond(engine: G1Engine, x: Scalar, y: Scalar, secret: G1): G1 {
   const sum = engine.scalars.add(x, y);
   const minus = engine.scalars.negate(sum);
   const v = engine.g1.multiplySecret(secret, minus);

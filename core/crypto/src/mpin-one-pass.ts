@@ -9,7 +9,7 @@
  * signature it convinces holders of the server secret only, and none of them can make one.
  * @module
  */
-import type { Engine, RandomBytes } from "@milagro/engine/engine";
+import type { Engine, G1Engine, RandomBytes } from "@milagro/engine/engine";
 import type { Brand } from "./brand.ts";
 import { concat, u64, utf8 } from "./bytes.ts";
 import { MilagroError } from "./error.ts";
@@ -78,7 +78,7 @@ export function parseOnePassProof(bytes: Uint8Array): OnePassProof {
  * @param time - unix seconds, from a clock the server agrees with
  */
 export function proveOnePass(
-  engine: Engine,
+  engine: G1Engine,
   random: RandomBytes,
   token: MpinToken,
   permit: TimePermit | undefined,

@@ -3,7 +3,7 @@
  * a time permit, three of which are points of one group, cannot take each other's place.
  * @module
  */
-import type { Engine, G1, G2, Scalar } from "@milagro/engine/engine";
+import type { G1, G1Engine, G2, Scalar } from "@milagro/engine/engine";
 import { equalBytes } from "./bytes.ts";
 import { MilagroError } from "./error.ts";
 
@@ -23,12 +23,12 @@ export class MpinSecret<Kind extends MpinSecretKind, Value, For> {
   readonly kind: Kind;
   /** What it was made for: an identity input, or nothing for secrets that are nobody's. Public. */
   readonly input: For;
-  readonly #engine: Engine;
+  readonly #engine: G1Engine;
   readonly #handles: readonly (Scalar | G1 | G2)[];
   #value: Value | undefined;
 
   /** @param handles - what to overwrite when it is destroyed */
-  constructor(engine: Engine, kind: Kind, input: For, value: Value, handles: readonly (Scalar | G1 | G2)[]) {
+  constructor(engine: G1Engine, kind: Kind, input: For, value: Value, handles: readonly (Scalar | G1 | G2)[]) {
     this.#engine = engine;
     this.kind = kind;
     this.input = input;
@@ -61,7 +61,7 @@ export class MpinSecret<Kind extends MpinSecretKind, Value, For> {
 export type OwnedG1<Kind extends MpinSecretKind, For> = MpinSecret<Kind, G1, For>;
 
 export function ownG1<Kind extends MpinSecretKind, For>(
-  engine: Engine,
+  engine: G1Engine,
   kind: Kind,
   input: For,
   point: G1,
@@ -74,7 +74,7 @@ export function ownG1<Kind extends MpinSecretKind, For>(
  * @throws `ERR_SHARE_INVALID` for no shares, shares for different inputs, and a sum that is the identity element
  */
 export function sumOwnedG1<For extends Uint8Array>(
-  engine: Engine,
+  engine: G1Engine,
   shares: readonly OwnedG1<MpinSecretKind, For>[],
 ): { readonly input: For; readonly sum: G1 } {
   const [first] = shares;

@@ -11,7 +11,7 @@
  * holds the server secret, and 10⁴ to 10⁸ candidates are few at any bearable delay. The device factor is what helps then.
  * @module
  */
-import type { Engine, G1, Scalar } from "@milagro/engine/engine";
+import type { G1, G1Engine, Scalar } from "@milagro/engine/engine";
 import { concat, equalBytes, wipe } from "./bytes.ts";
 import { MilagroError } from "./error.ts";
 import { parseIdentityInput } from "./identity-input.ts";
@@ -63,7 +63,7 @@ export function deviceFactor(bytes: Uint8Array): DeviceFactor {
  * @param dvsKey - for a DVS input, and only then: the key it names
  * @throws TypeError when the key is missing, superfluous or another one
  */
-export function createToken(engine: Engine, secret: MpinClientSecret, unlock: Unlock, dvsKey?: DvsKey): MpinToken {
+export function createToken(engine: G1Engine, secret: MpinClientSecret, unlock: Unlock, dvsKey?: DvsKey): MpinToken {
   const { input } = secret;
   const named = splitMpinInput(input).dvsKey;
   try {
@@ -82,7 +82,7 @@ export function createToken(engine: Engine, secret: MpinClientSecret, unlock: Un
  * A token for another PIN or device factor; the old one may be destroyed. Whether the old PIN is right shows at the next login and
  * nowhere else, so log in with it first: with a wrong one the new token is good for no PIN anybody knows.
  */
-export function changePin(engine: Engine, token: MpinToken, from: Unlock, to: Unlock): MpinToken {
+export function changePin(engine: G1Engine, token: MpinToken, from: Unlock, to: Unlock): MpinToken {
   try {
     const { input } = token;
     return token.use(({ point, z }) => {
@@ -102,7 +102,7 @@ export function changePin(engine: Engine, token: MpinToken, from: Unlock, to: Un
  * be seen from it. The caller zeroises it.
  * @throws TypeError for a permit of another identity
  */
-export function unlockToken(engine: Engine, token: MpinToken, unlock: Unlock, permit: TimePermit | undefined): G1 {
+export function unlockToken(engine: G1Engine, token: MpinToken, unlock: Unlock, permit: TimePermit | undefined): G1 {
   try {
     return token.use(({ point, z }) => {
       const whole = engine.g1.add(point, pinPoint(engine, token.input, unlock));
@@ -118,24 +118,24 @@ export function unlockToken(engine: Engine, token: MpinToken, unlock: Unlock, pe
 }
 
 /** T (48 bytes), for a DVS token T ‖ z (80), for sealing on the device and nothing else. The caller wipes them. */
-export function encodeToken(engine: Engine, token: MpinToken): Uint8Array {
+export function encodeToken(engine: G1Engine, token: MpinToken): Uint8Array {
   return token.use(({ point, z }) => concat(engine.g1.encode(point), ...(z ? [engine.scalars.encode(z)] : [])));
 }
 
 /** From unsealed bytes, which the caller wipes. @throws `ERR_POINT_INVALID`, `ERR_SCALAR_INVALID` */
-export function parseToken(engine: Engine, input: MpinInput, bytes: Uint8Array): MpinToken {
+export function parseToken(engine: G1Engine, input: MpinInput, bytes: Uint8Array): MpinToken {
   const split = engine.g1.encodedLength;
   if (!isDvsInput(input)) return ownToken(engine, input, decodeG1(engine, bytes), undefined);
   const point = decodeG1(engine, bytes.subarray(0, split));
   return ownToken(engine, input, point, engine.scalars.decode(bytes.slice(split)));
 }
 
-function ownToken(engine: Engine, input: MpinInput, point: G1, z: Scalar | undefined): MpinToken {
+function ownToken(engine: G1Engine, input: MpinInput, point: G1, z: Scalar | undefined): MpinToken {
   return new MpinSecret(engine, "token", input, { point, z }, z ? [point, z] : [point]);
 }
 
 /** α·A. */
-function pinPoint(engine: Engine, input: MpinInput, { pin, deviceFactor: factor }: Unlock): G1 {
+function pinPoint(engine: G1Engine, input: MpinInput, { pin, deviceFactor: factor }: Unlock): G1 {
   const derive = (second: Uint8Array): Scalar =>
     pin.use((first) => hashToScalar(engine, "MILAGRO-V1-MPIN-PIN", input, first, second));
   const alpha = factor ? factor.use(derive) : derive(new Uint8Array(0));
@@ -150,6 +150,6 @@ function checkPermit(input: MpinInput, permit: TimePermit): void {
 }
 
 /** A handle of its own, so that two owners can be destroyed one after the other. */
-function copyScalar(engine: Engine, scalar: Scalar): Scalar {
+function copyScalar(engine: G1Engine, scalar: Scalar): Scalar {
   return engine.scalars.add(scalar, engine.scalars.zero);
 }

@@ -11,7 +11,7 @@
  * does not know as well, and refuses them at the end like a wrong PIN.
  * @module
  */
-import type { Engine, RandomBytes, Scalar } from "@milagro/engine/engine";
+import type { Engine, G1Engine, RandomBytes, Scalar } from "@milagro/engine/engine";
 import type { Brand } from "./brand.ts";
 import { MilagroError } from "./error.ts";
 import {
@@ -41,14 +41,14 @@ const NONCE_LENGTH = 32;
 class LoginAttempt {
   /** U, 48 bytes: the first message. */
   readonly u: Uint8Array;
-  readonly #engine: Engine;
+  readonly #engine: G1Engine;
   readonly #token: MpinToken;
   readonly #permit: TimePermit | undefined;
   readonly #fields: readonly Uint8Array[];
   #x: Scalar | undefined;
 
   constructor(
-    engine: Engine,
+    engine: G1Engine,
     token: MpinToken,
     permit: TimePermit | undefined,
     fields: readonly Uint8Array[],
@@ -95,7 +95,7 @@ export type { LoginAttempt };
  * @param permit - where the server demands one
  */
 export function beginLogin(
-  engine: Engine,
+  engine: G1Engine,
   random: RandomBytes,
   token: MpinToken,
   permit: TimePermit | undefined,
@@ -138,6 +138,6 @@ export function verifyLogin(engine: Engine, serverSecret: MpinServerSecret, clai
   return holds(engine, serverSecret, openLogin(engine, claim));
 }
 
-function challenge(engine: Engine, fields: readonly Uint8Array[], u: Uint8Array, nonce: LoginNonce): Scalar {
+function challenge(engine: G1Engine, fields: readonly Uint8Array[], u: Uint8Array, nonce: LoginNonce): Scalar {
   return challengeScalar(engine, "MILAGRO-V1-MPIN-LOGIN", [...fields, u, nonce]);
 }

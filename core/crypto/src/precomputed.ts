@@ -3,7 +3,7 @@
  * curve points of identities. Kept in WeakMaps, so it goes away with the value it belongs to. Public values only.
  * @module
  */
-import type { Engine, FixedBase, G1, G2, PreparedG2, RandomBytes, Scalar } from "@milagro/engine/engine";
+import type { Engine, FixedBase, G1, G1Engine, G2, PreparedG2, RandomBytes, Scalar } from "@milagro/engine/engine";
 
 interface Tables {
   readonly lines: WeakMap<G2, PreparedG2>;
@@ -14,9 +14,9 @@ interface Tables {
   generator1?: FixedBase<G1>;
 }
 
-const tables = new WeakMap<Engine, Tables>();
+const tables = new WeakMap<G1Engine, Tables>();
 
-function tablesOf(engine: Engine): Tables {
+function tablesOf(engine: G1Engine): Tables {
   const known = tables.get(engine);
   if (known) return known;
   const fresh: Tables = {
@@ -43,7 +43,7 @@ export function preparedLines(engine: Engine, point: G2): PreparedG2 {
 }
 
 /** `k·g1` from a table, for a secret k. */
-export function baseMultiply1(engine: Engine, k: Scalar): G1 {
+export function baseMultiply1(engine: G1Engine, k: Scalar): G1 {
   const own = tablesOf(engine);
   own.generator1 ??= engine.g1.fixedBase(engine.g1.generator);
   return own.generator1.multiplySecret(k);
@@ -57,7 +57,7 @@ export function baseMultiply2(engine: Engine, k: Scalar): G2 {
 }
 
 /** Hash to G1, once per tag and input *object*: the caller must not change its bytes afterwards. */
-export function hashOnce1(engine: Engine, input: Uint8Array, tag: string): G1 {
+export function hashOnce1(engine: G1Engine, input: Uint8Array, tag: string): G1 {
   const byTag = memo(tablesOf(engine).hashes1, input, () => new Map());
   return memo(byTag, tag, () => engine.g1.hash(input, tag));
 }
@@ -74,13 +74,13 @@ export function decodeOnce2(engine: Engine, input: Uint8Array, bytes: () => Uint
 }
 
 /** A random 128-bit weight: a batch that holds one false equation passes with probability 2⁻¹²⁸. */
-export function randomWeight(engine: Engine, random: RandomBytes): Scalar {
+export function randomWeight(engine: G1Engine, random: RandomBytes): Scalar {
   const bytes = new Uint8Array(32);
   bytes.set(random(16), 16);
   return engine.scalars.decode(bytes, { zero: "allow" });
 }
 
 /** A source of weights for verifiers that are not handed one. @returns up to 16 bytes a call: a scalar's low bytes, uniform up to 2⁻¹²⁶ */
-export function weightSource(engine: Engine): RandomBytes {
+export function weightSource(engine: G1Engine): RandomBytes {
   return (length) => engine.scalars.encode(engine.scalars.random()).slice(-length);
 }

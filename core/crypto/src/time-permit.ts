@@ -7,7 +7,7 @@
  *   permit:   Σ sᵢ·A_T
  * @module
  */
-import type { Engine } from "@milagro/engine/engine";
+import type { G1Engine } from "@milagro/engine/engine";
 import { type DleqPair, type DleqProof, proveEqualLogs, verifyEqualLogs } from "./dleq.ts";
 import type { PublicShare } from "./master-public.ts";
 import type { MasterSecretShare } from "./master-secret.ts";
@@ -31,7 +31,7 @@ const PURPOSE = "mpin time permit";
 
 /** A D-TA's shares, in the order of the inputs. Deterministic. @throws TypeError for no inputs */
 export function issueTimePermitShares(
-  engine: Engine,
+  engine: G1Engine,
   master: MasterSecretShare<"mpin">,
   inputs: readonly PermitInput[],
 ): ProvenTimePermitShares {
@@ -48,7 +48,7 @@ export function issueTimePermitShares(
 
 /** Whether all shares of one D-TA's answer are right for the inputs they were parsed for, in the order of issue. */
 export function verifyTimePermitShares(
-  engine: Engine,
+  engine: G1Engine,
   publicShare: PublicShare<"mpin">,
   shares: readonly TimePermitShare[],
   proof: Uint8Array,
@@ -58,27 +58,27 @@ export function verifyTimePermitShares(
 }
 
 /** Adds the shares of all D-TAs for one input. @throws `ERR_SHARE_INVALID` as `combineClientSecretShares` */
-export function combineTimePermitShares(engine: Engine, shares: readonly TimePermitShare[]): TimePermit {
+export function combineTimePermitShares(engine: G1Engine, shares: readonly TimePermitShare[]): TimePermit {
   const { input, sum } = sumOwnedG1(engine, shares);
   return ownG1(engine, "time permit", input, sum);
 }
 
 /** 48 bytes. */
-export function encodeTimePermitShare(engine: Engine, share: TimePermitShare): Uint8Array {
+export function encodeTimePermitShare(engine: G1Engine, share: TimePermitShare): Uint8Array {
   return share.use((point) => engine.g1.encode(point));
 }
 
 /** @throws `ERR_POINT_INVALID` */
-export function parseTimePermitShare(engine: Engine, input: PermitInput, bytes: Uint8Array): TimePermitShare {
+export function parseTimePermitShare(engine: G1Engine, input: PermitInput, bytes: Uint8Array): TimePermitShare {
   return ownG1(engine, "time permit share", input, decodeG1(engine, bytes));
 }
 
 /** 48 bytes, for storing beside the token. */
-export function encodeTimePermit(engine: Engine, permit: TimePermit): Uint8Array {
+export function encodeTimePermit(engine: G1Engine, permit: TimePermit): Uint8Array {
   return permit.use((point) => engine.g1.encode(point));
 }
 
 /** From stored bytes. @throws `ERR_POINT_INVALID` */
-export function parseTimePermit(engine: Engine, input: PermitInput, bytes: Uint8Array): TimePermit {
+export function parseTimePermit(engine: G1Engine, input: PermitInput, bytes: Uint8Array): TimePermit {
   return ownG1(engine, "time permit", input, decodeG1(engine, bytes));
 }

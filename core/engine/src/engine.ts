@@ -154,3 +154,6 @@ export interface Engine {
   /** Known answers for every operation class. @throws `ERR_ENGINE_SELF_TEST` naming the operation: do not use this engine */
   selfTest(): void;
 }
+
+/** What of an engine needs neither G2 nor a pairing: all that logging in takes. Every `Engine` is one. */
+export type G1Engine = Pick<Engine, "capabilities" | "scalars" | "g1" | "zeroise" | "selfTest">;

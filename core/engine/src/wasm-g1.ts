@@ -3,7 +3,7 @@
  * G1 and its scalars alone, for clients that log in and never pair: less than half of the whole engine to download.
  * @module
  */
-import type { Engine, G1, RandomBytes } from "./engine.ts";
+import type { G1, G1Engine, RandomBytes } from "./engine.ts";
 import { MilagroError } from "./error.ts";
 import { runG1SelfTest } from "./self-test.ts";
 import { createWasmGroup, G1_PARAMETERS } from "./wasm-group.ts";
@@ -12,8 +12,7 @@ import { createMachine, WASM_TIERS, type WasmExports, type WasmTier } from "./wa
 import { createWasmScalars } from "./wasm-scalars.ts";
 import { compile, instantiate, unpack } from "./webassembly.ts";
 
-/** What of `Engine` needs neither G2 nor a pairing. */
-export type G1Engine = Pick<Engine, "capabilities" | "scalars" | "g1" | "zeroise" | "selfTest">;
+export type { G1Engine } from "./engine.ts";
 
 const LOADERS: Readonly<Record<WasmTier, () => Promise<{ readonly wasm: string }>>> = {
   fma: () => import("@milagro/engine/wasm/fma-g1"),

@@ -113,7 +113,9 @@ export function describePublished(engine: () => Engine): void {
     test.each([
       ["G1", "ethereum-eip-2537/multi-scalar-g1.json"],
       ["G2", "ethereum-eip-2537/multiply-g2.json"],
-    ] as const)("EIP-2537: products in %s", (group, file) => {
+      ["G2", "ethereum-eip-2537/multi-scalar-g2.json"],
+      ["G2", "matter-labs-eip1962/multi-scalar-g2.json"],
+    ] as const)("EIP-2537: products in %s, %s", (group, file) => {
       for (const { name, points, scalars: factors, sum } of published(file).cases) {
         const decoded = points.map((text) => any(group).decode(unhex(text), { identity: "allow" }));
         const product = any(group).multiScalar(decoded, factors.map(scalars.any));

@@ -8,6 +8,11 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 
 const ROOT = new URL("../../../vectors/published/", import.meta.url);
 
+/** Sums of multiples, modulo r. */
+interface Products {
+  cases: { name: string; points: string[]; scalars: string[]; sum: string }[];
+}
+
 export interface PublishedVectors {
   "cloudflare-circl/hash-to-curve.json": {
     cases: { group: "G1" | "G2"; tag: string; message: string; point: string }[];
@@ -24,12 +29,10 @@ export interface PublishedVectors {
   "paulmillr-noble-curves/signatures-g2.json": { cases: { key: string; message: string; signature: string }[] };
   "ethereum-bls12-381-tests/sign.json": { cases: { key: string; messageByte: string; signature: string }[] };
   "ethereum-eip-2537/add.json": { cases: { name: string; group: "G1" | "G2"; a: string; b: string; sum: string }[] };
-  "ethereum-eip-2537/multi-scalar-g1.json": {
-    cases: { name: string; points: string[]; scalars: string[]; sum: string }[];
-  };
-  "ethereum-eip-2537/multiply-g2.json": {
-    cases: { name: string; points: string[]; scalars: string[]; sum: string }[];
-  };
+  "ethereum-eip-2537/multi-scalar-g1.json": Products;
+  "ethereum-eip-2537/multi-scalar-g2.json": Products;
+  "ethereum-eip-2537/multiply-g2.json": Products;
+  "matter-labs-eip1962/multi-scalar-g2.json": Products;
   "ethereum-eip-2537/pairing-check.json": { cases: { name: string; pairs: [string, string][]; expect: boolean }[] };
   "ethereum-eip-2537/refusals.json": {
     cases: { name: string; group: "G1" | "G2"; point: string; reason: string; expect: string }[];

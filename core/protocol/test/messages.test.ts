@@ -7,11 +7,16 @@ import * as ceremonyMessages from "../src/ceremony-messages.ts";
 import * as descriptor from "../src/descriptor.ts";
 import * as dta from "../src/dta-messages.ts";
 import * as fileSignature from "../src/file-signature.ts";
+import * as handover from "../src/handover-messages.ts";
 import * as issuance from "../src/issuance-messages.ts";
 import * as kms from "../src/kms-messages.ts";
+import * as login from "../src/login-messages.ts";
 import * as policy from "../src/policy.ts";
 import * as problem from "../src/problem.ts";
+import * as quickCode from "../src/quick-code-messages.ts";
+import * as registration from "../src/registration-messages.ts";
 import * as secretRecord from "../src/secret-record.ts";
+import * as signature from "../src/signature-messages.ts";
 import { arbitraryOf, type JsonSchema } from "./arbitrary.ts";
 import { outcome } from "./fixture.ts";
 
@@ -23,11 +28,16 @@ const MODULES = {
   ceremonyMessages,
   descriptor,
   dta,
+  handover,
   issuance,
   kms,
+  login,
   policy,
   problem,
+  quickCode,
+  registration,
   secretRecord,
+  signature,
 };
 interface Message {
   readonly schema: TSchema & JsonSchema;

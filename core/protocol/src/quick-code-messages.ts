@@ -1,0 +1,103 @@
+/**
+ * QuickCode: a further device, approved on one that the user has. The code brings the two together; what convinces the D-TAs is
+ * the old device's signature and the login server's approval, both over the new device's request.
+ *
+ *   old  POST /v1/quick-codes                     Empty → QuickCode                  logged in
+ *   new  POST /v1/quick-codes/claims              QuickCodeClaim → QuickCodeClaimed  shows `number`
+ *   old  GET  /v1/quick-codes/:id?wait=           → QuickCodeView                    logged in; shows label and numbers to pick from
+ *   old  login with purpose `quick-code`          payload: request hash, label, number
+ *   old  POST /v1/quick-codes/:id/approvals       QuickCodeApproval → Done
+ *   new  GET  /v1/quick-codes/claims/:id?wait=    → QuickCodeState                   evidence of type `device`, when approved
+ * @module
+ */
+import Type from "typebox";
+import { IssuanceClaimSchema } from "./issuance-messages.ts";
+import { DeviceLabel, MatchNumber, SecretName, UserName } from "./login-messages.ts";
+import { bytes, encoderOf, IdentityText, type Parsed, parserOf, strict, UnixSeconds, Version } from "./wire.ts";
+
+/** Crockford base32 in two groups; typed codes are put into this form first (`normaliseCode`). */
+export const CodeGroups = Type.String({
+  pattern: "^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$",
+  description: "Eight characters of Crockford base32",
+});
+
+/** What a person types as a code, in the form that is sent: upper case, `I` and `L` read as 1, `O` as 0, spaces and dashes anywhere. */
+export function normaliseCode(typed: string): string {
+  const plain = typed.toUpperCase().replace(/[\s-]/g, "").replace(/[IL]/g, "1").replaceAll("O", "0");
+  return `${plain.slice(0, 4)}-${plain.slice(4)}`;
+}
+
+/** Answer of `POST /v1/quick-codes`. */
+export const QuickCodeSchema = strict({ v: Version, id: SecretName, code: CodeGroups, expires: UnixSeconds });
+export type QuickCode = Parsed<typeof QuickCodeSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseQuickCode = parserOf("QuickCode", QuickCodeSchema);
+export const encodeQuickCode = encoderOf("QuickCode", QuickCodeSchema);
+
+/** Body of `POST /v1/quick-codes/claims`: the new device's claim is the one that its sealed requests to the D-TAs will hold. */
+export const QuickCodeClaimSchema = strict({
+  v: Version,
+  code: CodeGroups,
+  user: UserName,
+  claim: IssuanceClaimSchema,
+  label: DeviceLabel,
+});
+export type QuickCodeClaim = Parsed<typeof QuickCodeClaimSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseQuickCodeClaim = parserOf("QuickCode claim", QuickCodeClaimSchema);
+export const encodeQuickCodeClaim = encoderOf("QuickCode claim", QuickCodeClaimSchema);
+
+/** Answer to it. `id` names this claim, and only the new device knows it. */
+export const QuickCodeClaimedSchema = strict({ v: Version, id: SecretName, number: MatchNumber, expires: UnixSeconds });
+export type QuickCodeClaimed = Parsed<typeof QuickCodeClaimedSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseQuickCodeClaimed = parserOf("QuickCode claimed", QuickCodeClaimedSchema);
+export const encodeQuickCodeClaimed = encoderOf("QuickCode claimed", QuickCodeClaimedSchema);
+
+/** What the old device sees. A wrong pick ends it: `refused`. */
+export const QuickCodeViewSchema = Type.Union([
+  strict({ v: Version, state: Type.Enum(["open", "approved", "refused"]), expires: UnixSeconds }),
+  strict({
+    v: Version,
+    state: Type.Literal("claimed"),
+    expires: UnixSeconds,
+    claim: IssuanceClaimSchema,
+    label: DeviceLabel,
+    choices: Type.Array(MatchNumber, { minItems: 3, maxItems: 3 }),
+  }),
+]);
+export type QuickCodeView = Parsed<typeof QuickCodeViewSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseQuickCodeView = parserOf("QuickCode view", QuickCodeViewSchema);
+export const encodeQuickCodeView = encoderOf("QuickCode view", QuickCodeViewSchema);
+
+/** Body of `POST /v1/quick-codes/:id/approvals`. `session` is that of the accepted login with purpose `quick-code`. */
+export const QuickCodeApprovalSchema = strict({
+  v: Version,
+  session: SecretName,
+  signature: bytes(96, "Identity signature over the request hash"),
+});
+export type QuickCodeApproval = Parsed<typeof QuickCodeApprovalSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseQuickCodeApproval = parserOf("QuickCode approval", QuickCodeApprovalSchema);
+export const encodeQuickCodeApproval = encoderOf("QuickCode approval", QuickCodeApprovalSchema);
+
+/** What the new device sees. */
+export const QuickCodeStateSchema = Type.Union([
+  strict({ v: Version, state: Type.Enum(["waiting", "refused"]), expires: UnixSeconds }),
+  strict({
+    v: Version,
+    state: Type.Literal("approved"),
+    device: IdentityText,
+    signature: bytes(96, "Identity signature of the old device"),
+    approval: Type.String({
+      maxLength: 2048,
+      pattern: "^[A-Za-z0-9_\\-]+\\.[A-Za-z0-9_\\-]+\\.[A-Za-z0-9_\\-]+$",
+      description: "JWT of the login server",
+    }),
+  }),
+]);
+export type QuickCodeState = Parsed<typeof QuickCodeStateSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseQuickCodeState = parserOf("QuickCode state", QuickCodeStateSchema);
+export const encodeQuickCodeState = encoderOf("QuickCode state", QuickCodeStateSchema);

@@ -8,7 +8,7 @@ import { utf8 } from "@milagro/crypto/bytes";
 import { type DomainId, formatDomainId, parseDomainId } from "@milagro/crypto/domain-id";
 import type { Identity } from "@milagro/crypto/identity";
 import { sha256 } from "@noble/hashes/sha2.js";
-import Type from "typebox";
+import { Type } from "typebox";
 import { IssuanceAnswerSchema, SealedRequestSchema } from "./issuance-messages.ts";
 import { KmsEventSchema, OpaqueId } from "./kms-messages.ts";
 import { ProblemSchema } from "./problem.ts";

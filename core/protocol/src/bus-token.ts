@@ -19,7 +19,7 @@ import type { IdentityKey } from "@milagro/crypto/identity-key";
 import type { MasterSecretShare } from "@milagro/crypto/master-secret";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
-import Type from "typebox";
+import { Type } from "typebox";
 import { allAnswersTopic, answersTopic, busAddress, parseTopic, requestsTopic } from "./bus-messages.ts";
 import { canonicalBytes } from "./canonical.ts";
 import { isTimely } from "./issuance-messages.ts";

@@ -3,7 +3,7 @@
  * The state machine is in `ceremony.ts`.
  * @module
  */
-import Type from "typebox";
+import { Type } from "typebox";
 import { hashCanonical } from "./canonical.ts";
 import { AuthoritySchema, DomainName, EpochSeconds, KmsLocation, MEMBER_PROPERTIES } from "./descriptor.ts";
 import {

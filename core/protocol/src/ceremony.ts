@@ -17,7 +17,7 @@ import { verifyPossessions } from "@milagro/crypto/proof-of-possession";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { sha256 } from "@noble/hashes/sha2.js";
-import Type from "typebox";
+import { Type } from "typebox";
 import {
   combineAuthorities,
   type DecodedAuthority,

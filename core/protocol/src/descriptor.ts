@@ -5,7 +5,7 @@
  * @module
  */
 import { parseIdentity } from "@milagro/crypto/identity";
-import Type from "typebox";
+import { Type } from "typebox";
 import { hashCanonical } from "./canonical.ts";
 import { SUITE } from "./versions.ts";
 import {

@@ -30,7 +30,7 @@ import {
 import { Secret } from "@milagro/crypto/secret";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
-import Type from "typebox";
+import { Type } from "typebox";
 import { canonicalBytes } from "./canonical.ts";
 import { checkAuthorship, entryAt, isRefusal, onePerAuthority } from "./enrolment-answers.ts";
 import { faultError, nameOf, type Refusal } from "./fault.ts";

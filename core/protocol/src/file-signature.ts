@@ -8,7 +8,7 @@
  * @module
  */
 import { transcript, u64 } from "@milagro/crypto/bytes";
-import Type from "typebox";
+import { Type } from "typebox";
 import {
   bytes,
   DomainIdBytes,

@@ -9,7 +9,7 @@
  *   screen  POST /v1/handovers/:id/session     Empty → LoginOutcome           once, when accepted: a session of its own
  * @module
  */
-import Type from "typebox";
+import { Type } from "typebox";
 import { MatchNumber, SecretName } from "./login-messages.ts";
 import { encoderOf, HttpUrl, type Parsed, parserOf, strict, UnixSeconds, Version } from "./wire.ts";
 

@@ -3,7 +3,7 @@
  * `http-signature.ts`.
  * @module
  */
-import Type from "typebox";
+import { Type } from "typebox";
 import { IssuanceAnswerSchema, SealedRequestSchema } from "./issuance-messages.ts";
 import { ProblemSchema } from "./problem.ts";
 import { SecretPathText } from "./secret-path.ts";

@@ -11,7 +11,7 @@
  *   PATCH, DELETE /v1/devices/:device         DeviceChange → Done;  DELETE has no body
  * @module
  */
-import Type from "typebox";
+import { Type } from "typebox";
 import { hashCanonical } from "./canonical.ts";
 import { EpochSeconds, SignedDescriptorSchema } from "./descriptor.ts";
 import {

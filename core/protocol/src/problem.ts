@@ -4,7 +4,7 @@
  * @module
  */
 import { MilagroError } from "@milagro/engine/error";
-import Type from "typebox";
+import { Type } from "typebox";
 import { definitionOf, type ErrorCode, isErrorCode } from "./error-codes.ts";
 import { CodeText, encoderOf, type Parsed, parserOf, strict, type Wire } from "./wire.ts";
 

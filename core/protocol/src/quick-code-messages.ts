@@ -10,7 +10,7 @@
  *   new  GET  /v1/quick-codes/claims/:id?wait=    → QuickCodeState                   evidence of type `device`, when approved
  * @module
  */
-import Type from "typebox";
+import { Type } from "typebox";
 import { IssuanceClaimSchema } from "./issuance-messages.ts";
 import { DeviceLabel, MatchNumber, SecretName, UserName } from "./login-messages.ts";
 import { bytes, encoderOf, IdentityText, type Parsed, parserOf, strict, UnixSeconds, Version } from "./wire.ts";

@@ -5,7 +5,7 @@
  *   POST /v1/registrations       Registration → Registered            The same registration again gets the same answer.
  * @module
  */
-import Type from "typebox";
+import { Type } from "typebox";
 import { ReceiptSchema } from "./issuance-messages.ts";
 import { DeviceLabel, DeviceSchema } from "./login-messages.ts";
 import { bytes, encoderOf, IdentityText, MAX_AUTHORITIES, type Parsed, parserOf, strict, Version } from "./wire.ts";

@@ -10,7 +10,7 @@
  */
 import type { Brand } from "@milagro/crypto/brand";
 import { MilagroError } from "@milagro/engine/error";
-import Type, { type TCodec, type TString } from "typebox";
+import { type TCodec, type TString, Type } from "typebox";
 
 /** The name of a secret inside its domain. */
 export type SecretPath = Brand<string, "SecretPath">;

@@ -3,7 +3,7 @@
  * re-address or renumber secrets unnoticed. Signing and verifying are in `secret.ts`.
  * @module
  */
-import Type from "typebox";
+import { Type } from "typebox";
 import { SecretPathText } from "./secret-path.ts";
 import {
   bytes,

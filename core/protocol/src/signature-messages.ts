@@ -9,7 +9,7 @@
  * @module
  */
 import { transcript, utf8 } from "@milagro/crypto/bytes";
-import Type from "typebox";
+import { Type } from "typebox";
 import { BLOCKED_PROPERTIES, REFUSED_PROPERTIES } from "./login-messages.ts";
 import { bytes, encoderOf, IdentityText, type Parsed, parserOf, strict, UnixSeconds, Version } from "./wire.ts";
 

@@ -14,16 +14,15 @@ import { encodeBase64url, parseBase64url } from "@milagro/crypto/base64url";
 import { type DomainId, parseDomainId } from "@milagro/crypto/domain-id";
 import { type Epoch, parseEpoch } from "@milagro/crypto/epoch";
 import { type Identity, type IdentityPattern, parseIdentity, parseIdentityPattern } from "@milagro/crypto/identity";
-
-import { IDENTITY_USAGES } from "@milagro/crypto/usage";
 import { MilagroError } from "@milagro/engine/error";
-import Type, {
+import {
   type Static,
   type StaticDecode,
   type TCodec,
   type TProperties,
   type TSchema,
   type TString,
+  Type,
 } from "typebox";
 import { checkerOf } from "./checker.ts";
 import { explain } from "./explain.ts";
@@ -148,8 +147,6 @@ export const AuthorityIndex = Type.Integer({
 });
 /** A SHA-256 value. */
 export const Hash = bytes(32, "SHA-256");
-/** What a key share is asked for. */
-export const UsageName = Type.Enum([...IDENTITY_USAGES], { description: "What the key is for" });
 /** Text for people: one line, no control characters, trimmed. */
 export const line = (maximum: number, description: string) =>
   Type.String({

@@ -53,9 +53,10 @@ export function createClient(deps: ClientDeps) {
       rules: ReadingRules,
     ): void => verifyRecord(deps, record, expected, rules),
     openRecord: (ring: KeyRing, record: SecretRecord) => openRecord(deps, ring, record),
-    encryptFile: (recipients: readonly Identity[], epoch: Epoch, source: ByteStream) =>
-      encryptFile(deps, recipients, epoch, source),
-    decryptFile: (ring: KeyRing, source: ByteStream) => decryptFile({ ...deps, online: true }, ring, source),
+    encryptFile: (recipients: readonly Identity[], epoch: Epoch, source: ByteStream, opensAt?: Epoch) =>
+      encryptFile(deps, recipients, epoch, source, opensAt),
+    decryptFile: (ring: KeyRing, source: ByteStream) =>
+      decryptFile({ ...deps, online: true }, async () => ring, source),
     signFile: (ring: KeyRing, digest: Uint8Array): FileSignature => signFile(deps, ring, digest),
     verifyFileSignature: (signed: FileSignature, digest: Uint8Array): boolean =>
       verifyFileSignature(deps.engine, deps.domain, signed, digest),

@@ -27,6 +27,9 @@ import type { ClientDeps } from "./deps.ts";
 import { apiUrl, callJson, jsonBody } from "./json-call.ts";
 import { KeyRing, type KeySlot } from "./key-ring.ts";
 import { kmsUrlOf } from "./kms-client.ts";
+import { isOutage } from "./outage.ts";
+
+export { isOutage } from "./outage.ts";
 
 /** `auto`: through the D-KMS where there is one; D-TAs that do not answer that way are asked directly. */
 export type EnrolmentRoute = "auto" | "relay" | "direct";
@@ -209,24 +212,6 @@ async function askThroughKms(
   );
   const faults = new Map(status.problems.map(({ index, problem }) => [index, errorOfProblem(problem)]));
   return { answers: status.answers, faults };
-}
-
-/** What may be over in a moment, so that the same request is worth repeating. */
-const OUTAGES: readonly string[] = [
-  "ERR_UNREACHABLE",
-  "ERR_TIMEOUT",
-  "ERR_SEALED",
-  "ERR_OVERLOADED",
-  "ERR_RATE_LIMITED",
-  "ERR_PEER_INVALID",
-  "ERR_INTERNAL",
-  "ERR_STORAGE_UNAVAILABLE",
-  "ERR_DATABASE_BUSY",
-];
-
-/** Whether an error says "not now" rather than "no". */
-export function isOutage(error: unknown): error is MilagroError {
-  return error instanceof MilagroError && OUTAGES.includes(error.code);
 }
 
 const nameAt = ({ domain }: ClientDeps, index: number): string =>

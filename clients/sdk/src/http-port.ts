@@ -4,7 +4,7 @@
  */
 
 export interface HttpRequest {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Absolute, normalised as `new URL(url).href` would write it: signatures cover it byte for byte. */
   readonly url: string;
   /** Names in lower case. */

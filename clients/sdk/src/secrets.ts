@@ -3,6 +3,7 @@
  * @module
  */
 import { type Epoch, epochAt } from "@milagro/crypto/epoch";
+import { epochIdentity, isEpochIdentity } from "@milagro/crypto/epoch-identity";
 import { type Identity, type IdentityPattern, matchesIdentity } from "@milagro/crypto/identity";
 import type { Secret } from "@milagro/crypto/secret";
 import { MilagroError } from "@milagro/engine/error";
@@ -11,6 +12,7 @@ import { makeSecretRecord, openSecretRecord, verifySecretRecord } from "@milagro
 import type { SecretPath } from "@milagro/protocol/secret-path";
 import type { Party, SecretRecord } from "@milagro/protocol/secret-record";
 import type { ClientDeps } from "./deps.ts";
+import { fetchEpochKey } from "./epoch-key.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { createKmsClient, type PutOperation } from "./kms-client.ts";
 import { renewKeys } from "./renew.ts";
@@ -19,6 +21,8 @@ export interface NewSecret {
   readonly path: SecretPath;
   /** Whom it is encapsulated to, in this epoch; they need not have enrolled yet. */
   readonly recipients: readonly Identity[];
+  /** Also to this epoch itself: when it begins, whoever may read the secret can open it. */
+  readonly opensAt?: Epoch | undefined;
   /** Stays the caller's to wipe. */
   readonly plaintext: Uint8Array;
   readonly contentType?: string | undefined;
@@ -77,7 +81,7 @@ async function putVersion(deps: ClientDeps, ring: KeyRing, secret: NewSecret, ve
     author: { party: { identity: ring.identity, epoch }, key: ring.need("sig", epoch) },
     path: secret.path,
     version,
-    recipients: secret.recipients.map((identity) => ({ identity, epoch })),
+    recipients: partiesOf(deps, secret, epoch),
     plaintext: secret.plaintext,
     nowMs: deps.clock(),
     contentType: secret.contentType,
@@ -86,8 +90,13 @@ async function putVersion(deps: ClientDeps, ring: KeyRing, secret: NewSecret, ve
   return { record, stored: await createKmsClient(deps, ring).put(record, secret.operation) };
 }
 
+function partiesOf({ domain }: ClientDeps, { recipients, opensAt }: NewSecret, epoch: Epoch): readonly Party[] {
+  const parties = recipients.map((identity) => ({ identity, epoch }));
+  return opensAt === undefined ? parties : [...parties, { identity: epochIdentity(domain.name), epoch: opensAt }];
+}
+
 /**
- * A new version for those who have the newest one.
+ * A new version for those who have the newest one, and for the epoch that it opens at.
  * @throws `ERR_SECRET_UNKNOWN`, `ERR_VERSION_RECORD_INVALID` when the newest version is not what its author signed
  */
 export async function rotateSecret(
@@ -102,7 +111,8 @@ export async function rotateSecret(
     verifySecretRecord(deps.engine, deps.domain, newest, { path });
     return putSecret(deps, ring, {
       path,
-      recipients: newest.recipients.map(({ identity }) => identity),
+      recipients: newest.recipients.map(({ identity }) => identity).filter((identity) => !isEpochIdentity(identity)),
+      opensAt: newest.recipients.find(({ identity }) => isEpochIdentity(identity))?.epoch,
       plaintext,
       contentType: newest.contentType,
       labels: newest.labels,
@@ -122,6 +132,11 @@ export async function getSecret(
 ): Promise<OpenedSecret> {
   const record = await createKmsClient(deps, ring).read(path, version);
   verifyRecord(deps, record, { path, ...(version === undefined ? {} : { version }) }, rules);
+  const open = record.recipients.find(({ identity }) => isEpochIdentity(identity));
+  if (open && !record.recipients.some(({ identity }) => identity === ring.identity)) {
+    const key = await fetchEpochKey(deps, open.epoch);
+    return { record, plaintext: openSecretRecord(deps.engine, deps.domain, record, open, key) };
+  }
   const party = recipientOf(record, ring.identity);
   if (ring.find("enc", party.epoch) === undefined) await renewKeys(deps, ring, [{ usage: "enc", epoch: party.epoch }]);
   return { record, plaintext: openRecord(deps, ring, record) };

@@ -210,7 +210,9 @@ describe("files", () => {
   test("offline, a key that is not here is not asked for", async () => {
     const ring = new KeyRing(founded.domain.domainId, BOB);
     const sealed = await collect(client().encryptFile([BOB], EPOCH, [utf8("hello")]));
-    await expect(collect(decryptFile({ ...network.deps, online: false }, ring, [sealed]))).rejects.toMatchObject({
+    await expect(
+      collect(decryptFile({ ...network.deps, online: false }, async () => ring, [sealed])),
+    ).rejects.toMatchObject({
       code: "ERR_KEY_MISSING",
     });
     expect(network.dtas[0]?.bodies).toEqual([]);

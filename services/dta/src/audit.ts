@@ -28,6 +28,7 @@ const DETAILS = [
 
 export type DtaAction =
   | "issue"
+  | "epoch-share"
   | "unseal"
   | "seal"
   | "passphrase"

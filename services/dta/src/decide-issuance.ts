@@ -7,6 +7,7 @@
  * @module
  */
 import { type Epoch, epochAt } from "@milagro/crypto/epoch";
+import { isEpochIdentity } from "@milagro/crypto/epoch-identity";
 import { type Identity, type IdentityPattern, matchesIdentity } from "@milagro/crypto/identity";
 import type { IdentityUsage } from "@milagro/crypto/usage";
 import type { ErrorCode } from "@milagro/protocol/error-codes";
@@ -107,6 +108,8 @@ function reaches(
 
 /** One piece of evidence must carry the whole request: pieces do not add up, so that an audit record names exactly one reason. */
 export function decideIssuance(facts: IssuanceFacts): IssuanceDecision {
+  // Keys of an epoch belong to everybody, once it has begun; nobody gets one earlier by enrolling as its identity.
+  if (isEpochIdentity(facts.identity)) return refuse("ERR_POLICY_REFUSED");
   const denied = [...facts.denied, ...facts.policy.denied];
   if (denied.some((pattern) => matchesIdentity(pattern, facts.identity))) return refuse("ERR_IDENTITY_REVOKED");
 

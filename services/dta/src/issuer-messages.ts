@@ -3,6 +3,7 @@
  * or the HPKE private key: those never leave the worker.
  * @module
  */
+import type { Epoch } from "@milagro/crypto/epoch";
 import type { CeremonyState } from "@milagro/protocol/ceremony";
 import type { CeremonyCommit, CeremonyReveal, CeremonySignature } from "@milagro/protocol/ceremony-messages";
 import type { SignedDescriptor } from "@milagro/protocol/descriptor";
@@ -46,6 +47,8 @@ export interface IssuerCalls {
   ];
   /** Computes and seals the shares, signs the receipt. */
   issue: [RecordedIssuance, IssuanceAnswer];
+  /** The share of an epoch's own `enc` key, 48 bytes. Whether it may leave is the caller's to decide. */
+  epochShare: [{ readonly epoch: Epoch }, Uint8Array];
   /** Signs a refusal. */
   refuse: [
     { readonly requestHash: Uint8Array; readonly code: string; readonly detail: string; readonly timeMs: number },

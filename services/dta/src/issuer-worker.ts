@@ -6,7 +6,10 @@
 import { createHmac, hkdfSync } from "node:crypto";
 import { parentPort } from "node:worker_threads";
 import { signStatement, verifyStatement } from "@milagro/crypto/bls";
+import { epochIdentity } from "@milagro/crypto/epoch-identity";
 import type { HpkePrivateKey } from "@milagro/crypto/hpke";
+import { identityInput } from "@milagro/crypto/identity-input";
+import { encodeIdentityKeyShare, issueIdentityKeyShare } from "@milagro/crypto/identity-key";
 import { Secret } from "@milagro/crypto/secret";
 import { createEngine } from "@milagro/engine";
 import type { RandomBytes } from "@milagro/engine/engine";
@@ -143,6 +146,17 @@ const tasks: Tasks = {
       logHead,
     });
     return { v: 1, index, requestHash, shares, receipt };
+  },
+
+  epochShare: ({ epoch }) => {
+    const { domainId, name } = place().domain;
+    const input = identityInput(domainId, "enc", epochIdentity(name), epoch);
+    const share = issueIdentityKeyShare(engine, unsealed().shares.id, input, "enc");
+    try {
+      return encodeIdentityKeyShare(engine, share);
+    } finally {
+      share.destroy();
+    }
   },
 
   refuse: ({ requestHash, code, detail, timeMs }) =>

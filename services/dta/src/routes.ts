@@ -2,6 +2,7 @@
  * The public API of a D-TA: status, descriptor, issuing, and the log for everybody to watch. Routes only parse and hand on.
  * @module
  */
+import { parseEpoch } from "@milagro/crypto/epoch";
 import { encodeSignedDescriptor, SignedDescriptorSchema } from "@milagro/protocol/descriptor";
 import {
   type DtaStatus,
@@ -10,6 +11,7 @@ import {
   LogHeadSchema,
   LogPageSchema,
 } from "@milagro/protocol/dta-messages";
+import { EpochShareSchema, encodeEpochShare } from "@milagro/protocol/epoch-share";
 import {
   encodeIssuanceAnswer,
   type IssuanceAnswer,
@@ -18,11 +20,15 @@ import {
   type SealedRequest,
   SealedRequestSchema,
 } from "@milagro/protocol/issuance-messages";
+import { EpochNumber } from "@milagro/protocol/wire";
 import type { HttpApp } from "@milagro/runtime/http-server";
 import Type from "typebox";
 import { type DtaContext, domainOf } from "./context.ts";
+import { publishEpochShare } from "./epoch-share.ts";
 import { logPage, MAX_LOG_PAGE, signedLogHead } from "./log-page.ts";
 import { VERSION } from "./version.ts";
+
+const EpochParams = Type.Object({ epoch: EpochNumber }, { additionalProperties: false });
 
 const LogQuery = Type.Object(
   {
@@ -66,6 +72,19 @@ export function addPublicRoutes(
       },
     },
     async (request) => encodeIssuanceAnswer(await issue(parseSealedRequest(request.body))),
+  );
+
+  app.get(
+    "/v1/epochs/:epoch",
+    {
+      schema: {
+        tags: ["issuance"],
+        summary: "This D-TA's share of the key of an epoch that has begun",
+        params: EpochParams,
+        response: { 200: EpochShareSchema },
+      },
+    },
+    async ({ params }) => encodeEpochShare(await publishEpochShare(context, parseEpoch(params.epoch))),
   );
 
   app.get(

@@ -71,6 +71,13 @@ export interface DomainRow {
   founded_ms: number;
 }
 
+/** An epoch whose share was published, and where the log says so. */
+export interface EpochShareRow {
+  domain_id: Uint8Array;
+  epoch: number;
+  log_index: number;
+}
+
 export interface DtaTables extends AuditTables {
   join_token: JoinTokenRow;
   grant_use: GrantRow;
@@ -78,6 +85,7 @@ export interface DtaTables extends AuditTables {
   denial: DenialRow;
   ceremony: CeremonyRow;
   domain: DomainRow;
+  epoch_share: EpochShareRow;
 }
 
 export type Store = Database<DtaTables>;
@@ -149,6 +157,18 @@ const dtaMigrations: MigrationSet = {
           .addColumn("signed_descriptor", text, (c) => c.notNull())
           .addColumn("founded_ms", integer, (c) => c.notNull())
           .addPrimaryKeyConstraint("domain_pk", ["domain_id"])
+          .execute();
+      },
+    },
+    {
+      name: "published shares of epochs",
+      up: async (db, { integer, bytes }) => {
+        await db.schema
+          .createTable("epoch_share")
+          .addColumn("domain_id", bytes, (c) => c.notNull())
+          .addColumn("epoch", integer, (c) => c.notNull())
+          .addColumn("log_index", integer, (c) => c.notNull())
+          .addPrimaryKeyConstraint("epoch_share_pk", ["domain_id", "epoch"])
           .execute();
       },
     },

@@ -6,6 +6,7 @@ import { putSecret } from "@milagro/client/secrets";
 import { MilagroError } from "@milagro/engine/error";
 import { parseSecretPath, type SecretPath } from "@milagro/protocol/secret-path";
 import type { CommandSpec } from "../command.ts";
+import { OPENS_AT_OPTION, parseOpensAt } from "../opens-at.ts";
 import { ACTING_OPTIONS } from "../options.ts";
 import { parseRecipients } from "../recipients.ts";
 import { asIdentity } from "../session.ts";
@@ -21,6 +22,7 @@ export const secretImport: CommandSpec = {
   options: [
     ...ACTING_OPTIONS,
     TO_OPTION,
+    OPENS_AT_OPTION,
     { flags: "--prefix <path>", text: "put in front of every name, e.g. app/", default: "" },
   ],
   examples: [
@@ -38,13 +40,16 @@ export const secretImport: CommandSpec = {
     const text = await readText(context.io, file === "-" || file.startsWith("@") ? file : `@${file}`);
     const entries = parseImport(text, invocation.text("prefix") ?? "");
     return asIdentity(context, async (deps, { ring }) => {
-      const recipients = parseRecipients(invocation.list("to"), deps.domain.name);
+      const opensAt = parseOpensAt(context, invocation.text("opensAt"), deps.domain.epochSeconds);
+      const texts = invocation.list("to");
+      const recipients = opensAt !== undefined && texts.length === 0 ? [] : parseRecipients(texts, deps.domain.name);
       const rows: { path: string; version: number; recipients: readonly string[] }[] = [];
       const work = async () => {
         for (const [path, value] of entries) {
           const { record, stored } = await putSecret(deps, ring, {
             path,
             recipients,
+            opensAt,
             plaintext: new TextEncoder().encode(value),
             operation: "import",
           });

@@ -6,6 +6,7 @@ import { putSecret } from "@milagro/client/secrets";
 import { wipe } from "@milagro/crypto/bytes";
 import { parseSecretPath } from "@milagro/protocol/secret-path";
 import type { CommandSpec } from "../command.ts";
+import { OPENS_AT_OPTION, parseOpensAt } from "../opens-at.ts";
 import { ACTING_OPTIONS } from "../options.ts";
 import { parseRecipients } from "../recipients.ts";
 import { asIdentity } from "../session.ts";
@@ -30,6 +31,7 @@ export const secretPut: CommandSpec = {
   options: [
     ...ACTING_OPTIONS,
     TO_OPTION,
+    OPENS_AT_OPTION,
     LABEL_OPTION,
     TYPE_OPTION,
     {
@@ -52,12 +54,15 @@ export const secretPut: CommandSpec = {
     const labels = parseLabels(invocation.list("label"));
     const version = invocation.integer("nextVersion", { min: 1, max: Number.MAX_SAFE_INTEGER });
     return asIdentity(context, async (deps, { ring }) => {
-      const recipients = parseRecipients(invocation.list("to"), deps.domain.name);
+      const opensAt = parseOpensAt(context, invocation.text("opensAt"), deps.domain.epochSeconds);
+      const texts = invocation.list("to");
+      const recipients = opensAt !== undefined && texts.length === 0 ? [] : parseRecipients(texts, deps.domain.name);
       const plaintext = await readSecretValue(context, invocation.optionalArgument(1));
       try {
         const put = putSecret(deps, ring, {
           path,
           recipients,
+          opensAt,
           plaintext,
           labels,
           contentType: invocation.text("contentType"),

@@ -160,7 +160,9 @@ function addObservation(app: HttpApp, log: Log, metrics: Metrics): void {
     const durationMs = monotonicMs() - request.startedMs;
     const route = request.routeOptions.url ?? "unknown";
     metrics.observeHttp(request.method, route, reply.statusCode, durationMs / 1000);
-    const quiet = route === "/health" || route === "/ready" || route === "/metrics";
+    // A flood that is turned away must not fill the disk: the metrics count it.
+    const turnedAway = reply.statusCode === 429;
+    const quiet = turnedAway || route === "/health" || route === "/ready" || route === "/metrics";
     log[quiet ? "debug" : "info"]("request", {
       requestId: request.id,
       method: request.method,

@@ -17,6 +17,8 @@ import { createHttpServer } from "@milagro/runtime/http-server";
 import { errorFields, type Log } from "@milagro/runtime/log";
 import { createMetrics } from "@milagro/runtime/metrics";
 import { systemRandom } from "@milagro/runtime/random";
+import { createRateLimiter } from "@milagro/runtime/rate-limit";
+import { createWaitLimit } from "@milagro/runtime/wait-limit";
 import { createWorkerPool, workerUrl } from "@milagro/runtime/worker-pool";
 import { openPolicy } from "./access-policy.ts";
 import { createAuthenticate } from "./authenticate.ts";
@@ -26,7 +28,6 @@ import { createCursorBox } from "./cursor.ts";
 import { createNotifier } from "./notifier.ts";
 import { createOutbox } from "./outbox.ts";
 import { openOwnIdentity } from "./own-identity.ts";
-import { createRateLimiter } from "./rate-limit.ts";
 import { authenticAnswer, createRelay, relayTopic } from "./relay-enrolment.ts";
 import { addDeliveryRoutes } from "./routes-deliveries.ts";
 import { addPublicRoutes } from "./routes-public.ts";
@@ -34,7 +35,6 @@ import { addSecretRoutes } from "./routes-secrets.ts";
 import { openStore } from "./sql-store.ts";
 import type { Tasks } from "./tasks.ts";
 import { VERSION } from "./version.ts";
-import { createWaitLimit } from "./wait-limit.ts";
 
 export interface Kms {
   readonly url: string;

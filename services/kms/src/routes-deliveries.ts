@@ -11,17 +11,18 @@ import {
   parseAckRequest,
 } from "@milagro/protocol/kms-messages";
 import { type Clock, unixSeconds } from "@milagro/runtime/clock";
+import { problems, WaitSeconds, withExample } from "@milagro/runtime/http-openapi";
 import type { HttpApp } from "@milagro/runtime/http-server";
+import type { WaitLimit } from "@milagro/runtime/wait-limit";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { callerOf } from "./authenticate.ts";
 import { eventText } from "./event-text.ts";
 import { sendJsonText } from "./json-answer.ts";
 import type { Notifier } from "./notifier.ts";
-import { problems, SIGNED_CODES, SignatureHeaders, WaitSeconds, withExample } from "./openapi.ts";
+import { SIGNED_CODES, SignatureHeaders } from "./openapi.ts";
 import { ACCEPTED_EXAMPLE, ACK_EXAMPLE, AUDIT_HEAD_EXAMPLE, EVENTS_EXAMPLE } from "./openapi-examples.ts";
 import type { KmsStore, StoredEvent } from "./store.ts";
-import type { WaitLimit } from "./wait-limit.ts";
 
 export interface DeliveryDeps {
   readonly store: KmsStore;

@@ -11,13 +11,14 @@ import {
   parseEnrolmentRequest,
 } from "@milagro/protocol/kms-messages";
 import type { Wire } from "@milagro/protocol/wire";
+import { problems, WaitSeconds, withExample } from "@milagro/runtime/http-openapi";
 import type { HttpApp } from "@milagro/runtime/http-server";
+import type { WaitLimit } from "@milagro/runtime/wait-limit";
 import Type from "typebox";
-import { problems, uncheckedBody, WaitSeconds, withExample } from "./openapi.ts";
+import { uncheckedBody } from "./openapi.ts";
 import { ENROLMENT_EXAMPLE, ENROLMENT_ID_EXAMPLE, ENROLMENT_STATUS_EXAMPLE } from "./openapi-examples.ts";
 import type { Relay } from "./relay-enrolment.ts";
 import type { EnrolmentState } from "./store.ts";
-import type { WaitLimit } from "./wait-limit.ts";
 
 export interface PublicRoutesOptions {
   /** The signed descriptor, as it goes out. */

@@ -13,6 +13,7 @@ import {
 import { parseSecretPath } from "@milagro/protocol/secret-path";
 import { SecretRecordSchema } from "@milagro/protocol/secret-record";
 import type { Wire } from "@milagro/protocol/wire";
+import { problems, withExample } from "@milagro/runtime/http-openapi";
 import type { HttpApp } from "@milagro/runtime/http-server";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
@@ -21,16 +22,7 @@ import type { CursorBox } from "./cursor.ts";
 import { type GenerateDeps, generateSecret } from "./generate.ts";
 import { type IdempotentUse, type KeptAnswer, parseIdempotencyKey, requestHash } from "./idempotency.ts";
 import { sendJsonText } from "./json-answer.ts";
-import {
-  checkedPath,
-  PathParams,
-  problems,
-  SIGNED_CODES,
-  SignatureHeaders,
-  uncheckedBody,
-  WriteHeaders,
-  withExample,
-} from "./openapi.ts";
+import { checkedPath, PathParams, SIGNED_CODES, SignatureHeaders, uncheckedBody, WriteHeaders } from "./openapi.ts";
 import {
   DELETED_EXAMPLE,
   GENERATE_EXAMPLE,

@@ -1,0 +1,51 @@
+/**
+ * The language of an element and its texts. English is always there; others are fetched when somebody reads them.
+ * @module
+ */
+import { texts as english } from "./texts/en.ts";
+import type { Texts } from "./texts/texts.ts";
+
+export const LANGUAGES = ["en", "de", "ja", "ar"] as const;
+export type Language = (typeof LANGUAGES)[number];
+
+const LOADERS: Readonly<Record<Language, () => Promise<{ readonly texts: Texts }>>> = {
+  en: () => Promise.resolve({ texts: english }),
+  de: () => import("./texts/de.ts"),
+  ja: () => import("./texts/ja.ts"),
+  ar: () => import("./texts/ar.ts"),
+};
+
+/** The first of the wanted languages (`de-AT`, `ja` …) that we speak; English where we speak none. */
+export function chooseLanguage(wanted: readonly string[]): Language {
+  for (const each of wanted) {
+    const primary = each.toLowerCase().split("-")[0];
+    const known = LANGUAGES.find((language) => language === primary);
+    if (known) return known;
+  }
+  return "en";
+}
+
+/** The direction in which a language is written. */
+export const directionOf = (language: Language): "ltr" | "rtl" => (language === "ar" ? "rtl" : "ltr");
+
+/** The language that an element is in: the nearest `lang` above it, through shadow roots. */
+export function languageOf(element: Element): Language {
+  for (let at: Element | null = element; at; at = parentOf(at)) {
+    const lang = at.getAttribute("lang");
+    if (lang) return chooseLanguage([lang]);
+  }
+  return chooseLanguage(navigator.languages);
+}
+
+function parentOf(element: Element): Element | null {
+  if (element.parentElement) return element.parentElement;
+  const root = element.getRootNode();
+  return root instanceof ShadowRoot ? root.host : null;
+}
+
+/** @throws what fetching throws; the caller goes on in English */
+export async function loadTexts(language: Language): Promise<Texts> {
+  return (await LOADERS[language]()).texts;
+}
+
+export { english };

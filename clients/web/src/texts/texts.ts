@@ -1,0 +1,101 @@
+/**
+ * What the components say, in one shape for all languages: a text that is missing somewhere does not compile.
+ * Names of people, services and devices come in as arguments and are never part of a sentence's grammar.
+ * @module
+ */
+
+/** Why a PIN is easily guessed. */
+export type WeakPin = "repeated" | "run" | "year" | "pattern" | "common";
+
+export interface Texts {
+  readonly pin: string;
+  /** Said after each digit. The digits themselves are never said. */
+  readonly digitsOf: (count: number, of: number) => string;
+  readonly digits: (count: number) => string;
+  readonly deleteDigit: string;
+  readonly confirmPin: string;
+
+  readonly languageName: string;
+  readonly language: string;
+  readonly loading: string;
+  readonly next: string;
+  readonly back: string;
+  readonly cancel: string;
+  readonly tryAgain: string;
+  readonly startOver: string;
+
+  readonly logIn: string;
+  readonly logInTo: (client: string) => string;
+  readonly chooseAccount: string;
+  readonly otherAccount: string;
+  readonly setUpDevice: string;
+  readonly noAccount: string;
+  readonly enterPin: string;
+  readonly checking: string;
+  readonly wrongPin: string;
+  readonly attemptsLeft: (count: number) => string;
+  readonly waitSeconds: (seconds: number) => string;
+  readonly blocked: string;
+  readonly blockedHelp: string;
+  readonly blockedMinutes: (minutes: number) => string;
+  readonly offline: string;
+  readonly offlineHelp: string;
+  readonly failed: string;
+  readonly failedHelp: (code: string) => string;
+  readonly loggedIn: string;
+  readonly loggedInAs: (user: string) => string;
+
+  readonly withPhone: string;
+  readonly withPhoneHelp: string;
+  readonly scanCode: string;
+  readonly numberOnScreen: string;
+  readonly waitingForPhone: string;
+  readonly phoneRefused: string;
+  readonly codeExpired: string;
+  readonly newQrCode: string;
+  readonly withPin: string;
+
+  readonly emailAddress: string;
+  readonly emailInvalid: string;
+  readonly deviceName: string;
+  readonly deviceNameHelp: string;
+  readonly aPhone: string;
+  readonly aTablet: string;
+  readonly aComputer: string;
+  readonly howToConfirm: string;
+  readonly byEmail: string;
+  readonly byEmailHelp: (authorities: number) => string;
+  readonly byActivation: string;
+  readonly byActivationHelp: string;
+  readonly byQuickCode: string;
+  readonly byQuickCodeHelp: string;
+  readonly codesMailed: (authorities: number) => string;
+  readonly codesMailedTo: (address: string) => string;
+  readonly codeFrom: (authority: string) => string;
+  readonly codeIncomplete: string;
+  readonly mailAgain: string;
+  readonly mailedAgain: string;
+  readonly activationCode: string;
+  readonly activationHelp: string;
+  readonly quickCode: string;
+  readonly quickCodeHelp: string;
+  readonly pickNumber: string;
+  readonly pickNumberHelp: string;
+  readonly deviceRefused: string;
+  readonly choosePin: string;
+  readonly choosePinHelp: (min: number, max: number) => string;
+  readonly repeatPin: string;
+  readonly repeatPinHelp: string;
+  readonly pinsDiffer: string;
+  readonly weakPin: Readonly<Record<WeakPin, string>>;
+  readonly makingKey: (authorities: number) => string;
+  readonly makingKeyHelp: string;
+  readonly stepAsked: string;
+  readonly stepChecked: string;
+  readonly stepFailed: string;
+  readonly registering: string;
+  readonly registered: string;
+  readonly interrupted: string;
+  readonly interruptedHelp: (user: string) => string;
+  readonly goOn: string;
+}

@@ -27,7 +27,7 @@ import { parseJson } from "@milagro/protocol/wire";
 import { clientNetwork } from "@milagro/runtime/client-network";
 import { type Clock, unixSeconds } from "@milagro/runtime/clock";
 import { errorFields, type Log } from "@milagro/runtime/log";
-import type { Notifier } from "./notifier.ts";
+import type { Notifier } from "@milagro/runtime/notifier";
 import type { Publisher } from "./outbox.ts";
 import type { EnrolmentState, KmsStore } from "./store.ts";
 

@@ -13,13 +13,13 @@ import {
 import { type Clock, unixSeconds } from "@milagro/runtime/clock";
 import { problems, WaitSeconds, withExample } from "@milagro/runtime/http-openapi";
 import type { HttpApp } from "@milagro/runtime/http-server";
+import type { Notifier } from "@milagro/runtime/notifier";
 import type { WaitLimit } from "@milagro/runtime/wait-limit";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { callerOf } from "./authenticate.ts";
 import { eventText } from "./event-text.ts";
 import { sendJsonText } from "./json-answer.ts";
-import type { Notifier } from "./notifier.ts";
 import { SIGNED_CODES, SignatureHeaders } from "./openapi.ts";
 import { ACCEPTED_EXAMPLE, ACK_EXAMPLE, AUDIT_HEAD_EXAMPLE, EVENTS_EXAMPLE } from "./openapi-examples.ts";
 import type { KmsStore, StoredEvent } from "./store.ts";

@@ -11,6 +11,7 @@ import { decideAccess } from "@milagro/protocol/policy";
 import { parseSecretPath, type SecretPath } from "@milagro/protocol/secret-path";
 import { isSigningEpoch, type TrustDomain } from "@milagro/protocol/trust-domain";
 import { type Clock, unixSeconds } from "@milagro/runtime/clock";
+import type { Notifier } from "@milagro/runtime/notifier";
 import {
   decideRead,
   decideWrite,
@@ -20,7 +21,6 @@ import {
   type WriteOperation,
 } from "./access-policy.ts";
 import { answerOf, type IdempotentUse, type KeptAnswer, once } from "./idempotency.ts";
-import type { Notifier } from "./notifier.ts";
 import type { AuditAction, KmsStore, ListedVersion, StoreTransaction } from "./store.ts";
 import type { VerifiedRecord } from "./tasks.ts";
 

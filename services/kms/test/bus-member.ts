@@ -9,7 +9,6 @@ import { MilagroError } from "@milagro/engine/error";
 import { answersTopic, encodeBusAnswer, parseBusRequest, requestsTopic } from "@milagro/protocol/bus-messages";
 import { makeDtaBusToken } from "@milagro/protocol/bus-token";
 import {
-  issueShares,
   openIssuanceRequest,
   sealShares,
   sharesHashOf,
@@ -18,6 +17,7 @@ import {
   verifyRenewal,
 } from "@milagro/protocol/issuance";
 import type { IssuanceAnswer } from "@milagro/protocol/issuance-messages";
+import { issueShares } from "@milagro/protocol/issue-shares";
 import { problemOf } from "@milagro/protocol/problem";
 import { parseJson } from "@milagro/protocol/wire";
 import { type Bus, connectBus } from "@milagro/runtime/bus";
@@ -44,7 +44,7 @@ export async function joinBus(
   const member = founded.members[index - 1];
   if (!member) throw new Error("no such member");
   const { domainId } = founded.domain;
-  const { statement, id } = member.masters;
+  const { statement } = member.masters;
   const { hpke } = member;
   const answers = new Map<string, IssuanceAnswer>();
   const seen: string[] = [];
@@ -89,7 +89,7 @@ export async function joinBus(
         requestKey: request.requestKey,
         requestHash,
         index,
-        shares: issueShares(engine, id, request),
+        shares: issueShares(engine, member.masters, request),
       });
       const receipt = signReceipt(engine, statement, {
         v: 1,

@@ -10,8 +10,9 @@ import { type Identity, parseIdentity } from "@milagro/crypto/identity";
 import { generateMasterSecretShare } from "@milagro/crypto/master-secret";
 import { parseCeremonyProposal } from "@milagro/protocol/ceremony-messages";
 import { encodeSignedDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
-import { issueShares, sealShares, sharesHashOf } from "@milagro/protocol/issuance";
+import { sealShares, sharesHashOf } from "@milagro/protocol/issuance";
 import { encodeReceipt, type Receipt } from "@milagro/protocol/issuance-messages";
+import { issueShares } from "@milagro/protocol/issue-shares";
 import { encodeIssuancePolicy } from "@milagro/protocol/policy";
 import { type Ran, run } from "../../clients/cli/test/run-cli.ts";
 import type { Home } from "../../services/dta/src/config.ts";
@@ -168,7 +169,10 @@ export async function startStack(): Promise<Stack> {
 
 /** Records and signs as it should, and hands out shares of a master that is not its own. */
 function liar(issuer: Issuer): Issuer {
-  const other = generateMasterSecretShare(engine, "id");
+  const other = {
+    id: generateMasterSecretShare(engine, "id"),
+    mpin: generateMasterSecretShare(engine, "mpin"),
+  };
   const call: Issuer["call"] = async (name, input) => {
     const honest = await issuer.call(name, input);
     if (name !== "issue") return honest;

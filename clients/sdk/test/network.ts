@@ -5,20 +5,14 @@
  */
 import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
 import { MilagroError } from "@milagro/engine/error";
-import {
-  issueShares,
-  openIssuanceRequest,
-  sealShares,
-  sharesHashOf,
-  signReceipt,
-  signRefusal,
-} from "@milagro/protocol/issuance";
+import { openIssuanceRequest, sealShares, sharesHashOf, signReceipt, signRefusal } from "@milagro/protocol/issuance";
 import {
   encodeIssuanceAnswer,
   type IssuanceRequest,
   parseSealedRequest,
   type Share,
 } from "@milagro/protocol/issuance-messages";
+import { issueShares } from "@milagro/protocol/issue-shares";
 import { encodeProblem, problemOf } from "@milagro/protocol/problem";
 import { parseJson } from "@milagro/protocol/wire";
 import { engine, type Founded, type Member, NOW_MS, random } from "../../../core/protocol/test/fixture.ts";
@@ -105,7 +99,7 @@ async function issue(founded: Founded, { index, masters, hpke }: Member, behavio
       time,
     });
   }
-  const honest = issueShares(engine, masters.id, request);
+  const honest = issueShares(engine, masters, request);
   const shares = await sealShares({
     random,
     requestKey: request.requestKey,

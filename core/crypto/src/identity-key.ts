@@ -109,10 +109,15 @@ export function verifyIdentityKeyShare(
  * Adds the shares of all D-TAs. Check the result with `verifyIdentityKeys` before using it; the shares may be destroyed.
  * @throws `ERR_SHARE_INVALID` for no shares, shares of different usages, and a sum that is the identity element
  */
+export function combineIdentityKeyShares<U extends "enc" | "sig">(
+  engine: G1Engine,
+  shares: readonly IdentityKeyShare<U>[],
+): IdentityKey<U>;
 export function combineIdentityKeyShares<U extends IdentityUsage>(
   engine: Engine,
   shares: readonly IdentityKeyShare<U>[],
-): IdentityKey<U> {
+): IdentityKey<U>;
+export function combineIdentityKeyShares(engine: G1Engine, shares: readonly IdentityKeyShare[]): IdentityKey {
   const [first] = shares;
   if (!first) throw new MilagroError("ERR_SHARE_INVALID", "no shares to add");
   if (shares.some((share) => share.usage !== first.usage)) {
@@ -120,8 +125,9 @@ export function combineIdentityKeyShares<U extends IdentityUsage>(
   }
   const g1 = engine.g1.sum(shares.map((share) => share.use((points) => points.g1)));
   const halves = shares.map((share) => share.use((points) => points.g2)).filter((point) => point !== undefined);
-  const g2 = first.usage === "kex" ? engine.g2.sum(halves) : undefined;
-  if (engine.g1.isIdentity(g1) || (g2 && engine.g2.isIdentity(g2))) {
+  const whole = engine as Engine; // as in `parseIdentityKey`
+  const g2 = first.usage === "kex" ? whole.g2.sum(halves) : undefined;
+  if (engine.g1.isIdentity(g1) || (g2 && whole.g2.isIdentity(g2))) {
     throw new MilagroError("ERR_SHARE_INVALID", "the shares add up to nothing");
   }
   return new OwnedPoints(engine, "key", first.usage, { g1, g2 });
@@ -169,12 +175,18 @@ export function encodeIdentityKeyShare(engine: Engine, share: IdentityKeyShare):
 }
 
 /** From opened bytes, which the caller wipes. @throws `ERR_POINT_INVALID` for another length or points outside the group */
+export function parseIdentityKeyShare<U extends "enc" | "sig">(
+  engine: G1Engine,
+  usage: U,
+  bytes: Uint8Array,
+): IdentityKeyShare<U>;
 export function parseIdentityKeyShare<U extends IdentityUsage>(
   engine: Engine,
   usage: U,
   bytes: Uint8Array,
-): IdentityKeyShare<U> {
-  return new OwnedPoints(engine, "share", usage, parsePoints(engine, usage, bytes));
+): IdentityKeyShare<U>;
+export function parseIdentityKeyShare(engine: G1Engine, usage: IdentityUsage, bytes: Uint8Array): IdentityKeyShare {
+  return new OwnedPoints(engine, "share", usage, parsePoints(engine as Engine, usage, bytes));
 }
 
 function encodePoints(engine: Engine, owner: IdentityKey | IdentityKeyShare): Uint8Array {

@@ -48,7 +48,7 @@ export function issueClientSecretShare(
 /** Whether this D-TA's share is right for the input it was parsed for. */
 export function verifyClientSecretShare(
   engine: G1Engine,
-  publicShare: PublicShare<"mpin">,
+  publicShare: Pick<PublicShare<"mpin">, "g1">,
   share: MpinClientSecretShare,
   proof: Uint8Array,
 ): boolean {

@@ -49,7 +49,7 @@ export function issueTimePermitShares(
 /** Whether all shares of one D-TA's answer are right for the inputs they were parsed for, in the order of issue. */
 export function verifyTimePermitShares(
   engine: G1Engine,
-  publicShare: PublicShare<"mpin">,
+  publicShare: Pick<PublicShare<"mpin">, "g1">,
   shares: readonly TimePermitShare[],
   proof: Uint8Array,
 ): boolean {

@@ -2,10 +2,11 @@
  * Bodies of a D-TA's public and admin API, beside the ceremony's and issuance's own.
  * @module
  */
-import Type from "typebox";
+import { Type } from "typebox";
 import { CeremonyProposalSchema } from "./ceremony-messages.ts";
 import { AuthorityName, DomainName } from "./descriptor.ts";
 import { JoinTokenText } from "./issuance-messages.ts";
+import { KEY_USAGES } from "./key-usage.ts";
 import {
   AuthorityIndex,
   bytes,
@@ -20,7 +21,6 @@ import {
   parserOf,
   strict,
   UnixSeconds,
-  UsageName,
   Version,
 } from "./wire.ts";
 
@@ -111,12 +111,14 @@ export type CeremonyApproval = Parsed<typeof CeremonyApprovalSchema>;
 export const parseCeremonyApproval = parserOf("approval", CeremonyApprovalSchema);
 export const encodeCeremonyApproval = encoderOf("approval", CeremonyApprovalSchema);
 
+const KeyUsages = Type.Array(Type.Enum([...KEY_USAGES]), { minItems: 1, maxItems: KEY_USAGES.length });
+
 /** Body of the admin's `POST /v1/join-tokens`. */
 export const JoinTokenRequestSchema = strict({
   v: Version,
   domainId: Type.Optional(DomainIdBytes),
   identities: IdentityPatternText,
-  usages: Type.Array(UsageName, { minItems: 1, maxItems: 3 }),
+  usages: KeyUsages,
   ttlSeconds: Type.Integer({ minimum: 1, maximum: 31_622_400 }),
   uses: Type.Literal(1),
 });
@@ -141,7 +143,7 @@ export const JoinTokenListSchema = strict({
     strict({
       id: tokenId,
       identities: IdentityPatternText,
-      usages: Type.Array(UsageName, { minItems: 1, maxItems: 3 }),
+      usages: KeyUsages,
       expires: UnixSeconds,
       used: Type.Optional(strict({ time: UnixSeconds, identity: IdentityText, requestHash: Hash })),
     }),

@@ -7,23 +7,25 @@ import { type StatementClaim, verifyStatement, verifyStatements } from "@milagro
 import { equalBytes } from "@milagro/crypto/bytes";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { canonicalText } from "./canonical.ts";
-import { faultError, nameOf } from "./fault.ts";
+import { faultError, nameOf, type Refusal } from "./fault.ts";
 import { receiptStatement, refusalStatement, sharesHashOf } from "./issuance.ts";
 import {
   encodeIssuanceAnswer,
+  encodeKeyRequests,
   type IssuanceAnswer,
   type IssuanceClaim,
   type IssuedAnswer,
   type RefusedAnswer,
 } from "./issuance-messages.ts";
+import { authorityOf, type IssuingDomain } from "./issuing-domain.ts";
 import { authorityAt, type TrustDomain } from "./trust-domain.ts";
 
 /** Tells the two kinds of answers apart. */
 export const isRefusal = (answer: IssuanceAnswer): answer is RefusedAnswer => "refusal" in answer;
 /** What the descriptor says of a D-TA. @throws `ERR_DOMAIN_MISMATCH` */
-export const entryAt = (domain: TrustDomain, index: number) => authorityAt(domain, index).entry;
+export const entryAt = (domain: IssuingDomain, index: number) => authorityOf(domain, index).entry;
 
-function badReceipt(domain: TrustDomain, index: number, what: string): never {
+function badReceipt(domain: IssuingDomain, index: number, what: string): never {
   const { name } = entryAt(domain, index);
   throw faultError("ERR_RECEIPT_INVALID", `the answer in the name of ${nameOf({ index, name })} ${what}`, {
     faults: [{ index, name }],
@@ -31,7 +33,7 @@ function badReceipt(domain: TrustDomain, index: number, what: string): never {
 }
 
 /** At most one answer from each D-TA; the same one may come again. @throws `ERR_RECEIPT_INVALID`, `ERR_DOMAIN_MISMATCH` */
-export function onePerAuthority(domain: TrustDomain, answers: readonly IssuanceAnswer[]): readonly IssuanceAnswer[] {
+export function onePerAuthority(domain: IssuingDomain, answers: readonly IssuanceAnswer[]): readonly IssuanceAnswer[] {
   const seen = new Map<number, { readonly answer: IssuanceAnswer; readonly text: string }>();
   for (const answer of answers) {
     entryAt(domain, answer.index); // refuses places that the domain does not have
@@ -52,10 +54,7 @@ export function checkAuthorship(
   answers: readonly IssuanceAnswer[],
 ): void {
   if (answers.length === 0) return;
-  for (const answer of answers) {
-    if (!equalBytes(answer.requestHash, requestHash)) badReceipt(domain, answer.index, "is to another request");
-    if (!isRefusal(answer)) checkReceipt(domain, claim, answer);
-  }
+  checkContents(domain, { claim, requestHash }, answers);
   const claims = answers.map(
     (answer): StatementClaim => ({
       publicKey: authorityAt(domain, answer.index).publicShares.statement,
@@ -70,20 +69,53 @@ export function checkAuthorship(
   badReceipt(domain, (answers[at] ?? (answers[0] as IssuanceAnswer)).index, "is not signed by it");
 }
 
+/** That each answer is to this request and its receipt fits both; signatures are not looked at. @throws `ERR_RECEIPT_INVALID` */
+export function checkContents(
+  domain: IssuingDomain,
+  { claim, requestHash }: { readonly claim: IssuanceClaim; readonly requestHash: Uint8Array },
+  answers: readonly IssuanceAnswer[],
+): void {
+  for (const answer of answers) {
+    if (!equalBytes(answer.requestHash, requestHash)) badReceipt(domain, answer.index, "is to another request");
+    if (!isRefusal(answer)) checkReceipt(domain, claim, answer);
+  }
+}
+
+/**
+ * The answers with shares, all of them, in the order of the D-TAs.
+ * @throws `ERR_ENROLMENT_REFUSED`, `ERR_ENROLMENT_INCOMPLETE`, each with a report of which D-TAs
+ */
+export function allIssued(domain: IssuingDomain, answers: readonly IssuanceAnswer[]): readonly IssuedAnswer[] {
+  const refusals = answers
+    .filter(isRefusal)
+    .map(({ index, refusal }): Refusal => ({ index, name: entryAt(domain, index).name, ...refusal }));
+  if (refusals.length > 0) {
+    const who = refusals.map((refusal) => `${nameOf(refusal)}: ${refusal.code}`).join("; ");
+    throw faultError("ERR_ENROLMENT_REFUSED", `refused by ${who}`, { refusals });
+  }
+  const missing = domain.authorities
+    .map(({ entry }) => entry.index)
+    .filter((index) => !answers.some((answer) => answer.index === index));
+  if (missing.length > 0) {
+    const who = missing.map((index) => nameOf(entryAt(domain, index))).join(", ");
+    throw faultError("ERR_ENROLMENT_INCOMPLETE", `no answer yet from ${who}`, { missing });
+  }
+  return answers
+    .filter((answer): answer is IssuedAnswer => !isRefusal(answer))
+    .sort((one, other) => one.index - other.index);
+}
+
 function checkReceipt(
-  domain: TrustDomain,
+  domain: IssuingDomain,
   claim: IssuanceClaim,
   { index, requestHash, shares, receipt }: IssuedAnswer,
 ): void {
-  const sameKeys =
-    receipt.keys.length === claim.keys.length &&
-    receipt.keys.every(({ usage, epoch }, i) => usage === claim.keys[i]?.usage && epoch === claim.keys[i]?.epoch);
   const matches =
     receipt.index === index &&
     equalBytes(receipt.domainId, claim.domainId) &&
     equalBytes(receipt.requestHash, requestHash) &&
     receipt.identity === claim.identity &&
-    sameKeys;
+    canonicalText(encodeKeyRequests(receipt.keys)) === canonicalText(encodeKeyRequests(claim.keys));
   if (!matches) badReceipt(domain, index, "has a receipt for something else");
   if (!equalBytes(receipt.sharesHash, sharesHashOf(shares)))
     badReceipt(domain, index, "has other shares than its receipt says");

@@ -8,15 +8,8 @@
  * @module
  */
 import { concat, equalBytes, parseUtf8, wipe } from "@milagro/crypto/bytes";
-import {
-  generateHpkeKeyPair,
-  type HpkePrivateKey,
-  hpkeOpen,
-  hpkeSeal,
-  parseHpkePrivateKey,
-  parseHpkePublicKey,
-  type X25519,
-} from "@milagro/crypto/hpke";
+import type { Epoch } from "@milagro/crypto/epoch";
+import { generateHpkeKeyPair, type HpkePrivateKey, parseHpkePrivateKey, type X25519 } from "@milagro/crypto/hpke";
 import type { Identity } from "@milagro/crypto/identity";
 import { type IdentityInput, identityInput } from "@milagro/crypto/identity-input";
 import {
@@ -28,25 +21,27 @@ import {
   verifyIdentityKeys,
 } from "@milagro/crypto/identity-key";
 import { Secret } from "@milagro/crypto/secret";
+import type { IdentityUsage } from "@milagro/crypto/usage";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { Type } from "typebox";
 import { canonicalBytes } from "./canonical.ts";
-import { checkAuthorship, entryAt, isRefusal, onePerAuthority } from "./enrolment-answers.ts";
-import { faultError, nameOf, type Refusal } from "./fault.ts";
-import { openShares, sealIssuanceRequest } from "./issuance.ts";
+import { allIssued, checkAuthorship, onePerAuthority } from "./enrolment-answers.ts";
+import { liar, openAnswer } from "./enrolment-shares.ts";
+import { sealIssuanceRequest } from "./issuance.ts";
 import {
   type Evidence,
+  type IdentityKeyRequest,
   type IssuanceAnswer,
   type IssuanceClaim,
   IssuanceClaimSchema,
   type IssuedAnswer,
   type KeyRequest,
-  parseShareList,
   type Receipt,
   requestHashOf,
   type SealedRequest,
   SealedRequestSchema,
+  type Share,
 } from "./issuance-messages.ts";
 import { authorityAt, type TrustDomain } from "./trust-domain.ts";
 import { encoderOf, MAX_AUTHORITIES, parseJson, parserOf, strict, Version } from "./wire.ts";
@@ -73,8 +68,8 @@ export type EvidenceSource =
 
 /** One key, whole. */
 export interface EnrolledKey {
-  readonly usage: KeyRequest["usage"];
-  readonly epoch: KeyRequest["epoch"];
+  readonly usage: IdentityUsage;
+  readonly epoch: Epoch;
   readonly input: IdentityInput;
   readonly key: IdentityKey;
 }
@@ -146,25 +141,11 @@ export async function finishEnrolment(options: {
   const { engine, random, domain, enrolment, x25519 } = options;
   if (!equalBytes(enrolment.claim.domainId, domain.domainId))
     throw new MilagroError("ERR_DOMAIN_MISMATCH", "the enrolment belongs to another domain");
+  if (!enrolment.claim.keys.every(isIdentityKey))
+    throw new TypeError("M-Pin secrets are finished by mpin-enrolment and mpin-server-enrolment");
   const answers = onePerAuthority(domain, options.answers);
   checkAuthorship(engine, random, domain, enrolment, answers);
-  const refusals = answers
-    .filter(isRefusal)
-    .map(({ index, refusal }): Refusal => ({ index, name: entryAt(domain, index).name, ...refusal }));
-  if (refusals.length > 0) {
-    const who = refusals.map((refusal) => `${nameOf(refusal)}: ${refusal.code}`).join("; ");
-    throw faultError("ERR_ENROLMENT_REFUSED", `refused by ${who}`, { refusals });
-  }
-  const missing = domain.authorities
-    .map(({ entry }) => entry.index)
-    .filter((index) => !answers.some((answer) => answer.index === index));
-  if (missing.length > 0) {
-    const who = missing.map((index) => nameOf(entryAt(domain, index))).join(", ");
-    throw faultError("ERR_ENROLMENT_INCOMPLETE", `no answer yet from ${who}`, { missing });
-  }
-  const issued = answers
-    .filter((answer): answer is IssuedAnswer => !isRefusal(answer))
-    .sort((a, b) => a.index - b.index);
+  const issued = allIssued(domain, answers);
   const contributions = await Promise.all(
     issued.map((answer) => openContribution(engine, random, domain, enrolment, answer, x25519)),
   );
@@ -180,29 +161,8 @@ interface Contribution {
   readonly shares: readonly IdentityKeyShare[];
 }
 
-function liar(domain: TrustDomain, receipt: Receipt, what: string): MilagroError {
-  const { index } = receipt;
-  const { name } = entryAt(domain, index);
-  const report = { faults: [{ index, name, receipt }] };
-  return faultError(
-    "ERR_SHARE_INVALID",
-    `${nameOf({ index, name })} ${what}; its receipt (log entry ${receipt.logIndex}) is attached`,
-    report,
-  );
-}
-
-/** Before a D-TA is blamed for what does not open: a damaged export would look the same. */
-async function ownsRequestKey(random: RandomBytes, { claim, privateKey }: Enrolment): Promise<boolean> {
-  const nothing = new Uint8Array();
-  try {
-    const publicKey = parseHpkePublicKey(claim.requestKey);
-    const sealed = await hpkeSeal({ publicKey, info: nothing, aad: nothing, plaintext: nothing, random });
-    await hpkeOpen({ privateKey, ...sealed, info: nothing, aad: nothing });
-    return true;
-  } catch {
-    return false;
-  }
-}
+const isIdentityKey = (key: KeyRequest): key is IdentityKeyRequest =>
+  key.usage !== "mpin" && key.usage !== "mpin-server";
 
 async function openContribution(
   engine: Engine,
@@ -212,33 +172,19 @@ async function openContribution(
   answer: IssuedAnswer,
   x25519: X25519 | undefined,
 ): Promise<Contribution> {
-  const { receipt, index, shares: sealed } = answer;
-  let plaintext: Uint8Array | undefined;
+  const shares = await openAnswer({ random, domain, opener: enrolment, answer, x25519 }, (list) =>
+    list.map((share) => decodeShare(engine, share)),
+  );
+  return { receipt: answer.receipt, shares };
+}
+
+function decodeShare(engine: Engine, share: Share): IdentityKeyShare {
+  if (share.usage === "mpin" || share.usage === "mpin-server") throw new TypeError("no share of an identity key");
+  const bytes = "g2" in share ? concat(share.g1, share.g2) : share.g1;
   try {
-    plaintext = await openShares(enrolment.privateKey, enrolment.requestHash, index, sealed, x25519);
-    const { shares } = parseShareList(parseJson(parseUtf8(plaintext)));
-    const wanted = enrolment.claim.keys;
-    if (
-      shares.length !== wanted.length ||
-      shares.some(({ usage, epoch }, i) => usage !== wanted[i]?.usage || epoch !== wanted[i]?.epoch)
-    )
-      throw new MilagroError("ERR_SHARE_INVALID", "shares of other keys");
-    const decoded = shares.map((share) => {
-      const bytes = "g2" in share ? concat(share.g1, share.g2) : share.g1;
-      try {
-        return parseIdentityKeyShare(engine, share.usage, bytes);
-      } finally {
-        wipe(bytes, share.g1);
-      }
-    });
-    return { receipt, shares: decoded };
-  } catch (error) {
-    if (error instanceof TypeError) throw error;
-    if (!(await ownsRequestKey(random, enrolment)))
-      throw new MilagroError("ERR_MESSAGE_INVALID", "enrolment: the private key is not that of the request");
-    throw liar(domain, receipt, "sealed something that is not the shares asked for");
+    return parseIdentityKeyShare(engine, share.usage, bytes);
   } finally {
-    if (plaintext !== undefined) wipe(plaintext);
+    wipe(bytes);
   }
 }
 
@@ -249,9 +195,10 @@ function combine(
   claim: IssuanceClaim,
   contributions: readonly Contribution[],
 ): EnrolledKey[] {
-  const inputs = claim.keys.map(({ usage, epoch }) => identityInput(claim.domainId, usage, claim.identity, epoch));
+  const wanted = claim.keys.filter(isIdentityKey);
+  const inputs = wanted.map(({ usage, epoch }) => identityInput(claim.domainId, usage, claim.identity, epoch));
   try {
-    const keys = claim.keys.map(({ usage, epoch }, i): EnrolledKey => {
+    const keys = wanted.map(({ usage, epoch }, i): EnrolledKey => {
       const shares = contributions.map(({ shares }) => shares[i] as IdentityKeyShare);
       return { usage, epoch, input: inputs[i] as IdentityInput, key: combineIdentityKeyShares(engine, shares) };
     });

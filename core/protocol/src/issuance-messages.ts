@@ -3,8 +3,10 @@
  * them is in `issuance.ts`; adding shares up is in `enrolment.ts`.
  * @module
  */
-import Type from "typebox";
+import { IDENTITY_USAGES } from "@milagro/crypto/usage";
+import { Type } from "typebox";
 import { hashCanonical } from "./canonical.ts";
+import { ShortCodeText } from "./short-code.ts";
 import {
   AuthorityIndex,
   bytes,
@@ -20,7 +22,6 @@ import {
   parserOf,
   strict,
   UnixSeconds,
-  UsageName,
   Version,
   type Wire,
 } from "./wire.ts";
@@ -60,19 +61,57 @@ export const EvidenceSchema = Type.Union([
     { type: Type.Literal("renewal"), epoch: EpochNumber, signature: bytes(96, "Identity signature") },
     "Signature by the identity's own earlier key",
   ),
+  strict({ type: Type.Literal("email-code"), code: ShortCodeText }, "Code that this D-TA has mailed to the user"),
+  strict(
+    {
+      type: Type.Literal("device"),
+      device: IdentityText,
+      signature: bytes(96, "Identity signature over the request hash"),
+      approval: Jwt,
+    },
+    "Approval by another device of the same user, and by the login server",
+  ),
 ]);
 export type Evidence = Parsed<typeof EvidenceSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */
 export const parseEvidence = parserOf("evidence", EvidenceSchema);
 export const encodeEvidence = encoderOf("evidence", EvidenceSchema);
 /** The kinds of evidence there are. */
-export const EVIDENCE_TYPES = ["join-token", "grant", "oidc", "renewal"] as const;
+export const EVIDENCE_TYPES = ["join-token", "grant", "oidc", "renewal", "email-code", "device"] as const;
 export type EvidenceType = (typeof EVIDENCE_TYPES)[number];
 
+/** A key of the `id` master. */
+export const IdentityKeyRequestSchema = strict({
+  usage: Type.Enum([...IDENTITY_USAGES], { description: "What the key is for" }),
+  epoch: EpochNumber,
+});
+export type IdentityKeyRequest = Parsed<typeof IdentityKeyRequestSchema>;
+/** The user's own key of M-Pin, inside the hashed input; without it the input is the plain one. */
+export const DvsClaimSchema = strict({
+  key: bytes(96, "Pa, the user's own public key"),
+  proof: bytes(128, "Proof that the requester knows it"),
+});
+export type DvsClaim = Parsed<typeof DvsClaimSchema>;
+/** An M-Pin client secret. */
+export const MpinKeyRequestSchema = strict({
+  usage: Type.Literal("mpin"),
+  epoch: EpochNumber,
+  dvs: Type.Optional(DvsClaimSchema),
+});
+export type MpinKeyRequest = Parsed<typeof MpinKeyRequestSchema>;
+/** The server secret of M-Pin. */
+export const MpinServerKeyRequestSchema = strict({ usage: Type.Literal("mpin-server"), epoch: EpochNumber });
+export type MpinServerKeyRequest = Parsed<typeof MpinServerKeyRequestSchema>;
+
 /** One key that is asked for. */
-export const KeyRequestSchema = strict({ usage: UsageName, epoch: EpochNumber });
+export const KeyRequestSchema = Type.Union([
+  IdentityKeyRequestSchema,
+  MpinKeyRequestSchema,
+  MpinServerKeyRequestSchema,
+]);
 export type KeyRequest = Parsed<typeof KeyRequestSchema>;
 const Keys = Type.Array(KeyRequestSchema, { minItems: 1, maxItems: MAX_KEYS });
+export const encodeKeyRequests = encoderOf("keys", Keys);
 
 const requestProperties = {
   v: Version,
@@ -82,6 +121,9 @@ const requestProperties = {
   requestKey: bytes(32, "X25519 public key"),
   nonce: bytesBetween(16, 32, "Random"),
   time: UnixSeconds,
+  proofs: Type.Optional(
+    Type.Literal(true, { description: "`sig` shares with a proof, for requesters that cannot compute pairings" }),
+  ),
 } as const;
 
 /** The part of a request that is the same for every D-TA, and that evidence is bound to. */
@@ -100,8 +142,9 @@ export const encodeIssuanceRequest = encoderOf("issuance request", IssuanceReque
 
 /** SHA-256 of the canonical claim: common to all D-TAs, since nonce, time and request key are. */
 export function requestHashOf(request: IssuanceClaim | IssuanceRequest): Uint8Array {
-  const { v, domainId, identity, keys, requestKey, nonce, time } = request;
-  return hashCanonical(encodeIssuanceClaim({ v, domainId, identity, keys, requestKey, nonce, time }));
+  const { v, domainId, identity, keys, requestKey, nonce, time, proofs } = request;
+  const claim = { v, domainId, identity, keys, requestKey, nonce, time, ...(proofs ? { proofs } : {}) };
+  return hashCanonical(encodeIssuanceClaim(claim));
 }
 
 /** The most bytes of a sealed request: what evidence of the largest size needs. */
@@ -123,14 +166,19 @@ export type SealedRequestWire = Wire<typeof SealedRequestSchema>;
 export const parseSealedRequest = parserOf("sealed request", SealedRequestSchema);
 export const encodeSealedRequest = encoderOf("sealed request", SealedRequestSchema);
 
-/** One share in the clear: only ever inside HPKE. `g2` is there exactly for `kex`. */
+const SharePoint1 = bytes(48, "G1 point");
+const SharePoint2 = bytes(96, "G2 point");
+const ShareProof = bytes(64, "Proof of equal logarithms");
+/**
+ * One share in the clear: only ever inside HPKE. `g2` is there exactly for `kex` and `mpin-server`; a proof always for
+ * `mpin`, and for `sig` exactly when the claim asked for proofs.
+ */
 export const ShareSchema = Type.Union([
-  strict({
-    usage: Type.Enum(["enc", "sig"]),
-    epoch: EpochNumber,
-    g1: bytes(48, "G1 point"),
-  }),
-  strict({ usage: Type.Literal("kex"), epoch: EpochNumber, g1: bytes(48, "G1 point"), g2: bytes(96, "G2 point") }),
+  strict({ usage: Type.Literal("enc"), epoch: EpochNumber, g1: SharePoint1 }),
+  strict({ usage: Type.Literal("sig"), epoch: EpochNumber, g1: SharePoint1, proof: Type.Optional(ShareProof) }),
+  strict({ usage: Type.Literal("kex"), epoch: EpochNumber, g1: SharePoint1, g2: SharePoint2 }),
+  strict({ usage: Type.Literal("mpin"), epoch: EpochNumber, g1: SharePoint1, proof: ShareProof }),
+  strict({ usage: Type.Literal("mpin-server"), epoch: EpochNumber, g2: SharePoint2 }),
 ]);
 export type Share = Parsed<typeof ShareSchema>;
 export const ShareListSchema = strict({

@@ -21,7 +21,7 @@ import {
 } from "@milagro/crypto/hpke";
 import { signAs, verifySignature } from "@milagro/crypto/ibs";
 import { identityInput } from "@milagro/crypto/identity-input";
-import { encodeIdentityKeyShare, type IdentityKey, issueIdentityKeyShare } from "@milagro/crypto/identity-key";
+import type { IdentityKey } from "@milagro/crypto/identity-key";
 import type { DomainPublicKey } from "@milagro/crypto/master-public";
 import type { MasterSecretShare } from "@milagro/crypto/master-secret";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
@@ -103,28 +103,6 @@ export async function openIssuanceRequest(options: {
   return { request, requestHash: requestHashOf(request) };
 }
 
-/** Multiplies: the D-TA's shares of all requested keys. Slow; a service runs it in a worker. Decide and audit before. */
-export function issueShares(
-  engine: Engine,
-  master: MasterSecretShare<"id">,
-  request: Pick<IssuanceRequest, "domainId" | "identity" | "keys">,
-): Share[] {
-  return request.keys.map(({ usage, epoch }): Share => {
-    const share = issueIdentityKeyShare(
-      engine,
-      master,
-      identityInput(request.domainId, usage, request.identity, epoch),
-      usage,
-    );
-    const encoded = encodeIdentityKeyShare(engine, share);
-    share.destroy();
-    if (usage !== "kex") return { usage, epoch, g1: encoded };
-    const parts = { g1: encoded.slice(0, engine.g1.encodedLength), g2: encoded.slice(engine.g1.encodedLength) };
-    wipe(encoded);
-    return { usage, epoch, ...parts };
-  });
-}
-
 /** Seals shares to the requester. The shares' bytes are overwritten. */
 export async function sealShares(options: {
   readonly random: RandomBytes;
@@ -136,7 +114,7 @@ export async function sealShares(options: {
 }): Promise<SealedShares> {
   const { random, requestHash, index, shares, x25519 } = options;
   const plaintext = canonicalBytes(encodeShareList({ v: 1, shares }));
-  for (const share of shares) wipe(share.g1, ...("g2" in share ? [share.g2] : []));
+  for (const share of shares) wipe(...("g1" in share ? [share.g1] : []), ...("g2" in share ? [share.g2] : []));
   const publicKey = parseHpkePublicKey(options.requestKey);
   try {
     const aad = sharesAad(requestHash, index);

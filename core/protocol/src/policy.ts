@@ -4,8 +4,9 @@
  * @module
  */
 import { type Identity, matchesIdentity } from "@milagro/crypto/identity";
-import Type from "typebox";
+import { Type } from "typebox";
 import { EVIDENCE_TYPES } from "./issuance-messages.ts";
+import { RULE_USAGES } from "./key-usage.ts";
 import { matchesSecretPath, type SecretPath, SecretPathPatternText } from "./secret-path.ts";
 import {
   Counter,
@@ -16,7 +17,6 @@ import {
   type Parsed,
   parserOf,
   strict,
-  UsageName,
   Version,
 } from "./wire.ts";
 
@@ -74,8 +74,11 @@ const EvidenceName = Type.Enum([...EVIDENCE_TYPES]);
 
 export const IssuanceRuleSchema = strict({
   identities: Patterns,
-  usages: Type.Array(UsageName, { minItems: 1, maxItems: 3 }),
-  evidence: Type.Array(EvidenceName, { minItems: 1, maxItems: 4 }),
+  usages: Type.Array(Type.Enum([...RULE_USAGES]), { minItems: 1, maxItems: RULE_USAGES.length }),
+  evidence: Type.Array(EvidenceName, {
+    maxItems: EVIDENCE_TYPES.length,
+    description: "Any one of these carries a request for keys; time permits take none",
+  }),
   maxEpochsAhead: Type.Integer({ minimum: 0, maximum: 366, description: "How far in the future a key may lie" }),
   maxEpochsBack: Type.Integer({ minimum: 0, maximum: 3660, description: "How far in the past an `enc` key may lie" }),
 });
@@ -87,6 +90,13 @@ export const Ed25519Jwk = strict({
   crv: Type.Literal("Ed25519"),
   x: Type.String({ pattern: "^[A-Za-z0-9_\\-]{42}[AEIMQUYcgkosw048]$" }),
   kid: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+});
+
+/** The service of an M-Pin identity, or the beginning of several. */
+const ServicePattern = Type.String({
+  maxLength: 128,
+  pattern: "^(?:[^\\s/*]{1,127}\\*?|\\*)$",
+  description: "Service, e.g. login.example.org; a star at the end matches any end",
 });
 
 export const IssuancePolicySchema = strict(
@@ -114,6 +124,16 @@ export const IssuancePolicySchema = strict(
         }),
       }),
       { maxItems: 16 },
+    ),
+    loginServers: Type.Optional(
+      Type.Array(
+        strict({
+          name: line(64, "Name of the login server: `iss` of its approvals"),
+          publicKey: Ed25519Jwk,
+          services: Type.Array(ServicePattern, { minItems: 1, maxItems: 64 }),
+        }),
+        { maxItems: 64 },
+      ),
     ),
     denied: Type.Array(IdentityPatternText, { maxItems: 4096 }),
   },

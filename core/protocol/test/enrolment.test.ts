@@ -13,7 +13,6 @@ import {
 } from "../src/enrolment.ts";
 import { type FaultReport, faultReportOf } from "../src/fault.ts";
 import {
-  issueShares,
   makeRenewal,
   openIssuanceRequest,
   sealShares,
@@ -34,6 +33,7 @@ import {
   type SealedRequest,
   type Share,
 } from "../src/issuance-messages.ts";
+import { issueShares } from "../src/issue-shares.ts";
 import { requestKeyThumbprint } from "../src/request-key.ts";
 import {
   ALICE,
@@ -75,7 +75,7 @@ async function answer(
 ): Promise<IssuedAnswer> {
   const { domainId } = founded.domain;
   const { request, requestHash } = await openIssuanceRequest({ privateKey: hpke.privateKey, domainId, index, sealed });
-  const shares = lie.shares?.(issueShares(engine, masters.id, request)) ?? issueShares(engine, masters.id, request);
+  const shares = lie.shares?.(issueShares(engine, masters, request)) ?? issueShares(engine, masters, request);
   const sealedShares = await sealShares({ random, requestKey: request.requestKey, requestHash, index, shares });
   const receipt: Omit<Receipt, "signature"> = {
     v: 1,

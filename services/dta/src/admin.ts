@@ -6,7 +6,6 @@
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { equalBytes } from "@milagro/crypto/bytes";
 import { type IdentityPattern, parseIdentity, parseIdentityPattern } from "@milagro/crypto/identity";
-import { parseIdentityUsage } from "@milagro/crypto/usage";
 import { MilagroError } from "@milagro/engine/error";
 import { CeremonyStatusSchema, encodeCeremonyStatus } from "@milagro/protocol/ceremony-messages";
 import {
@@ -31,6 +30,7 @@ import {
   UnsealRequestSchema,
 } from "@milagro/protocol/dta-messages";
 import { generateJoinToken } from "@milagro/protocol/join-token";
+import { parseKeyUsage } from "@milagro/protocol/key-usage";
 import { encodeIssuancePolicy, IssuancePolicySchema, parseIssuancePolicy } from "@milagro/protocol/policy";
 import type { HttpApp } from "@milagro/runtime/http-server";
 import { passphraseFromText } from "@milagro/runtime/passphrase";
@@ -172,7 +172,7 @@ function addJoinTokenRoutes(app: HttpApp, context: DtaContext): void {
       const tokens = rows.map((row) => ({
         id: row.id,
         identities: parseIdentityPattern(row.pattern),
-        usages: (JSON.parse(row.usages) as string[]).map(parseIdentityUsage),
+        usages: (JSON.parse(row.usages) as string[]).map(parseKeyUsage),
         expires: Math.floor(row.expires_ms / 1000),
         ...(row.request_hash === null || row.identity === null || row.used_ms === null
           ? {}

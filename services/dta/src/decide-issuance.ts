@@ -9,9 +9,9 @@
 import { type Epoch, epochAt } from "@milagro/crypto/epoch";
 import { isEpochIdentity } from "@milagro/crypto/epoch-identity";
 import { type Identity, type IdentityPattern, matchesIdentity } from "@milagro/crypto/identity";
-import type { IdentityUsage } from "@milagro/crypto/usage";
 import type { ErrorCode } from "@milagro/protocol/error-codes";
 import { type EvidenceType, LATE_REQUEST_SECONDS } from "@milagro/protocol/issuance-messages";
+import type { KeyUsage } from "@milagro/protocol/key-usage";
 import type { IssuancePolicy, IssuanceRule } from "@milagro/protocol/policy";
 
 /** How far a request's own time may lie from this D-TA's clock, either way. */
@@ -31,14 +31,14 @@ export type EvidenceVerdict =
       readonly type: EvidenceType;
       readonly ok: true;
       /** The usages it speaks for; absent: all that the policy allows. */
-      readonly usages?: readonly IdentityUsage[];
+      readonly usages?: readonly KeyUsage[];
       /** For renewal: the epoch of the key that signed; it may be as old as the keys which the rule still issues. */
       readonly keyEpoch?: Epoch;
     }
   | { readonly type: EvidenceType; readonly ok: false; readonly code: ErrorCode };
 
 export interface RequestedKey {
-  readonly usage: IdentityUsage;
+  readonly usage: KeyUsage;
   readonly epoch: Epoch;
 }
 

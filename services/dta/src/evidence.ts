@@ -48,6 +48,9 @@ export async function examineEvidence(
           return judged(await context.oidc.judge(policy, piece.jwt, binding));
         case "renewal":
           return judged(await judgeRenewal(context.issuer, opened, piece));
+        case "email-code":
+        case "device":
+          return judged({ type: piece.type, ok: false, code: "ERR_EVIDENCE_INVALID" });
       }
     }),
   );

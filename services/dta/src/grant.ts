@@ -3,7 +3,7 @@
  *
  *   iss  name of the registrar in the policy      sub          the identity
  *   aud  domain id, base64url                     request_key  base64url of SHA-256 of the request's HPKE key
- *   exp, jti                                      usages       array of enc, sig, kex; absent: all that the policy allows
+ *   exp, jti                                      usages       array of usages; absent: all that the policy allows
  *
  * A grant is spent by its first request, like a join token: the store remembers `(registrar, jti)`.
  * Source: RFC 7519 §4.1 (claims), RFC 8037 §3.1 (EdDSA). Only that algorithm is accepted, whatever the header says.
@@ -12,7 +12,7 @@
 import { equalBytes } from "@milagro/crypto/bytes";
 import { type DomainId, formatDomainId } from "@milagro/crypto/domain-id";
 import { type Identity, matchesIdentity } from "@milagro/crypto/identity";
-import { IDENTITY_USAGES, type IdentityUsage } from "@milagro/crypto/usage";
+import { KEY_USAGES, type KeyUsage } from "@milagro/protocol/key-usage";
 import type { IssuancePolicy } from "@milagro/protocol/policy";
 import { requestKeyThumbprint } from "@milagro/protocol/request-key";
 import { decodeJwt, errors, importJWK, type JWK, type JWTPayload, jwtVerify } from "jose";
@@ -91,8 +91,8 @@ export async function judgeGrant(policy: IssuancePolicy, jwt: string, context: J
   };
 }
 
-function isUsageList(value: unknown): value is IdentityUsage[] {
-  return Array.isArray(value) && value.every((usage) => IDENTITY_USAGES.includes(usage as IdentityUsage));
+function isUsageList(value: unknown): value is KeyUsage[] {
+  return Array.isArray(value) && value.every((usage) => KEY_USAGES.includes(usage as KeyUsage));
 }
 
 /** Whether the grant was spent on another request. */

@@ -20,7 +20,6 @@ import { canonicalBytes } from "@milagro/protocol/canonical";
 import { advance, ownSignature } from "@milagro/protocol/ceremony";
 import { faultReportOf } from "@milagro/protocol/fault";
 import {
-  issueShares,
   openIssuanceRequest,
   sealShares,
   sharesHashOf,
@@ -29,6 +28,7 @@ import {
   verifyRenewal,
 } from "@milagro/protocol/issuance";
 import { encodeShareList, type Share } from "@milagro/protocol/issuance-messages";
+import { checkDvsClaims, issueShares } from "@milagro/protocol/issue-shares";
 import { statementBytes } from "@milagro/protocol/statement";
 import { authorityAt, type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { errorFields } from "@milagro/runtime/log";
@@ -113,6 +113,7 @@ const tasks: Tasks = {
     const { privateKey } = unsealed().hpke;
     const opened = await openIssuanceRequest({ privateKey, domainId: domain.domainId, index, sealed, x25519 });
     checkRequestKey(opened.request.requestKey);
+    checkDvsClaims(engine, opened.request);
     return opened;
   },
 
@@ -121,9 +122,8 @@ const tasks: Tasks = {
   issue: async ({ opened, policyVersion, timeMs, logIndex, logHead }) => {
     const { domain, index } = place();
     const { shares: masterShares, hpke } = unsealed();
-    const { id, statement } = masterShares;
     const { request, requestHash } = opened;
-    const issued = issueShares(engine, id, request);
+    const issued = issueShares(engine, masterShares, request);
     const shares = await sealShares({
       random: answerRandom(hpke.privateKey, requestHash, issued),
       requestKey: request.requestKey,
@@ -132,7 +132,7 @@ const tasks: Tasks = {
       shares: issued,
       x25519,
     });
-    const receipt = signReceipt(engine, statement, {
+    const receipt = signReceipt(engine, masterShares.statement, {
       v: 1,
       domainId: domain.domainId,
       index,

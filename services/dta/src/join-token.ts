@@ -7,8 +7,8 @@
  */
 import { equalBytes } from "@milagro/crypto/bytes";
 import { type Identity, matchesIdentity, parseIdentityPattern } from "@milagro/crypto/identity";
-import type { IdentityUsage } from "@milagro/crypto/usage";
 import { type JoinTokenParts, joinTokenDigest, parseJoinToken } from "@milagro/protocol/join-token";
+import type { KeyUsage } from "@milagro/protocol/key-usage";
 import type { EvidenceVerdict } from "./decide-issuance.ts";
 import type { JoinTokenRow, StoreTransaction } from "./store.ts";
 
@@ -40,7 +40,7 @@ export function judgeJoinToken(facts: JoinTokenFacts): EvidenceVerdict {
   }
   if (facts.nowMs >= row.expires_ms || !matchesIdentity(parseIdentityPattern(row.pattern), facts.identity))
     return invalid;
-  return { type: "join-token", ok: true, usages: JSON.parse(row.usages) as IdentityUsage[] };
+  return { type: "join-token", ok: true, usages: JSON.parse(row.usages) as KeyUsage[] };
 }
 
 /** Looks also for text that is no token, so that the answer takes the same time. */

@@ -1,0 +1,110 @@
+/**
+ * What a D-TA computes once it has decided: one share for each key of a request. Slow; a service runs it in a worker. Decide and
+ * audit before.
+ * @module
+ */
+import { wipe } from "@milagro/crypto/bytes";
+import { identityInput } from "@milagro/crypto/identity-input";
+import { encodeIdentityKeyShare, issueIdentityKeyShare } from "@milagro/crypto/identity-key";
+import { proveIdentityKeyShare } from "@milagro/crypto/identity-key-proof";
+import type { MasterSecretShare } from "@milagro/crypto/master-secret";
+import { verifyDvsKey } from "@milagro/crypto/mpin-dvs";
+import {
+  dvsInput,
+  isDvsInput,
+  type MpinInput,
+  mpinInput,
+  parseDvsPublicKey,
+  parseMpinIdentity,
+} from "@milagro/crypto/mpin-identity";
+import { encodeClientSecretShare, issueClientSecretShare } from "@milagro/crypto/mpin-key";
+import { encodeServerSecretShare, issueServerSecretShare } from "@milagro/crypto/mpin-server-key";
+import type { Engine } from "@milagro/engine/engine";
+import { MilagroError } from "@milagro/engine/error";
+import type { IdentityKeyRequest, IssuanceClaim, KeyRequest, MpinKeyRequest, Share } from "./issuance-messages.ts";
+
+/** The masters that keys come from. */
+export interface IssuingMasters {
+  readonly id: MasterSecretShare<"id">;
+  readonly mpin: MasterSecretShare<"mpin">;
+}
+
+type Subject = Pick<IssuanceClaim, "domainId" | "identity">;
+type Request = Subject & Pick<IssuanceClaim, "keys" | "proofs">;
+
+/**
+ * That every user's own key in the request is one, and known to the requester. Before the decision: what is issued for a key that nobody
+ * proved would let the holder of a server secret log in as the user.
+ * @throws `ERR_PUBLIC_KEY_INVALID`
+ */
+export function checkDvsClaims(engine: Engine, request: Request): void {
+  for (const key of request.keys) {
+    if (key.usage !== "mpin" || key.dvs === undefined) continue;
+    const input = mpinInputOf(engine, request, key);
+    if (!isDvsInput(input) || !verifyDvsKey(engine, input, key.dvs.proof))
+      throw new MilagroError("ERR_PUBLIC_KEY_INVALID", "the requester does not prove that it knows the DVS key");
+  }
+}
+
+/** The M-Pin input that a request for a client secret names. @throws `ERR_IDENTITY_INVALID`, `ERR_PUBLIC_KEY_INVALID` */
+function mpinInputOf(engine: Engine, { domainId, identity }: Subject, { epoch, dvs }: MpinKeyRequest): MpinInput {
+  const device = parseMpinIdentity(identity);
+  return dvs === undefined
+    ? mpinInput(domainId, device, epoch)
+    : dvsInput(domainId, device, epoch, parseDvsPublicKey(engine, dvs.key));
+}
+
+/** This D-TA's shares of all requested keys, in their order. Deterministic. */
+export function issueShares(engine: Engine, masters: IssuingMasters, request: Request): Share[] {
+  return request.keys.map((key) => issueShare(engine, masters, request, key));
+}
+
+function issueShare(engine: Engine, masters: IssuingMasters, request: Request, key: KeyRequest): Share {
+  switch (key.usage) {
+    case "mpin":
+      return issueMpinShare(engine, masters.mpin, request, key);
+    case "mpin-server": {
+      const share = issueServerSecretShare(engine, masters.mpin);
+      const g2 = encodeServerSecretShare(engine, share);
+      share.destroy();
+      return { usage: "mpin-server", epoch: key.epoch, g2 };
+    }
+    default:
+      return issueIdentityShare(engine, masters.id, request, key);
+  }
+}
+
+function issueMpinShare(
+  engine: Engine,
+  master: MasterSecretShare<"mpin">,
+  request: Request,
+  key: MpinKeyRequest,
+): Share {
+  const { share, proof } = issueClientSecretShare(engine, master, mpinInputOf(engine, request, key));
+  const g1 = encodeClientSecretShare(engine, share);
+  share.destroy();
+  return { usage: "mpin", epoch: key.epoch, g1, proof };
+}
+
+function issueIdentityShare(
+  engine: Engine,
+  master: MasterSecretShare<"id">,
+  request: Request,
+  { usage, epoch }: IdentityKeyRequest,
+): Share {
+  const input = identityInput(request.domainId, usage, request.identity, epoch);
+  if (usage === "sig") {
+    const share = issueIdentityKeyShare(engine, master, input, usage);
+    const proof = request.proofs ? { proof: proveIdentityKeyShare(engine, master, input, share) } : {};
+    const g1 = encodeIdentityKeyShare(engine, share);
+    share.destroy();
+    return { usage, epoch, g1, ...proof };
+  }
+  const share = issueIdentityKeyShare(engine, master, input, usage);
+  const encoded = encodeIdentityKeyShare(engine, share);
+  share.destroy();
+  if (usage === "enc") return { usage, epoch, g1: encoded };
+  const parts = { g1: encoded.slice(0, engine.g1.encodedLength), g2: encoded.slice(engine.g1.encodedLength) };
+  wipe(encoded);
+  return { usage, epoch, ...parts };
+}

@@ -1,6 +1,6 @@
 import { silentLog } from "@milagro/runtime/log";
+import { createNotifier } from "@milagro/runtime/notifier";
 import { expect, test } from "vitest";
-import { createNotifier } from "../src/notifier.ts";
 import { createRelay } from "../src/relay-enrolment.ts";
 import type { KmsStore, NewEnrolment } from "../src/store.ts";
 import { foundDomain } from "./support.ts";

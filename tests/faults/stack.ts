@@ -118,7 +118,7 @@ export async function startStack(): Promise<Stack> {
   const rule = {
     effect: "allow",
     identities: ["milagro:example.org/person/*"],
-    actions: ["put", "read", "list"],
+    actions: ["put", "read", "list", "rotate"],
     paths: ["**"],
   };
   writeFileSync(join(kmsHome, "policy.json"), JSON.stringify({ v: 1, version: 1, rules: [rule] }));

@@ -20,7 +20,6 @@ import {
   type SealedRequest,
   SealedRequestSchema,
 } from "@milagro/protocol/issuance-messages";
-import { EpochNumber } from "@milagro/protocol/wire";
 import type { HttpApp } from "@milagro/runtime/http-server";
 import Type from "typebox";
 import { type DtaContext, domainOf } from "./context.ts";
@@ -28,7 +27,8 @@ import { publishEpochShare } from "./epoch-share.ts";
 import { logPage, MAX_LOG_PAGE, signedLogHead } from "./log-page.ts";
 import { VERSION } from "./version.ts";
 
-const EpochParams = Type.Object({ epoch: EpochNumber }, { additionalProperties: false });
+/** As text: a number would be rounded to fit before anybody looks at it. */
+const EpochParams = Type.Object({ epoch: Type.String({ pattern: "^[0-9]{1,15}$" }) }, { additionalProperties: false });
 
 const LogQuery = Type.Object(
   {
@@ -84,7 +84,7 @@ export function addPublicRoutes(
         response: { 200: EpochShareSchema },
       },
     },
-    async ({ params }) => encodeEpochShare(await publishEpochShare(context, parseEpoch(params.epoch))),
+    async ({ params }) => encodeEpochShare(await publishEpochShare(context, parseEpoch(Number(params.epoch)))),
   );
 
   app.get(

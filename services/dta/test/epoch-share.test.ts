@@ -6,7 +6,6 @@ import { combineEpochShares, type EpochShare, parseEpochShare } from "@milagro/p
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { decideEpochShare } from "../src/epoch-share.ts";
 import {
-  ask,
   cleanUp,
   engine,
   foundDomain,
@@ -15,7 +14,7 @@ import {
   OPEN_POLICY,
   outcome,
   random,
-  requestWithToken,
+  request,
   setPolicy,
   type TestDomain,
   type TestDta,
@@ -128,7 +127,8 @@ describe("three D-TAs", () => {
     }));
     await setPolicy(dta, { ...OPEN_POLICY, version: 2, rules });
     const token = await joinToken(dta, { identities: EVERYBODY });
-    const answer = await ask(dta, await requestWithToken(world, token, { identity: EVERYBODY }));
-    expect(outcome(answer)).toBe("ERR_POLICY_REFUSED");
+    const evidence = [[{ type: "join-token", token } as const], [], []];
+    const { requests } = await request(world, { identity: EVERYBODY, evidence });
+    expect(await outcome(dta, requests[0])).toBe("ERR_POLICY_REFUSED");
   });
 });

@@ -152,6 +152,12 @@ export const ERROR_CODES = {
     "It was sealed in another domain, or not to this identity in this epoch.",
     "Use the key of an identity and epoch that the envelope lists.",
   ),
+  ERR_LOGIN_MISMATCH: define(
+    409,
+    3,
+    "The login server names another place, user or matter than the device knows; it got no answer.",
+    "Do not enter the PIN again; somebody may be in between.",
+  ),
   ERR_LOGIN_REFUSED: define(
     401,
     3,
@@ -371,6 +377,18 @@ export const ERROR_CODES = {
   ),
 
   // This machine
+  ERR_ACCOUNT_UNKNOWN: define(
+    404,
+    1,
+    "There is no such login account on this device for this server.",
+    "Enrol this device, or choose another account.",
+  ),
+  ERR_ENROLMENT_STAGE: define(
+    409,
+    1,
+    "The enrolment on this device has not come to this step, or is past it.",
+    "Look at its stage and go on from there.",
+  ),
   ERR_ADDRESS_IN_USE: define(
     500,
     1,

@@ -1,0 +1,381 @@
+/**
+ * Logging in. The server is asked for a login and sent U before the PIN is there, so that the last digit costs one multiplication
+ * and one round trip: `prepareLogin`, then `answer`. `login` is both.
+ *
+ * What a login is bound to is stated by the client from its own knowledge: the origin is the port's, and what is approved beyond the
+ * login is compared with what the caller knows. A server that says something else gets no answer.
+ * @module
+ */
+import { encodeBase64url } from "@milagro/crypto/base64url";
+import { equalBytes } from "@milagro/crypto/bytes";
+import { type Epoch, parseEpoch } from "@milagro/crypto/epoch";
+import type { Identity } from "@milagro/crypto/identity";
+import { type MpinIdentity, parseMpinIdentity } from "@milagro/crypto/mpin-identity";
+import type { DeviceFactor, Pin } from "@milagro/crypto/mpin-token";
+import { beginLogin, type LoginAttempt, parseLoginNonce } from "@milagro/crypto/mpin-two-pass";
+import { MilagroError } from "@milagro/engine/error";
+import { hashCanonical } from "@milagro/protocol/canonical";
+import { type OpenAccount, openAccount } from "./mpin-account.ts";
+import { callMpin } from "./mpin-call.ts";
+import { type NoPermit, permitFor } from "./mpin-permits.ts";
+import type { MpinClient } from "./mpin-ports.ts";
+import {
+  optional,
+  type Read,
+  readBytes,
+  readEither,
+  readInteger,
+  readObject,
+  readOneOf,
+  readText,
+  readWith,
+} from "./mpin-read.ts";
+import { isOutage } from "./outage.ts";
+
+/** What a login is for. Ids are 32 bytes, from the server. */
+export type LoginPurpose =
+  | { readonly type: "session" }
+  /** For an application, by OpenID Connect. */
+  | { readonly type: "interaction"; readonly uid: string }
+  /** To approve a device: `requestHash` and `label` are what the user was shown. */
+  | {
+      readonly type: "quick-code";
+      readonly id: Uint8Array;
+      readonly number: string;
+      readonly requestHash: Uint8Array;
+      readonly label: string;
+    }
+  /** For another screen: `client` is what the user was shown, `number` what the user picked. */
+  | { readonly type: "handover"; readonly id: Uint8Array; readonly number: string; readonly client: string };
+
+/** No verdict: who could not be reached, and why. With `sent`, an attempt may have been counted, and a login may have happened. */
+export interface Offline {
+  readonly outcome: "offline";
+  readonly code: string;
+  readonly sent: boolean;
+}
+
+/** A wrong PIN, or anything else that is wrong: the server says no more. `retryAfter` in seconds. */
+export interface Refused {
+  readonly outcome: "refused";
+  readonly attemptsLeft: number;
+  readonly retryAfter?: number;
+}
+
+/** No attempt is looked at, for so many seconds or, without a number, until an administrator acts. */
+export interface Blocked {
+  readonly outcome: "blocked";
+  readonly retryAfter?: number;
+}
+
+export interface Accepted {
+  readonly outcome: "accepted";
+  readonly identity: MpinIdentity;
+  readonly user: string;
+  /** Where to go now. */
+  readonly next?: string;
+}
+
+/** How a login ended. `revoked`: this D-TA withholds the time permit; the PIN was not used. */
+export type LoginOutcome = Accepted | Refused | Blocked | Offline | NoPermit;
+
+/** A login that waits for the PIN. */
+export interface PreparedLogin {
+  /** The application that it is for: to be shown. */
+  readonly client: string;
+  /** What the application asks to confirm: to be shown before the PIN. */
+  readonly message: string | undefined;
+  /** The server's name for this login: approvals refer to it. */
+  readonly session: Uint8Array;
+  /** Once. The PIN is destroyed. @throws as `prepareLogin` */
+  answer(pin: Pin, deviceFactor?: DeviceFactor): Promise<LoginOutcome>;
+  /** Forgets it. May be called at any time, and after `answer`. */
+  destroy(): void;
+}
+
+export interface LoginOptions {
+  readonly identity: Identity;
+  /** Default: a session at this server. */
+  readonly purpose?: LoginPurpose;
+}
+
+const readName = readText(255);
+const readNumber = readText(2, /^[0-9]{2}$/);
+const readSession = readBytes(32);
+const readEpoch: Read<Epoch> = (value) => parseEpoch(readInteger(value));
+const quickCodePayload = readObject({
+  type: readOneOf("quick-code"),
+  requestHash: readBytes(32),
+  label: readText(64),
+  number: readNumber,
+});
+const handoverPayload = readObject({
+  type: readOneOf("handover"),
+  id: readSession,
+  client: readName,
+  number: readNumber,
+});
+const messagePayload = readObject({ type: readOneOf("message"), text: readText(256) });
+const readPayload = readEither(quickCodePayload, readEither(handoverPayload, messagePayload));
+/** @internal exported for the test that compares it with the schema */
+export const readStarted = readObject({
+  v: readOneOf(1),
+  session: readSession,
+  expires: readInteger,
+  client: readName,
+  origin: readText(512),
+  payload: optional(readPayload),
+  permitEpoch: optional(readEpoch),
+});
+/** @internal */
+export const readChallenge = readObject({ v: readOneOf(1), nonce: readBytes(32) });
+/** @internal */
+export const readRefused = readEither(
+  readObject({
+    v: readOneOf(1),
+    outcome: readOneOf("refused"),
+    attemptsLeft: readInteger,
+    retryAfter: optional(readInteger),
+  }),
+  readObject({ v: readOneOf(1), outcome: readOneOf("blocked"), retryAfter: optional(readInteger) }),
+);
+/** @internal */
+export const readOutcome = readEither(
+  readObject({
+    v: readOneOf(1),
+    outcome: readOneOf("accepted"),
+    identity: readWith(parseMpinIdentity),
+    user: readText(200),
+    next: optional(readText(2048)),
+  }),
+  readRefused,
+);
+type Started = ReturnType<typeof readStarted>;
+
+/** So much before its end, a login is begun anew rather than answered. */
+const SPARE_MS = 3000;
+
+/** Logs in. The PIN is destroyed whatever happens. @throws as `prepareLogin` */
+export async function login(
+  client: MpinClient,
+  options: LoginOptions & { readonly pin: Pin; readonly deviceFactor?: DeviceFactor },
+): Promise<LoginOutcome> {
+  try {
+    const prepared = await prepareLogin(client, options);
+    if ("outcome" in prepared) return prepared;
+    try {
+      return await prepared.answer(options.pin, options.deviceFactor);
+    } finally {
+      prepared.destroy();
+    }
+  } finally {
+    options.pin.destroy();
+  }
+}
+
+/**
+ * Everything of a login that needs no PIN; call it as soon as the account is chosen.
+ * @returns an outcome when there is nothing to answer: a permit withheld, nobody reached
+ * @throws `ERR_ACCOUNT_UNKNOWN`, `ERR_KEYSTORE_CORRUPT`; `ERR_LOGIN_MISMATCH` when the server says another origin than the one here, or
+ * asks to approve something else; `ERR_SHARE_INVALID` naming a D-TA that lied about a permit
+ */
+export async function prepareLogin(
+  client: MpinClient,
+  { identity, purpose = { type: "session" } }: LoginOptions,
+): Promise<PreparedLogin | Offline | NoPermit> {
+  const account = await openAccount(client, identity);
+  let current: Opened | Offline | NoPermit;
+  try {
+    current = await open(client, account, purpose);
+  } catch (error) {
+    account.destroy();
+    throw error;
+  }
+  if ("outcome" in current) {
+    account.destroy();
+    return current;
+  }
+  return new Prepared(client, account, purpose, current);
+}
+
+/** A login as far as the server has opened it. */
+interface Opened {
+  readonly started: Started;
+  readonly attempt: LoginAttempt;
+  readonly nonce: Uint8Array;
+}
+
+async function open(
+  client: MpinClient,
+  { account, input, token }: OpenAccount,
+  purpose: LoginPurpose,
+): Promise<Opened | Offline | NoPermit> {
+  let attempt: LoginAttempt | undefined;
+  try {
+    const body = { v: 1, purpose: wirePurpose(purpose) };
+    const started = await callMpin(client, { method: "POST", url: "/v1/logins", body }, readStarted);
+    if (started.origin !== client.origin) mismatch("the server says that it is somewhere else");
+    checkPayload(purpose, started.payload);
+    const { permitEpoch, session } = started;
+    const permit = permitEpoch === undefined ? undefined : await permitFor(client, account, input, permitEpoch);
+    if (permit && "outcome" in permit) return permit;
+    const payloadHash = payloadHashOf(started.payload);
+    const context = { session, origin: client.origin, client: started.client, payloadHash };
+    attempt = beginLogin(client.engine, client.random, token, permit, context);
+    const { nonce } = await callMpin(
+      client,
+      {
+        method: "POST",
+        url: `/v1/logins/${encodeBase64url(session)}/commitments`,
+        body: { v: 1, identity: account.identity, u: encodeBase64url(attempt.u) },
+      },
+      readChallenge,
+    );
+    return { started, attempt, nonce };
+  } catch (error) {
+    attempt?.destroy();
+    if (isOutage(error)) return { outcome: "offline", code: error.code, sent: false };
+    throw error;
+  }
+}
+
+class Prepared implements PreparedLogin {
+  readonly client: string;
+  readonly message: string | undefined;
+  readonly #client: MpinClient;
+  readonly #account: OpenAccount;
+  readonly #purpose: LoginPurpose;
+  #opened: Opened;
+  #over = false;
+
+  constructor(client: MpinClient, account: OpenAccount, purpose: LoginPurpose, opened: Opened) {
+    this.#client = client;
+    this.#account = account;
+    this.#purpose = purpose;
+    this.#opened = opened;
+    this.client = opened.started.client;
+    this.message = messageOf(opened.started);
+  }
+
+  get session(): Uint8Array {
+    return this.#opened.started.session;
+  }
+
+  async answer(pin: Pin, deviceFactor?: DeviceFactor): Promise<LoginOutcome> {
+    try {
+      if (this.#over) throw new TypeError("this login has been answered, or was dropped");
+      this.#over = true;
+      if (this.#account.account.deviceFactor && !deviceFactor)
+        throw new TypeError("this account has a device factor, and a PIN without it would be a wrong one");
+      const again = await this.#renewed();
+      if (again) return again;
+      return await this.#prove(pin, deviceFactor);
+    } finally {
+      pin.destroy();
+      this.#release();
+    }
+  }
+
+  destroy(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#release();
+  }
+
+  #release(): void {
+    this.#opened.attempt.destroy();
+    this.#account.destroy();
+  }
+
+  /** A login that is about to expire is begun anew, for the same application and message or not at all. */
+  async #renewed(): Promise<Offline | NoPermit | undefined> {
+    if (this.#client.clock() + SPARE_MS < this.#opened.started.expires * 1000) return undefined;
+    this.#opened.attempt.destroy();
+    const opened = await open(this.#client, this.#account, this.#purpose);
+    if ("outcome" in opened) return opened;
+    this.#opened = opened;
+    if (opened.started.client !== this.client || messageOf(opened.started) !== this.message)
+      mismatch("the login is for something else than before");
+    return undefined;
+  }
+
+  async #prove(pin: Pin, deviceFactor: DeviceFactor | undefined): Promise<LoginOutcome> {
+    const { attempt, nonce, started } = this.#opened;
+    const unlock = deviceFactor ? { pin, deviceFactor } : { pin };
+    const response = attempt.answer(unlock, parseLoginNonce(nonce));
+    try {
+      const { v: _, ...outcome } = await callMpin(
+        this.#client,
+        {
+          method: "POST",
+          url: `/v1/logins/${encodeBase64url(started.session)}/proofs`,
+          body: { v: 1, response: encodeBase64url(response) },
+        },
+        readOutcome,
+      );
+      if (outcome.outcome === "accepted" && outcome.identity !== this.#account.account.identity)
+        mismatch("the server has logged in somebody else");
+      return outcome;
+    } catch (error) {
+      if (isOutage(error)) return { outcome: "offline", code: error.code, sent: error.code !== "ERR_RATE_LIMITED" };
+      throw error;
+    }
+  }
+}
+
+function messageOf({ payload }: Started): string | undefined {
+  return payload?.type === "message" ? payload.text : undefined;
+}
+
+function wirePurpose(purpose: LoginPurpose): object {
+  switch (purpose.type) {
+    case "quick-code":
+    case "handover":
+      return { type: purpose.type, id: encodeBase64url(purpose.id), number: purpose.number };
+    default:
+      return purpose;
+  }
+}
+
+/** What is approved must be what the user was shown, not what the server says it is. */
+function checkPayload(purpose: LoginPurpose, payload: Started["payload"]): void {
+  const same = ((): boolean => {
+    switch (purpose.type) {
+      case "session":
+        return payload === undefined;
+      case "interaction":
+        return payload === undefined || payload.type === "message";
+      case "quick-code":
+        return (
+          payload?.type === "quick-code" &&
+          payload.number === purpose.number &&
+          payload.label === purpose.label &&
+          equalBytes(payload.requestHash, purpose.requestHash)
+        );
+      case "handover":
+        return (
+          payload?.type === "handover" &&
+          payload.number === purpose.number &&
+          payload.client === purpose.client &&
+          equalBytes(payload.id, purpose.id)
+        );
+    }
+  })();
+  if (!same) mismatch("the server asks to approve something else");
+}
+
+function payloadHashOf(payload: Started["payload"]): Uint8Array {
+  if (!payload) return new Uint8Array(0);
+  switch (payload.type) {
+    case "quick-code":
+      return hashCanonical({ ...payload, requestHash: encodeBase64url(payload.requestHash) });
+    case "handover":
+      return hashCanonical({ ...payload, id: encodeBase64url(payload.id) });
+    default:
+      return hashCanonical(payload);
+  }
+}
+
+function mismatch(reason: string): never {
+  throw new MilagroError("ERR_LOGIN_MISMATCH", reason);
+}

@@ -1,0 +1,132 @@
+/**
+ * Signing a text with the PIN: what the user sees is what is proven, in one pass. It convinces the login server, which keeps text and
+ * verdict, and nobody else.
+ * @module
+ */
+import { encodeBase64url } from "@milagro/crypto/base64url";
+import { transcript, utf8 } from "@milagro/crypto/bytes";
+import { epochAt } from "@milagro/crypto/epoch";
+import type { Identity } from "@milagro/crypto/identity";
+import { parseMpinIdentity } from "@milagro/crypto/mpin-identity";
+import { proveOnePass } from "@milagro/crypto/mpin-one-pass";
+import type { DeviceFactor, Pin } from "@milagro/crypto/mpin-token";
+import { MilagroError } from "@milagro/engine/error";
+import { openAccount } from "./mpin-account.ts";
+import { callMpin } from "./mpin-call.ts";
+import { type Blocked, type Offline, type Refused, readRefused } from "./mpin-login.ts";
+import { type NoPermit, permitFor } from "./mpin-permits.ts";
+import type { MpinClient } from "./mpin-ports.ts";
+import {
+  optional,
+  readBoolean,
+  readEither,
+  readInteger,
+  readList,
+  readObject,
+  readOneOf,
+  readSome,
+  readText,
+  readWith,
+} from "./mpin-read.ts";
+import { isOutage } from "./outage.ts";
+
+/** `time` in unix seconds, by the server's clock. */
+export interface Signed {
+  readonly outcome: "accepted";
+  readonly id: string;
+  readonly time: number;
+}
+
+export type SignOutcome = Signed | Refused | Blocked | Offline | NoPermit;
+
+/** A signature that the server keeps. */
+export interface KeptSignature {
+  readonly id: string;
+  readonly identity: Identity;
+  readonly text: string;
+  readonly time: number;
+}
+
+/** Lines as they are shown: no controls but line feeds, nothing that turns the direction of what follows. */
+const SIGNED_TEXT = /^(?:[^\p{Cc}\p{Cs}\u2028\u2029\u202A-\u202E\u2066-\u2069]|\n)+$/u;
+const MAX_TEXT = 4096;
+
+const readId = readText(22, /^[A-Za-z0-9_-]{22}$/);
+/** @internal exported for the test that compares it with the schema */
+export const readSigned = readEither(
+  readObject({ v: readOneOf(1), outcome: readOneOf("accepted"), id: readId, time: readInteger }),
+  readRefused,
+);
+/** @internal */
+export const readSignatures = readObject({
+  v: readOneOf(1),
+  signatures: readList(
+    100,
+    readObject({ id: readId, identity: readWith(parseMpinIdentity), text: readText(MAX_TEXT), time: readInteger }),
+  ),
+  cursor: optional(readText(128, /^[A-Za-z0-9_\-.]+$/)),
+});
+const readTerms = readSome({ service: readText(200), permits: readBoolean, epochSeconds: readInteger });
+
+/** Whether this text can be signed: 1 to 4096 characters, nothing in it that a screen would not show. */
+export function isSignable(text: string): boolean {
+  return text.length <= MAX_TEXT && SIGNED_TEXT.test(text);
+}
+
+/**
+ * Signs what the user has been shown. The PIN is destroyed.
+ * @throws `ERR_MESSAGE_INVALID` for a text that is not signable; `ERR_REQUEST_EXPIRED` when the clocks differ, and nothing was counted;
+ * `ERR_ACCOUNT_UNKNOWN`, `ERR_KEYSTORE_CORRUPT`; `ERR_SHARE_INVALID` naming a D-TA that lied about a permit
+ */
+export async function signText(
+  client: MpinClient,
+  options: {
+    readonly identity: Identity;
+    readonly text: string;
+    readonly pin: Pin;
+    readonly deviceFactor?: DeviceFactor;
+  },
+): Promise<SignOutcome> {
+  const { identity, text, pin, deviceFactor } = options;
+  let sent = false;
+  try {
+    if (!isSignable(text)) throw new MilagroError("ERR_MESSAGE_INVALID", "a text that is signed shows all it holds");
+    const { account, input, token, destroy } = await openAccount(client, identity);
+    try {
+      if (account.deviceFactor && !deviceFactor) throw new TypeError("this account has a device factor");
+      const terms = await callMpin(client, { method: "GET", url: "/v1/service" }, readTerms);
+      const nowMs = client.clock();
+      const permit = terms.permits
+        ? await permitFor(client, account, input, epochAt(nowMs, terms.epochSeconds))
+        : undefined;
+      if (permit && "outcome" in permit) return permit;
+      const unlock = deviceFactor ? { pin, deviceFactor } : { pin };
+      const message = transcript("MILAGRO-V1-SIGNED-TEXT", utf8(text));
+      const context = { origin: client.origin, client: account.service, message };
+      const time = Math.floor(nowMs / 1000);
+      const proof = proveOnePass(client.engine, client.random, token, permit, unlock, context, time);
+      const body = { v: 1, identity: account.identity, text, proof: encodeBase64url(proof) };
+      sent = true;
+      const call = { method: "POST", url: "/v1/signatures", body } as const;
+      const { v: _, ...outcome } = await callMpin(client, call, readSigned);
+      return outcome;
+    } finally {
+      destroy();
+    }
+  } catch (error) {
+    if (isOutage(error)) return { outcome: "offline", code: error.code, sent };
+    throw error;
+  } finally {
+    pin.destroy();
+  }
+}
+
+/** Those of the user, the newest first. @param cursor - from the page before */
+export async function listSignatures(
+  client: MpinClient,
+  cursor?: string,
+): Promise<{ readonly signatures: readonly KeptSignature[]; readonly cursor?: string }> {
+  const url = cursor === undefined ? "/v1/signatures" : `/v1/signatures?cursor=${encodeURIComponent(cursor)}`;
+  const { v: _, ...page } = await callMpin(client, { method: "GET", url }, readSignatures);
+  return page;
+}

@@ -142,7 +142,7 @@ export async function finishEnrolment(options: {
   if (!equalBytes(enrolment.claim.domainId, domain.domainId))
     throw new MilagroError("ERR_DOMAIN_MISMATCH", "the enrolment belongs to another domain");
   if (!enrolment.claim.keys.every(isIdentityKey))
-    throw new TypeError("M-Pin secrets are finished by mpin-enrolment and mpin-server-enrolment");
+    throw new TypeError("M-Pin secrets are finished in mpin-issuance and mpin-server-issuance");
   const answers = onePerAuthority(domain, options.answers);
   checkAuthorship(engine, random, domain, enrolment, answers);
   const issued = allIssued(domain, answers);

@@ -129,6 +129,8 @@ const requestProperties = {
 /** The part of a request that is the same for every D-TA, and that evidence is bound to. */
 export const IssuanceClaimSchema = strict(requestProperties, "Issuance request without evidence");
 export type IssuanceClaim = Parsed<typeof IssuanceClaimSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseIssuanceClaim = parserOf("issuance claim", IssuanceClaimSchema);
 export const encodeIssuanceClaim = encoderOf("issuance claim", IssuanceClaimSchema);
 
 export const IssuanceRequestSchema = strict(

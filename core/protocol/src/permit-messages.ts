@@ -22,12 +22,12 @@ import {
 /** The most epochs one request may name. */
 export const MAX_PERMITS = 4;
 
-/** Body of `POST /v1/permits`. Each epoch once, from the one before the present one to the second after it. */
+/** Body of `POST /v1/permits`. Epochs from the one before the present one to the second after it. */
 export const PermitRequestSchema = strict({
   v: Version,
   domainId: DomainIdBytes,
   identity: IdentityText,
-  epochs: Type.Array(EpochNumber, { minItems: 1, maxItems: MAX_PERMITS, uniqueItems: true }),
+  epochs: Type.Array(EpochNumber, { minItems: 1, maxItems: MAX_PERMITS }),
 });
 export type PermitRequest = Parsed<typeof PermitRequestSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */

@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 import LongFirstSequencer from "./tools/long-first-sequencer.ts";
 
 const slow = process.env["SLOW"] === "1";
+/** Tests in real browsers: `npm run test:browsers`, and in CI. */
+const browsers = process.env["BROWSERS"] === "1";
 
 export default defineConfig({
   resolve: { conditions: ["@milagro/source"] },
@@ -15,7 +17,11 @@ export default defineConfig({
       "clients/*/test/**/*.test.ts",
       "tests/**/*.test.ts",
     ],
-    exclude: ["**/node_modules/**", ...(slow ? [] : ["**/*.slow.test.ts"])],
+    exclude: [
+      "**/node_modules/**",
+      ...(slow ? [] : ["**/*.slow.test.ts"]),
+      ...(browsers ? [] : ["**/*.browser.test.ts"]),
+    ],
     // Tests start real processes by the dozen; what one has compiled the next need not.
     env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("./node_modules/.cache/compiled", import.meta.url)) },
     sequence: { sequencer: LongFirstSequencer },

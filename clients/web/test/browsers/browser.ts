@@ -1,0 +1,49 @@
+/**
+ * One small interface over three real browsers, as far as tests need it. Scripts are source text: they run in the page.
+ * @module
+ */
+
+/** Keys that are no characters, by their DOM names. */
+export type NamedKey =
+  | "Tab"
+  | "Shift+Tab"
+  | "Enter"
+  | "Backspace"
+  | "Delete"
+  | "Escape"
+  | "Space"
+  | "ArrowDown"
+  | "ArrowUp";
+
+export interface Page {
+  goto(url: string): Promise<void>;
+  reload(): Promise<void>;
+  /** Evaluates an expression, which may be a promise, and returns its JSON value. */
+  evaluate<T>(expression: string): Promise<T>;
+  press(key: NamedKey): Promise<void>;
+  /** Types characters where the focus is. */
+  type(text: string): Promise<void>;
+  resize(width: number, height: number): Promise<void>;
+  screenshot(): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface BrowserEngine {
+  readonly name: "chromium" | "firefox" | "webkit";
+  /** Why it cannot run here, or undefined. */
+  missing(): string | undefined;
+  /** A page with storage of its own. */
+  open(): Promise<Page>;
+  close(): Promise<void>;
+}
+
+/** Waits until an expression in the page is truthy. */
+export async function until<T>(page: Page, expression: string, timeoutMs = 15_000): Promise<T> {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await page.evaluate<T>(expression);
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`never true in the page: ${expression}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * How pages are built: sources of all packages directly, nothing inlined into HTML, style or script, no request to other hosts.
+ * @module
+ */
+import { globSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { UserConfig } from "vite";
+
+/** Every page of a folder. */
+export const inputsOf = (folder: string): Record<string, string> =>
+  Object.fromEntries(globSync("*.html", { cwd: folder }).map((file) => [basename(file, ".html"), join(folder, file)]));
+
+export function settings(options: {
+  readonly root: string;
+  readonly outDir: string;
+  readonly inputs: Record<string, string>;
+}): UserConfig {
+  return {
+    root: options.root,
+    base: "/",
+    publicDir: false,
+    resolve: { conditions: ["@milagro/source", "browser", "module", "import", "default"] },
+    build: {
+      outDir: options.outDir,
+      emptyOutDir: true,
+      target: ["chrome123", "firefox128", "safari17.5"],
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      rolldownOptions: { input: options.inputs },
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/**
+ * The seam to applications: logins that somebody else has asked for, such as an OpenID client. Whoever asks for them plugs in
+ * here; the login server itself has none.
+ * @module
+ */
+import type { Identity } from "@milagro/crypto/identity";
+import type { LoginPayload } from "@milagro/protocol/login-messages";
+
+/** A login that an application waits for. */
+export interface Interaction {
+  /** What stands as `client` in the login's context: the application's id. */
+  readonly client: string;
+  /** What is to be confirmed beyond the login. */
+  readonly payload?: LoginPayload;
+}
+
+/** Who has logged in for it. */
+export interface InteractionResult {
+  readonly userId: string;
+  readonly user: string;
+  readonly identity: Identity;
+  readonly authenticatedMs: number;
+}
+
+export interface Interactions {
+  /** Undefined for one that is unknown or over. @param browser - hash of the browser's cookie, absent for a login by handover */
+  find(uid: string, browser: string | undefined): Promise<Interaction | undefined>;
+  /** Tells the application, and says where the browser must go now. */
+  finish(uid: string, result: InteractionResult): Promise<string>;
+}
+
+export const noInteractions: Interactions = {
+  find: async () => undefined,
+  finish: async () => "/",
+};

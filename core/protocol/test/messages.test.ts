@@ -6,11 +6,13 @@ import * as ceremony from "../src/ceremony.ts";
 import * as ceremonyMessages from "../src/ceremony-messages.ts";
 import * as descriptor from "../src/descriptor.ts";
 import * as dta from "../src/dta-messages.ts";
+import * as emailCode from "../src/email-code.ts";
 import * as fileSignature from "../src/file-signature.ts";
 import * as handover from "../src/handover-messages.ts";
 import * as issuance from "../src/issuance-messages.ts";
 import * as kms from "../src/kms-messages.ts";
 import * as login from "../src/login-messages.ts";
+import * as permit from "../src/permit-messages.ts";
 import * as policy from "../src/policy.ts";
 import * as problem from "../src/problem.ts";
 import * as quickCode from "../src/quick-code-messages.ts";
@@ -28,10 +30,12 @@ const MODULES = {
   ceremonyMessages,
   descriptor,
   dta,
+  emailCode,
   handover,
   issuance,
   kms,
   login,
+  permit,
   policy,
   problem,
   quickCode,

@@ -106,6 +106,9 @@ export const LoginPurposeSchema = Type.Union([
   ),
 ]);
 export type LoginPurpose = Parsed<typeof LoginPurposeSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseLoginPurpose = parserOf("login purpose", LoginPurposeSchema);
+export const encodeLoginPurpose = encoderOf("login purpose", LoginPurposeSchema);
 
 /** Body of `POST /v1/logins`. */
 export const LoginRequestSchema = strict({ v: Version, purpose: LoginPurposeSchema });
@@ -126,7 +129,9 @@ export const LoginPayloadSchema = Type.Union([
   strict({ type: Type.Literal("message"), text: line(256, "What the application asks to confirm") }),
 ]);
 export type LoginPayload = Parsed<typeof LoginPayloadSchema>;
-const encodeLoginPayload = encoderOf("login payload", LoginPayloadSchema);
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseLoginPayload = parserOf("login payload", LoginPayloadSchema);
+export const encodeLoginPayload = encoderOf("login payload", LoginPayloadSchema);
 
 /** The `payloadHash` of a login's context: SHA-256 of the canonical payload, or empty. */
 export const loginPayloadHash = (payload: LoginPayload | undefined): Uint8Array =>

@@ -13,22 +13,11 @@
 import { Type } from "typebox";
 import { IssuanceClaimSchema } from "./issuance-messages.ts";
 import { DeviceLabel, MatchNumber, SecretName, UserName } from "./login-messages.ts";
+import { ShortCodeText } from "./short-code.ts";
 import { bytes, encoderOf, IdentityText, type Parsed, parserOf, strict, UnixSeconds, Version } from "./wire.ts";
 
-/** Crockford base32 in two groups; typed codes are put into this form first (`normaliseCode`). */
-export const CodeGroups = Type.String({
-  pattern: "^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$",
-  description: "Eight characters of Crockford base32",
-});
-
-/** What a person types as a code, in the form that is sent: upper case, `I` and `L` read as 1, `O` as 0, spaces and dashes anywhere. */
-export function normaliseCode(typed: string): string {
-  const plain = typed.toUpperCase().replace(/[\s-]/g, "").replace(/[IL]/g, "1").replaceAll("O", "0");
-  return `${plain.slice(0, 4)}-${plain.slice(4)}`;
-}
-
 /** Answer of `POST /v1/quick-codes`. */
-export const QuickCodeSchema = strict({ v: Version, id: SecretName, code: CodeGroups, expires: UnixSeconds });
+export const QuickCodeSchema = strict({ v: Version, id: SecretName, code: ShortCodeText, expires: UnixSeconds });
 export type QuickCode = Parsed<typeof QuickCodeSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */
 export const parseQuickCode = parserOf("QuickCode", QuickCodeSchema);
@@ -37,7 +26,7 @@ export const encodeQuickCode = encoderOf("QuickCode", QuickCodeSchema);
 /** Body of `POST /v1/quick-codes/claims`: the new device's claim is the one that its sealed requests to the D-TAs will hold. */
 export const QuickCodeClaimSchema = strict({
   v: Version,
-  code: CodeGroups,
+  code: ShortCodeText,
   user: UserName,
   claim: IssuanceClaimSchema,
   label: DeviceLabel,

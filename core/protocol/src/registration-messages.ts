@@ -6,16 +6,16 @@
  * @module
  */
 import { Type } from "typebox";
-import { ReceiptSchema } from "./issuance-messages.ts";
+import { DvsClaimSchema, ReceiptSchema } from "./issuance-messages.ts";
 import { DeviceLabel, DeviceSchema } from "./login-messages.ts";
-import { bytes, encoderOf, IdentityText, MAX_AUTHORITIES, type Parsed, parserOf, strict, Version } from "./wire.ts";
+import { encoderOf, IdentityText, MAX_AUTHORITIES, type Parsed, parserOf, strict, Version } from "./wire.ts";
 
 /** Body of `POST /v1/registrations`: one receipt of each D-TA, in any order. */
 export const RegistrationSchema = strict({
   v: Version,
   identity: IdentityText,
   receipts: Type.Array(ReceiptSchema, { minItems: 1, maxItems: MAX_AUTHORITIES }),
-  dvs: strict({ key: bytes(96, "Pa, the user's own public key"), proof: bytes(128, "Proof that the device knows it") }),
+  dvs: DvsClaimSchema,
   label: DeviceLabel,
 });
 export type Registration = Parsed<typeof RegistrationSchema>;

@@ -1,6 +1,8 @@
 /**
  * X25519 by OpenSSL, through `node:crypto`: the same function as noble's, some twenty times faster.
- * Source: RFC 8410 §3, §7 (the encodings that Node takes keys in).
+ *
+ * Public keys go in and out as JWK, which costs a fraction of DER; private ones never, because text cannot be wiped.
+ * Source: RFC 8410 §7 (the encoding of private keys), RFC 8037 §2 (JWK).
  * @module
  */
 import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from "node:crypto";
@@ -8,7 +10,6 @@ import type { X25519 } from "@milagro/crypto/hpke";
 
 /** All that comes before the 32 bytes of the key: SEQUENCE, version, OID 1.3.101.110, wrapping. */
 const PRIVATE_PREFIX = Buffer.from("302e020100300506032b656e04220420", "hex");
-const PUBLIC_PREFIX = Buffer.from("302a300506032b656e032100", "hex");
 
 function privateKeyOf(bytes: Uint8Array): KeyObject {
   const key = Buffer.concat([PRIVATE_PREFIX, bytes]);
@@ -19,17 +20,16 @@ function privateKeyOf(bytes: Uint8Array): KeyObject {
   }
 }
 
+function publicKeyOf(bytes: Uint8Array): KeyObject {
+  const x = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
+  return createPublicKey({ key: { kty: "OKP", crv: "X25519", x }, format: "jwk" });
+}
+
 export const nativeX25519: X25519 = (bytes) => {
   const privateKey = privateKeyOf(bytes);
   return {
-    publicKey: () => {
-      const encoded = createPublicKey(privateKey).export({ format: "der", type: "spki" });
-      return new Uint8Array(encoded.subarray(PUBLIC_PREFIX.length));
-    },
-    sharedSecret: (peer) => {
-      const key = Buffer.concat([PUBLIC_PREFIX, peer]);
-      const publicKey = createPublicKey({ key, format: "der", type: "spki" });
-      return new Uint8Array(diffieHellman({ privateKey, publicKey }));
-    },
+    publicKey: () =>
+      new Uint8Array(Buffer.from(createPublicKey(privateKey).export({ format: "jwk" }).x as string, "base64url")),
+    sharedSecret: (peer) => new Uint8Array(diffieHellman({ privateKey, publicKey: publicKeyOf(peer) })),
   };
 };

@@ -1,11 +1,10 @@
 /**
  * The three parts of our HPKE suite for the `hpke` library: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. Hashes
- * and cipher are noble's. The two operations on the curve are a port: noble's run everywhere, a shell may hand in native
+ * are noble's. The two operations on the curve and the cipher are ports: noble's run everywhere, a shell may hand in native
  * ones, which are many times faster; both compute the same bytes.
  * Source: RFC 9180 §4.1 (DHKEM), §7.1.3 (DeriveKeyPair), §7.1.4 (all-zero check), §4 (LabeledExtract, LabeledExpand).
  * @module
  */
-import { gcm } from "@noble/ciphers/aes.js";
 import { x25519 as nobleCurve } from "@noble/curves/ed25519.js";
 import { expand, extract } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -20,6 +19,7 @@ import {
   LabeledExtract,
   ValidationError,
 } from "hpke";
+import { type AeadPort, nobleAead } from "./aead.ts";
 import { concat, utf8 } from "./bytes.ts";
 
 /** A private key made ready: native libraries take longer for that than for multiplying. */
@@ -36,6 +36,12 @@ export const nobleX25519: X25519 = (privateKey) => ({
   publicKey: () => nobleCurve.getPublicKey(privateKey),
   sharedSecret: (publicKey) => nobleCurve.getSharedSecret(privateKey, publicKey),
 });
+
+/** What a shell may do faster than JavaScript; noble's where absent. */
+export interface HpkePorts {
+  readonly x25519?: X25519 | undefined;
+  readonly aead?: AeadPort | undefined;
+}
 
 const KEM_ID = 0x0020;
 const KDF_ID = 0x0001;
@@ -86,16 +92,18 @@ const kdf: KDFFactory = () => ({
   },
 });
 
-const aead: AEADFactory = () => ({
-  id: AEAD_ID,
-  type: "AEAD",
-  name: "AES-256-GCM",
-  Nk: 32,
-  Nn: 12,
-  Nt: 16,
-  Seal: async (key, nonce, aad, plaintext) => gcm(key, nonce, aad).encrypt(plaintext),
-  Open: async (key, nonce, aad, ciphertext) => gcm(key, nonce, aad).decrypt(ciphertext),
-});
+const aeadOf =
+  (port: AeadPort): AEADFactory =>
+  () => ({
+    id: AEAD_ID,
+    type: "AEAD",
+    name: "AES-256-GCM",
+    Nk: 32,
+    Nn: 12,
+    Nt: 16,
+    Seal: async (key, nonce, aad, plaintext) => port.seal(key, nonce, aad, plaintext),
+    Open: async (key, nonce, aad, ciphertext) => port.open(key, nonce, aad, ciphertext),
+  });
 
 function dhkem(curve: X25519, seed: Uint8Array | undefined): KEMFactory<Key> {
   const hkdf = kdf();
@@ -146,5 +154,5 @@ function dhkem(curve: X25519, seed: Uint8Array | undefined): KEMFactory<Key> {
 }
 
 /** The suite, with an ephemeral key pair that comes from `seed`; without one it can only receive. */
-export const suite = (curve: X25519, seed?: Uint8Array): CipherSuite<Key> =>
-  new CipherSuite(dhkem(curve, seed), kdf, aead);
+export const suite = (ports: HpkePorts, seed?: Uint8Array): CipherSuite<Key> =>
+  new CipherSuite(dhkem(ports.x25519 ?? nobleX25519, seed), kdf, aeadOf(ports.aead ?? nobleAead));

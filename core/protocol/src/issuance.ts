@@ -12,6 +12,7 @@ import { concat, equalBytes, parseUtf8, transcript, u16, utf8, wipe } from "@mil
 import type { DomainId } from "@milagro/crypto/domain-id";
 import type { Epoch } from "@milagro/crypto/epoch";
 import {
+  type HpkePorts,
   type HpkePrivateKey,
   type HpkePublicKey,
   hpkeOpen,
@@ -83,19 +84,19 @@ export async function openIssuanceRequest(options: {
   readonly domainId: DomainId;
   readonly index: number;
   readonly sealed: SealedRequest;
-  readonly x25519?: X25519 | undefined;
+  readonly native?: HpkePorts | undefined;
 }): Promise<OpenedRequest> {
-  const { privateKey, domainId, index, sealed, x25519 } = options;
+  const { privateKey, domainId, index, sealed } = options;
   const mismatch = () => new MilagroError("ERR_DOMAIN_MISMATCH", "the request is for another domain or another D-TA");
   if (!equalBytes(sealed.domainId, domainId) || sealed.index !== index) throw mismatch();
   const { encapsulatedKey, ciphertext } = sealed;
   const plaintext = await hpkeOpen({
+    ...options.native,
     privateKey,
     encapsulatedKey,
     ciphertext,
     info: REQUEST_INFO,
     aad: requestAad(domainId, index),
-    x25519,
   });
   const request = parseIssuanceRequest(parseJson(parseUtf8(plaintext)));
   wipe(plaintext);
@@ -103,26 +104,36 @@ export async function openIssuanceRequest(options: {
   return { request, requestHash: requestHashOf(request) };
 }
 
-/** Seals shares to the requester. The shares' bytes are overwritten. */
-export async function sealShares(options: {
+/** What is sealed of shares; to be wiped. The shares' bytes are overwritten. */
+export function encodeShares(shares: readonly Share[]): Uint8Array {
+  const plaintext = canonicalBytes(encodeShareList({ v: 1, shares }));
+  for (const share of shares) wipe(...("g1" in share ? [share.g1] : []), ...("g2" in share ? [share.g2] : []));
+  return plaintext;
+}
+
+interface SharesSealing {
   readonly random: RandomBytes;
   readonly requestKey: Uint8Array;
   readonly requestHash: Uint8Array;
   readonly index: number;
-  readonly shares: readonly Share[];
-  readonly x25519?: X25519 | undefined;
-}): Promise<SealedShares> {
-  const { random, requestHash, index, shares, x25519 } = options;
-  const plaintext = canonicalBytes(encodeShareList({ v: 1, shares }));
-  for (const share of shares) wipe(...("g1" in share ? [share.g1] : []), ...("g2" in share ? [share.g2] : []));
-  const publicKey = parseHpkePublicKey(options.requestKey);
+  readonly native?: HpkePorts | undefined;
+}
+
+/** Seals what `encodeShares` made to the requester, and wipes it. */
+export async function sealEncodedShares(plaintext: Uint8Array, options: SharesSealing): Promise<SealedShares> {
+  const { random, requestKey, requestHash, index, native } = options;
   try {
+    const publicKey = parseHpkePublicKey(requestKey);
     const aad = sharesAad(requestHash, index);
-    return await hpkeSeal({ publicKey, info: SHARES_INFO, aad, plaintext, random, x25519 });
+    return await hpkeSeal({ ...native, publicKey, info: SHARES_INFO, aad, plaintext, random });
   } finally {
     wipe(plaintext);
   }
 }
+
+/** Seals shares to the requester. Their bytes are overwritten. */
+export const sealShares = (options: SharesSealing & { readonly shares: readonly Share[] }): Promise<SealedShares> =>
+  sealEncodedShares(encodeShares(options.shares), options);
 
 /** Opens shares at the requester: canonical JSON of a `ShareList`. @throws `ERR_HPKE_OPEN_FAILED` */
 export const openShares = (

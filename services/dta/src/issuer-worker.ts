@@ -16,25 +16,25 @@ import type { RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { makeAuthority } from "@milagro/protocol/authority";
 import { makeDtaBusToken } from "@milagro/protocol/bus-token";
-import { canonicalBytes } from "@milagro/protocol/canonical";
 import { advance, ownSignature } from "@milagro/protocol/ceremony";
 import { faultReportOf } from "@milagro/protocol/fault";
 import {
+  encodeShares,
   openIssuanceRequest,
-  sealShares,
+  sealEncodedShares,
   sharesHashOf,
   signReceipt,
   signRefusal,
   verifyRenewal,
 } from "@milagro/protocol/issuance";
-import { encodeShareList, type Share } from "@milagro/protocol/issuance-messages";
 import { checkDvsClaims, issueShares } from "@milagro/protocol/issue-shares";
 import { statementBytes } from "@milagro/protocol/statement";
 import { authorityAt, type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
+import { nativeAead } from "@milagro/runtime/aead";
 import { errorFields } from "@milagro/runtime/log";
 import { systemRandom as random } from "@milagro/runtime/random";
 import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
-import { nativeX25519 as x25519 } from "@milagro/runtime/x25519";
+import { nativeX25519 } from "@milagro/runtime/x25519";
 import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
 import { destroyMasters, type Masters, resealMasters, unsealMasters } from "./masters.ts";
 import { checkRequestKey } from "./request-key.ts";
@@ -43,6 +43,7 @@ type Tasks = {
   readonly [C in IssuerCall]: (input: IssuerCalls[C][0]) => Promise<IssuerCalls[C][1]> | IssuerCalls[C][1];
 };
 
+const native = { x25519: nativeX25519, aead: nativeAead };
 const engine = await createEngine({ random });
 let masters: Masters | undefined;
 let served: { readonly domain: TrustDomain; readonly index: number } | undefined;
@@ -62,12 +63,10 @@ function place(): { readonly domain: TrustDomain; readonly index: number } {
  * The ephemeral key of an answer, derived from everything that the answer is made of: the same request gets the same bytes again, however often and after whatever crash,
  * and two different plaintexts never meet under one key.
  */
-function answerRandom(privateKey: HpkePrivateKey, requestHash: Uint8Array, shares: readonly Share[]): RandomBytes {
-  const plaintext = canonicalBytes(encodeShareList({ v: 1, shares }));
+function answerRandom(privateKey: HpkePrivateKey, requestHash: Uint8Array, plaintext: Uint8Array): RandomBytes {
   const seed = privateKey.use((key) =>
     createHmac("sha256", key).update("milagro answer seed v1\0").update(requestHash).update(plaintext).digest(),
   );
-  plaintext.fill(0);
   return (length) => new Uint8Array(hkdfSync("sha256", seed, new Uint8Array(0), "milagro answer ephemeral", length));
 }
 
@@ -111,7 +110,7 @@ const tasks: Tasks = {
   open: async (sealed) => {
     const { domain, index } = place();
     const { privateKey } = unsealed().hpke;
-    const opened = await openIssuanceRequest({ privateKey, domainId: domain.domainId, index, sealed, x25519 });
+    const opened = await openIssuanceRequest({ privateKey, domainId: domain.domainId, index, sealed, native });
     checkRequestKey(opened.request.requestKey);
     checkDvsClaims(engine, opened.request);
     return opened;
@@ -123,14 +122,13 @@ const tasks: Tasks = {
     const { domain, index } = place();
     const { shares: masterShares, hpke } = unsealed();
     const { request, requestHash } = opened;
-    const issued = issueShares(engine, masterShares, request);
-    const shares = await sealShares({
-      random: answerRandom(hpke.privateKey, requestHash, issued),
+    const plaintext = encodeShares(issueShares(engine, masterShares, request));
+    const shares = await sealEncodedShares(plaintext, {
+      random: answerRandom(hpke.privateKey, requestHash, plaintext),
       requestKey: request.requestKey,
       requestHash,
       index,
-      shares: issued,
-      x25519,
+      native,
     });
     const receipt = signReceipt(engine, masterShares.statement, {
       v: 1,

@@ -94,7 +94,12 @@ export const ERROR_CODES = {
     "The sender is faulty or the key material is damaged.",
   ),
   ERR_SCHEME_INVALID: define(400, 1, "Text is not the name of a scheme.", "Use one of id, mpin, cp, kp, statement."),
-  ERR_USAGE_INVALID: define(400, 1, "Text is not a key usage.", "Use one of enc, sig, kex."),
+  ERR_USAGE_INVALID: define(
+    400,
+    1,
+    "Text is not a key usage.",
+    "Use one of enc, sig, kex, mpin, mpin-server; in a policy also permit.",
+  ),
   ERR_VERSION_UNSUPPORTED: define(400, 1, "The peer speaks another version of the protocol.", "Update the older side."),
 
   // Keys and ciphertexts
@@ -241,6 +246,12 @@ export const ERROR_CODES = {
   ),
 
   // Enrolment and issuance
+  ERR_EMAIL_CODE_INVALID: define(
+    403,
+    3,
+    "A code that was mailed is wrong, too old, or was tried too often.",
+    "Type the newest one again, or ask for another.",
+  ),
   ERR_ENROLMENT_INCOMPLETE: define(
     503,
     2,
@@ -276,6 +287,12 @@ export const ERROR_CODES = {
     3,
     "The request brings no evidence that this D-TA's policy accepts.",
     "Ask the operator for a join token or a grant.",
+  ),
+  ERR_IDENTITY_ISSUED: define(
+    409,
+    3,
+    "The keys of this device were issued before, to another request.",
+    "Enrol as a new device: devices have random names, and each is issued for once.",
   ),
   ERR_IDENTITY_REVOKED: define(
     403,
@@ -337,6 +354,74 @@ export const ERROR_CODES = {
     "Sign it with an identity key; see docs/spec/http-signatures.md.",
   ),
   ERR_SIGNATURE_REPLAYED: define(401, 2, "This signed request was seen before.", "Sign again with a fresh nonce."),
+
+  // Logging in
+  ERR_DEVICE_LIMIT: define(409, 3, "The user has as many devices as the service allows.", "Remove one first."),
+  ERR_DEVICE_UNKNOWN: define(404, 2, "The user has no such device, or it was removed.", "List the devices."),
+  ERR_HANDOVER_UNKNOWN: define(
+    404,
+    2,
+    "There is no such handover, or it is over.",
+    "Show a new code on the other screen and scan that.",
+  ),
+  ERR_HOST_UNKNOWN: define(
+    421,
+    2,
+    "The login server does not answer under this host name.",
+    "Use the address that its operator has configured as `origin`.",
+  ),
+  ERR_IDENTITY_KNOWN: define(
+    409,
+    3,
+    "The identity is registered already, with another key.",
+    "Enrol as a new device: its name is drawn anew.",
+  ),
+  ERR_INTERACTION_UNKNOWN: define(
+    404,
+    2,
+    "No application waits for this login, or not any more.",
+    "Go back to the application and begin again.",
+  ),
+  ERR_LOGIN_UNKNOWN: define(
+    404,
+    2,
+    "There is no such login in this browser, or it was used or has expired.",
+    "Begin the login again.",
+  ),
+  ERR_NUMBER_MISMATCH: define(
+    403,
+    3,
+    "The number that was picked is not the one on the other screen.",
+    "Begin again; if there is no other screen before you, somebody is trying to deceive you.",
+  ),
+  ERR_ORIGIN_REFUSED: define(
+    403,
+    2,
+    "The request does not come from the login server's own pages.",
+    "Send the Origin header that the operator has configured.",
+  ),
+  ERR_QUICK_CODE_INVALID: define(
+    403,
+    3,
+    "The QuickCode is wrong, used, or has expired.",
+    "Make a new one on a device that is logged in; guesses are counted.",
+  ),
+  ERR_QUICK_CODE_UNKNOWN: define(404, 2, "There is no such QuickCode, or it is over.", "Make a new one."),
+  ERR_SERVER_SECRET_MISSING: define(
+    503,
+    2,
+    "The login server has not collected its server secret from all D-TAs yet.",
+    "Its operator gives it join tokens, `milagro auth serve --join-tokens`, and looks whether all D-TAs run.",
+  ),
+  ERR_SESSION_MISSING: define(401, 2, "Nobody is logged in here.", "Log in first."),
+  ERR_USER_UNKNOWN: define(404, 2, "The login server knows no such user.", "List the users."),
+  ERR_WEBHOOK_REFUSED: define(
+    400,
+    3,
+    "A webhook may not go to this address.",
+    "Use https to a public address, or allow the network in `webhookAllow`.",
+  ),
+  ERR_WEBHOOK_UNKNOWN: define(404, 2, "There is no such webhook.", "List the webhooks."),
 
   // Secrets
   ERR_ACCESS_DENIED: define(

@@ -72,16 +72,26 @@ export function decideAccess(
 
 const EvidenceName = Type.Enum([...EVIDENCE_TYPES]);
 
-export const IssuanceRuleSchema = strict({
-  identities: Patterns,
-  usages: Type.Array(Type.Enum([...RULE_USAGES]), { minItems: 1, maxItems: RULE_USAGES.length }),
-  evidence: Type.Array(EvidenceName, {
-    maxItems: EVIDENCE_TYPES.length,
-    description: "Any one of these carries a request for keys; time permits take none",
-  }),
+const windowProperties = {
   maxEpochsAhead: Type.Integer({ minimum: 0, maximum: 366, description: "How far in the future a key may lie" }),
   maxEpochsBack: Type.Integer({ minimum: 0, maximum: 3660, description: "How far in the past an `enc` key may lie" }),
-});
+} as const;
+
+/** Any one of the kinds of evidence carries a request for keys. Time permits take none, and only a rule for nothing else names none. */
+export const IssuanceRuleSchema = Type.Union([
+  strict({
+    identities: Patterns,
+    usages: Type.Array(Type.Enum([...RULE_USAGES]), { minItems: 1, maxItems: RULE_USAGES.length }),
+    evidence: Type.Array(EvidenceName, { minItems: 1, maxItems: EVIDENCE_TYPES.length }),
+    ...windowProperties,
+  }),
+  strict({
+    identities: Patterns,
+    usages: Type.Array(Type.Literal("permit"), { minItems: 1, maxItems: 1 }),
+    evidence: Type.Array(EvidenceName, { maxItems: 0 }),
+    ...windowProperties,
+  }),
+]);
 export type IssuanceRule = Parsed<typeof IssuanceRuleSchema>;
 
 /** An Ed25519 public key as JWK (RFC 8037 §2). */

@@ -127,10 +127,21 @@ test("an issuance policy is refused for unknown evidence, usages, claims and pri
   const registrar = { name: "hr", publicKey: { kty: "OKP", crv: "Ed25519", x }, identities: [ANY] };
   const policy = { v: 1, version: 3, rules: [rule], registrars: [registrar], oidc: [oidc], denied: [] };
   expect(codeOf(() => parseIssuancePolicy(policy))).toBe("ok");
+  for (const good of [
+    { rules: [{ ...rule, usages: ["permit"], evidence: [] }] },
+    { rules: [{ ...rule, usages: ["mpin", "mpin-server", "sig", "permit"], evidence: ["email-code", "device"] }] },
+    { loginServers: [{ name: "login", publicKey: registrar.publicKey, services: ["login.example.org", "shop*"] }] },
+  ])
+    expect(codeOf(() => parseIssuancePolicy({ ...policy, ...good }))).toBe("ok");
   for (const bad of [
     { rules: [{ ...rule, evidence: ["none"] }] },
     { rules: [{ ...rule, evidence: [] }] },
-    { rules: [{ ...rule, usages: ["mpin"] }] },
+    { rules: [{ ...rule, usages: ["mpin"], evidence: [] }] },
+    { rules: [{ ...rule, usages: ["mpin", "permit"], evidence: [] }] },
+    { rules: [{ ...rule, usages: ["statement"] }] },
+    { loginServers: [{ name: "login", publicKey: registrar.publicKey, services: [] }] },
+    { loginServers: [{ name: "login", publicKey: registrar.publicKey, services: ["a/b"] }] },
+    { loginServers: [{ name: "login", publicKey: registrar.publicKey, services: ["*.example.org"] }] },
     { rules: [{ ...rule, identities: [] }] },
     { rules: [{ ...rule, maxEpochsAhead: -1 }] },
     { registrars: [{ ...registrar, publicKey: { ...registrar.publicKey, d: x } }] },

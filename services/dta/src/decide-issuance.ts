@@ -6,13 +6,14 @@
  * freshness; then policy; then evidence. Nothing is allowed that no rule allows.
  * @module
  */
-import { type Epoch, epochAt } from "@milagro/crypto/epoch";
+import { type Epoch, epochAt, NO_EXPIRY } from "@milagro/crypto/epoch";
 import { isEpochIdentity } from "@milagro/crypto/epoch-identity";
 import { type Identity, type IdentityPattern, matchesIdentity } from "@milagro/crypto/identity";
 import type { ErrorCode } from "@milagro/protocol/error-codes";
 import { type EvidenceType, LATE_REQUEST_SECONDS } from "@milagro/protocol/issuance-messages";
-import type { KeyUsage } from "@milagro/protocol/key-usage";
+import type { KeyUsage, RuleUsage } from "@milagro/protocol/key-usage";
 import type { IssuancePolicy, IssuanceRule } from "@milagro/protocol/policy";
+import { refusalByKind } from "./device-keys.ts";
 
 /** How far a request's own time may lie from this D-TA's clock, either way. */
 export const FRESHNESS_MS = 300_000;
@@ -23,7 +24,7 @@ export const ANSWER_AGAIN_MS = 7 * 86_400_000;
  * none. Such evidence has an end of its own, goes with the first request only, and the shares are sealed to the requester, so whoever held a request back gains nothing.
  */
 export const LATE_MS = LATE_REQUEST_SECONDS * 1000;
-const ONE_TIME: readonly EvidenceType[] = ["join-token", "grant"];
+const ONE_TIME: readonly EvidenceType[] = ["join-token", "grant", "email-code", "device"];
 
 /** What one piece of evidence is worth, for the identity and request it came with. */
 export type EvidenceVerdict =
@@ -56,6 +57,8 @@ export interface IssuanceFacts {
   readonly evidence: readonly EvidenceVerdict[];
   /** When this very request was issued before: at what time. */
   readonly issuedMs?: number | undefined;
+  /** Whether the device's keys without expiry went to another request. */
+  readonly issuedElsewhere?: boolean | undefined;
 }
 
 export type IssuanceDecision =
@@ -70,9 +73,10 @@ const refuse = (code: ErrorCode): IssuanceDecision => ({ kind: "refuse", code })
 
 /**
  * Whether the rule issues keys of this epoch now. Past epochs serve to open what was encrypted before the identity enrolled (`enc`);
- * signing or agreeing keys of the past would only serve to forge it. Epoch 0 is never issued.
+ * signing or agreeing keys of the past would only serve to forge it. Keys without expiry are in no window: `refusalByKind` says whose they may be.
  */
 export function inEpochWindow(rule: IssuanceRule, key: RequestedKey, nowMs: number, epochSeconds: number): boolean {
+  if (key.epoch === NO_EXPIRY) return true;
   // The two clocks may stand on different sides of an epoch's end: the tolerance for freshness applies here too.
   const earliest = epochAt(nowMs - FRESHNESS_MS, epochSeconds) - (key.usage === "enc" ? rule.maxEpochsBack : 0);
   const latest = epochAt(nowMs + FRESHNESS_MS, epochSeconds) + rule.maxEpochsAhead;
@@ -83,9 +87,12 @@ export function inEpochWindow(rule: IssuanceRule, key: RequestedKey, nowMs: numb
 function rulesFor(facts: IssuanceFacts, key: RequestedKey): ErrorCode | readonly IssuanceRule[] {
   const open = facts.policy.rules.filter(
     (rule) =>
-      rule.usages.includes(key.usage) && rule.identities.some((pattern) => matchesIdentity(pattern, facts.identity)),
+      (rule.usages as readonly RuleUsage[]).includes(key.usage) &&
+      rule.identities.some((pattern) => matchesIdentity(pattern, facts.identity)),
   );
   if (open.length === 0) return "ERR_POLICY_REFUSED";
+  const misfit = refusalByKind(facts.identity, key);
+  if (misfit !== undefined) return misfit;
   const timely = open.filter((rule) => inEpochWindow(rule, key, facts.nowMs, facts.epochSeconds));
   return timely.length === 0 ? "ERR_EPOCH_OUT_OF_WINDOW" : timely;
 }
@@ -98,6 +105,8 @@ function reaches(
   const now = epochAt(facts.nowMs, facts.epochSeconds);
   return facts.keys.every((key, at) => {
     if (verdict.usages !== undefined && !verdict.usages.includes(key.usage)) return false;
+    // Whoever steals a device must not get a second client secret, with a PIN of the thief's choice, by the first one's key.
+    if (verdict.type === "renewal" && key.epoch === NO_EXPIRY) return false;
     return rules[at]?.some(
       (rule) =>
         rule.evidence.includes(verdict.type) &&
@@ -129,7 +138,7 @@ export function decideIssuance(facts: IssuanceFacts): IssuanceDecision {
   const carrier = facts.evidence.findIndex(
     (verdict) => counts(verdict) && verdict.ok && reaches(facts, verdict, rules),
   );
-  if (carrier >= 0) return { kind: "issue", carrier };
+  if (carrier >= 0) return facts.issuedElsewhere ? refuse("ERR_IDENTITY_ISSUED") : { kind: "issue", carrier };
   const failed = facts.evidence.find((verdict) => counts(verdict) && !verdict.ok);
   if (failed !== undefined && !failed.ok) return refuse(failed.code);
   if (late) return refuse("ERR_REQUEST_EXPIRED");

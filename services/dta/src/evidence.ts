@@ -3,9 +3,13 @@
  * `weighEvidence` runs inside the transaction that decides, where "unspent" means something; `spendEvidence` marks the piece that carried the request.
  * @module
  */
+import type { Identity } from "@milagro/crypto/identity";
 import type { OpenedRequest } from "@milagro/protocol/issuance";
 import type { DtaContext, FoundedDomain } from "./context.ts";
 import type { EvidenceVerdict } from "./decide-issuance.ts";
+import { judgeApproval } from "./device-approval.ts";
+import { findDevice } from "./device-keys.ts";
+import { judgeEmailCode, spendEmailCode } from "./email-code.ts";
 import {
   type GrantVerdict,
   isSpentElsewhere,
@@ -21,7 +25,14 @@ import type { StoreTransaction } from "./store.ts";
 /** One piece of evidence, examined as far as possible without the store. */
 export type ExaminedEvidence =
   | { readonly kind: "token"; readonly token: string }
-  | { readonly kind: "judged"; readonly verdict: EvidenceVerdict; readonly grant?: SpentGrant | undefined };
+  | { readonly kind: "code"; readonly code: string }
+  | {
+      readonly kind: "judged";
+      readonly verdict: EvidenceVerdict;
+      readonly grant?: SpentGrant | undefined;
+      /** A device whose keys must have been issued here. */
+      readonly approver?: Identity | undefined;
+    };
 
 export async function examineEvidence(
   context: DtaContext,
@@ -36,7 +47,12 @@ export async function examineEvidence(
     requestKey: request.requestKey,
     nowMs: context.clock(),
   };
-  const judged = (verdict: GrantVerdict): ExaminedEvidence => ({ kind: "judged", verdict, grant: verdict.spends });
+  const judged = (verdict: GrantVerdict & { readonly approver?: Identity }): ExaminedEvidence => ({
+    kind: "judged",
+    verdict,
+    grant: verdict.spends,
+    approver: verdict.approver,
+  });
   return Promise.all(
     request.evidence.map(async (piece) => {
       switch (piece.type) {
@@ -49,12 +65,19 @@ export async function examineEvidence(
         case "renewal":
           return judged(await judgeRenewal(context.issuer, opened, piece));
         case "email-code":
+          return { kind: "code", code: piece.code };
         case "device":
-          return judged({ type: piece.type, ok: false, code: "ERR_EVIDENCE_INVALID" });
+          return judged(await judgeApproval(context, domain, opened, piece));
       }
     }),
   );
 }
+
+const ownerOf = (domain: FoundedDomain, { request }: OpenedRequest) => ({
+  domainId: domain.domainId,
+  identity: request.identity,
+  requestKey: request.requestKey,
+});
 
 /** What each piece is worth now. */
 export async function weighEvidence(
@@ -79,7 +102,11 @@ export async function weighEvidence(
           nowMs,
         }),
       );
+    } else if (piece.kind === "code") {
+      verdicts.push(await judgeEmailCode(tx, ownerOf(domain, opened), piece.code, requestHash, nowMs));
     } else if (piece.grant !== undefined && (await isSpentElsewhere(tx, domain.domainId, piece.grant, requestHash))) {
+      verdicts.push({ type: piece.verdict.type, ok: false, code: "ERR_EVIDENCE_INVALID" });
+    } else if (piece.approver !== undefined && !(await findDevice(tx, domain.domainId, piece.approver))) {
       verdicts.push({ type: piece.verdict.type, ok: false, code: "ERR_EVIDENCE_INVALID" });
     } else {
       verdicts.push(piece.verdict);
@@ -98,6 +125,8 @@ export async function spendEvidence(
   const { request, requestHash } = opened;
   if (piece.kind === "token") {
     await spendJoinToken(tx, domain.domainId, piece.token, { requestHash, identity: request.identity, nowMs });
+  } else if (piece.kind === "code") {
+    await spendEmailCode(tx, ownerOf(domain, opened), requestHash);
   } else if (piece.grant !== undefined) {
     await spendGrant(tx, domain.domainId, piece.grant, requestHash);
   }

@@ -9,6 +9,7 @@ import type { OpenedRequest } from "@milagro/protocol/issuance";
 import type { IssuanceAnswer, SealedRequest } from "@milagro/protocol/issuance-messages";
 import { type DtaContext, domainOf, type FoundedDomain } from "./context.ts";
 import { decideIssuance, type IssuanceDecision } from "./decide-issuance.ts";
+import { isDeviceRequest, isIssuedElsewhere, rememberDevice } from "./device-keys.ts";
 import { type ExaminedEvidence, examineEvidence, spendEvidence, weighEvidence } from "./evidence.ts";
 import type { IssuanceRow, StoreTransaction } from "./store.ts";
 
@@ -85,6 +86,7 @@ async function settle(
     .where("domain_id", "=", domain.domainId)
     .where("request_hash", "=", requestHash)
     .executeTakeFirst();
+  const forDevice = isDeviceRequest(request.keys);
   const verdicts = await weighEvidence(tx, domain, opened, evidence, nowMs);
   const decision = decideIssuance({
     identity: request.identity,
@@ -96,6 +98,7 @@ async function settle(
     denied: context.now.denied,
     evidence: verdicts,
     issuedMs: before?.time_ms,
+    issuedElsewhere: forDevice && (await isIssuedElsewhere(tx, domain.domainId, request.identity, requestHash)),
   });
   if (decision.kind === "again" && before !== undefined) return { kind: "issue", row: before, again: true };
 
@@ -114,6 +117,7 @@ async function settle(
     return { kind: "refuse", code: decision.kind === "refuse" ? decision.code : "ERR_INTERNAL", nowMs };
 
   await spendEvidence(tx, domain, opened, evidence[decision.carrier] as ExaminedEvidence, nowMs);
+  if (forDevice) await rememberDevice(tx, domain.domainId, { identity: request.identity, requestHash, nowMs });
   const row: IssuanceRow = {
     domain_id: domain.domainId,
     request_hash: requestHash,

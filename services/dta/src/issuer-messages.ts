@@ -4,12 +4,15 @@
  * @module
  */
 import type { Epoch } from "@milagro/crypto/epoch";
+import type { MpinIdentity } from "@milagro/crypto/mpin-identity";
 import type { CeremonyState } from "@milagro/protocol/ceremony";
 import type { CeremonyCommit, CeremonyReveal, CeremonySignature } from "@milagro/protocol/ceremony-messages";
 import type { SignedDescriptor } from "@milagro/protocol/descriptor";
+import type { EmailCodeRequest } from "@milagro/protocol/email-code";
 import type { FaultReport } from "@milagro/protocol/fault";
 import type { OpenedRequest } from "@milagro/protocol/issuance";
 import type { Evidence, IssuanceAnswer, SealedRequest } from "@milagro/protocol/issuance-messages";
+import type { PermitAnswer, PermitRequest } from "@milagro/protocol/permit-messages";
 import type { StatementKind } from "@milagro/protocol/statement";
 import type { LogFields } from "@milagro/runtime/log";
 
@@ -45,6 +48,15 @@ export interface IssuerCalls {
     { readonly opened: OpenedRequest; readonly evidence: Extract<Evidence, { type: "renewal" }> },
     boolean,
   ];
+  /** Whether the device has signed the request of another one. */
+  verifyApproval: [
+    { readonly approver: MpinIdentity; readonly requestHash: Uint8Array; readonly signature: Uint8Array },
+    boolean,
+  ];
+  /** Opens a sealed request for a code by e-mail. */
+  openCodeRequest: [SealedRequest, EmailCodeRequest];
+  /** Computes time permits with their proof. */
+  permits: [PermitRequest, PermitAnswer];
   /** Computes and seals the shares, signs the receipt. */
   issue: [RecordedIssuance, IssuanceAnswer];
   /** The share of an epoch's own `enc` key, 48 bytes. Whether it may leave is the caller's to decide. */

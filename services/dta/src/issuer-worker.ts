@@ -17,6 +17,8 @@ import { MilagroError } from "@milagro/engine/error";
 import { makeAuthority } from "@milagro/protocol/authority";
 import { makeDtaBusToken } from "@milagro/protocol/bus-token";
 import { advance, ownSignature } from "@milagro/protocol/ceremony";
+import { verifyDeviceApproval } from "@milagro/protocol/device-approval";
+import { openEmailCodeRequest } from "@milagro/protocol/email-code";
 import { faultReportOf } from "@milagro/protocol/fault";
 import {
   encodeShares,
@@ -28,6 +30,7 @@ import {
   verifyRenewal,
 } from "@milagro/protocol/issuance";
 import { checkDvsClaims, issueShares } from "@milagro/protocol/issue-shares";
+import { issuePermits } from "@milagro/protocol/permits";
 import { statementBytes } from "@milagro/protocol/statement";
 import { authorityAt, type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { nativeAead } from "@milagro/runtime/aead";
@@ -117,6 +120,17 @@ const tasks: Tasks = {
   },
 
   verifyRenewal: ({ opened, evidence }) => verifyRenewal(engine, place().domain.publicKey, opened, evidence),
+
+  verifyApproval: ({ approver, requestHash, signature }) =>
+    verifyDeviceApproval(engine, place().domain, approver, requestHash, signature),
+
+  openCodeRequest: (sealed) => {
+    const { domain, index } = place();
+    const { privateKey } = unsealed().hpke;
+    return openEmailCodeRequest({ privateKey, domainId: domain.domainId, index, sealed, x25519: nativeX25519 });
+  },
+
+  permits: (request) => issuePermits(engine, unsealed().shares.mpin, place().index, request),
 
   issue: async ({ opened, policyVersion, timeMs, logIndex, logHead }) => {
     const { domain, index } = place();

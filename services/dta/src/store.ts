@@ -6,6 +6,7 @@
 import { type AuditTables, auditMigrations } from "@milagro/runtime/audit-log";
 import { type Database, type MigrationSet, openDatabase } from "@milagro/runtime/database";
 import type { Transaction } from "kysely";
+import { type MpinTables, mpinMigration } from "./store-mpin.ts";
 
 /** A one-time bearer token; only a digest of it is kept. */
 export interface JoinTokenRow {
@@ -78,7 +79,7 @@ export interface EpochShareRow {
   log_index: number;
 }
 
-export interface DtaTables extends AuditTables {
+export interface DtaTables extends AuditTables, MpinTables {
   join_token: JoinTokenRow;
   grant_use: GrantRow;
   issuance: IssuanceRow;
@@ -172,6 +173,7 @@ const dtaMigrations: MigrationSet = {
           .execute();
       },
     },
+    mpinMigration,
   ],
 };
 

@@ -42,6 +42,9 @@ export const texts: Texts = {
   blockedHelp: "أُدخل رمز خاطئ مرات كثيرة. يمكن للمسؤول رفع الحظر، أو أعد إعداد الجهاز.",
   blockedMinutes: (minutes) =>
     `يمكنك المحاولة مجددًا بعد ${number(minutes, "دقيقة واحدة", "دقيقتين", "دقائق", "دقيقة")}.`,
+  revoked: "لم يعد مسموحًا لهذا الجهاز بتسجيل الدخول",
+  revokedHelp: (authority) => `${name(authority)} تمتنع عن منح الإذن. إن لم تكن تتوقع ذلك فاسأل المشغّل.`,
+  confirmFirst: (client) => `يطلب ${name(client)} تأكيد ما يلي:`,
   offline: "لا يوجد اتصال",
   offlineHelp: "تعذر الوصول إلى الخادم. لم تُحتسب هذه المحاولة.",
   failed: "لم ينجح ذلك",

@@ -34,6 +34,10 @@ export const texts: Texts = {
   blocked: "Dieses Gerät ist gesperrt",
   blockedHelp: "Die PIN war zu oft falsch. Die Verwaltung kann es entsperren; oder richten Sie es neu ein.",
   blockedMinutes: (minutes) => `In ${number(minutes, "Minute", "Minuten")} können Sie es wieder versuchen.`,
+  revoked: "Dieses Gerät darf sich nicht mehr anmelden",
+  revokedHelp: (authority) =>
+    `${authority} verweigert die Erlaubnis. Falls Sie das überrascht, fragen Sie den Betreiber.`,
+  confirmFirst: (client) => `${client} bittet um Bestätigung:`,
   offline: "Keine Verbindung",
   offlineHelp: "Der Server ist nicht erreichbar. Ihr Versuch wurde nicht gezählt.",
   failed: "Das hat nicht geklappt",

@@ -3,9 +3,10 @@
  * Names of people, services and devices come in as arguments and are never part of a sentence's grammar.
  * @module
  */
+import type { PinWeakness } from "@milagro/client/mpin-pin";
 
-/** Why a PIN is easily guessed. */
-export type WeakPin = "repeated" | "run" | "year" | "pattern" | "common";
+/** Why a PIN is easily guessed; the codes are those of the client's `pinWeakness`. */
+export type WeakPin = Exclude<PinWeakness, "length">;
 
 export interface Texts {
   readonly pin: string;
@@ -38,6 +39,9 @@ export interface Texts {
   readonly blocked: string;
   readonly blockedHelp: string;
   readonly blockedMinutes: (minutes: number) => string;
+  readonly revoked: string;
+  readonly revokedHelp: (authority: string) => string;
+  readonly confirmFirst: (client: string) => string;
   readonly offline: string;
   readonly offlineHelp: string;
   readonly failed: string;

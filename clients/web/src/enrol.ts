@@ -1,0 +1,2 @@
+/** Setting up a device. @module */
+export {};

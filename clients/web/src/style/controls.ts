@@ -1,0 +1,263 @@
+/**
+ * Headings, buttons, fields and lists, the same in all components.
+ * @module
+ */
+import { css } from "lit";
+
+export const controls = css`
+  h1,
+  h2,
+  h3,
+  p,
+  ul,
+  ol,
+  dl,
+  dd,
+  figure,
+  fieldset {
+    margin: 0;
+    padding: 0;
+    border: 0;
+    min-inline-size: 0;
+  }
+  h1:focus,
+  h2:focus {
+    outline: none;
+  }
+  ul,
+  ol {
+    list-style: none;
+  }
+  h1,
+  h2 {
+    font-size: 1.5rem;
+    line-height: 1.25;
+    font-weight: 650;
+    letter-spacing: -0.01em;
+    text-wrap: balance;
+  }
+  h3 {
+    font-size: 1.0625rem;
+    font-weight: 650;
+  }
+  .lead {
+    color: var(--_muted);
+    text-wrap: pretty;
+    overflow-wrap: anywhere;
+  }
+  .stack {
+    display: grid;
+    gap: 1.25rem;
+  }
+  .tight {
+    display: grid;
+    gap: 0.35rem;
+  }
+  .row {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 0.6rem;
+    align-items: center;
+  }
+  .row.apart {
+    justify-content: space-between;
+  }
+  .action,
+  .choice,
+  .link {
+    font: inherit;
+    cursor: pointer;
+    border-radius: var(--_radius);
+    -webkit-tap-highlight-color: transparent;
+  }
+  .action {
+    min-block-size: 3rem;
+    padding: 0.6rem 1.25rem;
+    border: 1px solid var(--_edge);
+    background: var(--_surface);
+    color: var(--_ink);
+    font-weight: 600;
+  }
+  .action:hover:not(:disabled) {
+    background: var(--_sunken);
+  }
+  .action.main {
+    background: var(--_accent);
+    border-color: var(--_accent);
+    color: var(--_on-accent);
+  }
+  .action.main:hover:not(:disabled) {
+    background: color-mix(in oklab, var(--_accent), var(--_ink) 18%);
+  }
+  .action.danger {
+    color: var(--_danger);
+    border-color: var(--_danger);
+  }
+  .action.small {
+    min-block-size: 2.5rem;
+    padding: 0.35rem 0.9rem;
+    font-size: 0.9375rem;
+  }
+  .action.wide {
+    inline-size: 100%;
+  }
+  .action:disabled {
+    cursor: default;
+    opacity: 0.55;
+  }
+  .link {
+    border: 0;
+    background: none;
+    padding: 0.5rem 0.25rem;
+    min-block-size: 2.75rem;
+    color: var(--_accent);
+    text-decoration: underline;
+    text-decoration-thickness: 1px;
+    text-underline-offset: 0.2em;
+  }
+  .link:hover {
+    text-decoration-thickness: 2px;
+  }
+  .choice {
+    display: grid;
+    grid-template-columns: auto 1fr auto;
+    align-items: center;
+    gap: 0.9rem;
+    inline-size: 100%;
+    min-block-size: 4rem;
+    padding: 0.75rem 1rem;
+    border: 1px solid var(--_line);
+    background: var(--_surface);
+    color: var(--_ink);
+    text-align: start;
+  }
+  .choice:hover {
+    border-color: var(--_edge);
+    background: var(--_sunken);
+  }
+  .choice .main {
+    display: block;
+    font-weight: 600;
+    overflow-wrap: anywhere;
+  }
+  .choice .side {
+    display: block;
+    color: var(--_muted);
+    font-size: 0.9375rem;
+    overflow-wrap: anywhere;
+  }
+  .choice .arrow {
+    inline-size: 1.25rem;
+    block-size: 1.25rem;
+    fill: none;
+    stroke: var(--_muted);
+    stroke-width: 2;
+    stroke-linecap: round;
+    stroke-linejoin: round;
+  }
+  [dir="rtl"] .arrow {
+    transform: scaleX(-1);
+  }
+  .face {
+    inline-size: 2.5rem;
+    block-size: 2.5rem;
+    border-radius: 50%;
+    display: grid;
+    place-items: center;
+    background: var(--_tint);
+    color: var(--_accent);
+    font-weight: 650;
+    text-transform: uppercase;
+  }
+  .field {
+    display: grid;
+    gap: 0.35rem;
+  }
+  .field label {
+    font-weight: 600;
+  }
+  .field .help {
+    color: var(--_muted);
+    font-size: 0.9375rem;
+  }
+  .field .wrong {
+    color: var(--_danger);
+    font-size: 0.9375rem;
+    font-weight: 600;
+  }
+  input,
+  textarea,
+  select {
+    font: inherit;
+    color: var(--_ink);
+    background: var(--_surface);
+    border: 1px solid var(--_edge);
+    border-radius: calc(var(--_radius) * 0.7);
+    min-block-size: 3rem;
+    padding: 0.55rem 0.9rem;
+    inline-size: 100%;
+  }
+  input[aria-invalid="true"] {
+    border-color: var(--_danger);
+    border-width: 2px;
+  }
+  input.code {
+    font-family: var(--_mono);
+    letter-spacing: 0.12em;
+    text-transform: uppercase;
+    direction: ltr;
+  }
+  .notice {
+    border-radius: var(--_radius);
+    padding: 0.75rem 1rem;
+    background: var(--_tint);
+  }
+  .notice.bad {
+    background: var(--_danger-tint);
+    color: var(--_danger);
+  }
+  .notice.bad p {
+    font-weight: 600;
+  }
+  .figure {
+    font: 700 3rem / 1.1 var(--_mono);
+    font-variant-numeric: tabular-nums;
+    letter-spacing: 0.06em;
+  }
+  @keyframes turn {
+    to {
+      transform: rotate(1turn);
+    }
+  }
+  .wheel {
+    inline-size: 1.25rem;
+    block-size: 1.25rem;
+    border-radius: 50%;
+    border: 2px solid var(--_line);
+    border-block-start-color: var(--_accent);
+    animation: turn 900ms linear infinite;
+    flex: none;
+  }
+  @media (prefers-reduced-motion: reduce) {
+    .wheel {
+      animation: none;
+      border-color: var(--_accent);
+      border-style: dotted;
+    }
+  }
+  @media (forced-colors: active) {
+    .action.main {
+      background: ButtonText;
+      color: ButtonFace;
+      border-color: ButtonText;
+      forced-color-adjust: none;
+    }
+    .notice,
+    .choice {
+      border: 1px solid CanvasText;
+    }
+    .face {
+      border: 1px solid CanvasText;
+    }
+  }
+`;

@@ -13,6 +13,7 @@ interface Platform {
   readonly WebAssembly?: {
     compile(bytes: Uint8Array): Promise<WasmModule>;
     validate(bytes: Uint8Array): boolean;
+    readonly Module: new (bytes: Uint8Array) => WasmModule;
     readonly Instance: new (module: WasmModule, imports: object) => { readonly exports: unknown };
   };
   readonly DecompressionStream?: new (
@@ -32,17 +33,28 @@ export async function compile(bytes: Uint8Array): Promise<WasmModule> {
   return platform.WebAssembly.compile(bytes);
 }
 
+/** As `compile`, at once. Browsers allow it on their main thread for modules far larger than these. */
+export function compileNow(bytes: Uint8Array): WasmModule {
+  if (!platform.WebAssembly) throw new TypeError("this JavaScript engine has no WebAssembly");
+  return new platform.WebAssembly.Module(bytes);
+}
+
 /** @typeParam E - what the module exports; it imports nothing */
 export function instantiate<E>(module: WasmModule): E {
   if (!platform.WebAssembly) throw new TypeError("this JavaScript engine has no WebAssembly");
   return new platform.WebAssembly.Instance(module, {}).exports as E;
 }
 
+export function fromBase64(text: string): Uint8Array {
+  if (!platform.atob) throw new TypeError("cannot read base64 here");
+  return Uint8Array.from(platform.atob(text), (character) => character.charCodeAt(0));
+}
+
 /** Base64 of gzip, as the build embeds modules. `Response` would be shorter, and costs Node 10 MB: it loads an HTTP client. */
 export async function unpack(text: string): Promise<Uint8Array> {
-  const { atob, DecompressionStream } = platform;
-  if (!atob || !DecompressionStream) throw new TypeError("cannot decompress here");
-  const packed = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const { DecompressionStream } = platform;
+  if (!DecompressionStream) throw new TypeError("cannot decompress here");
+  const packed = fromBase64(text);
   const { writable, readable } = new DecompressionStream("gzip");
   const writer = writable.getWriter();
   const written = writer.write(packed).then(() => writer.close());

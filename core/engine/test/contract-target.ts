@@ -7,35 +7,17 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Engine, Gt, Scalar } from "../src/engine.ts";
 import { arbScalar, be, EDGE_SCALARS, hex, P, R, scalar } from "./fixtures.ts";
+import {
+  arbitraryElement as arbitrary,
+  cyclotomicElement as cyclotomic,
+  type Element,
+  Fp12,
+  writeElement as write,
+} from "./oracle-target.ts";
 import { published } from "./published.ts";
 
 const SLOW = process.env["SLOW"] === "1";
 const REFUSAL = expect.objectContaining({ code: "ERR_POINT_INVALID" });
-const { Fp12 } = bls12_381.fields;
-type Element = typeof Fp12.ONE;
-
-/** The documented order: highest coefficient first. */
-function write(value: Element): Uint8Array {
-  const sixes = [value.c1, value.c0];
-  const twos = sixes.flatMap((six) => [six.c2, six.c1, six.c0]);
-  return new Uint8Array(Buffer.concat(twos.flatMap((two) => [be(two.c1, 48), be(two.c0, 48)])));
-}
-
-/** Some element of Fp¹², far from any subgroup. */
-const arbitrary = (seed: bigint): Element =>
-  Fp12.fromBigTwelve(
-    Array.from({ length: 12 }, (_, i) => (seed ** BigInt(31 + i) + BigInt(i)) % P) as Parameters<
-      typeof Fp12.fromBigTwelve
-    >[0],
-  );
-
-/** In the cyclotomic subgroup, of an order far above r: the easy part of the final exponentiation alone. */
-function cyclotomic(seed: bigint): Element {
-  const value = arbitrary(seed);
-  const easy = Fp12.mul(Fp12.conjugate(value), Fp12.inv(value));
-  return Fp12.mul(Fp12.frobeniusMap(easy, 2), easy);
-}
-
 export function describeTarget(engine: () => Engine): void {
   describe("GT", () => {
     const k = (value: bigint): Scalar => scalar(engine().scalars, value);

@@ -1,132 +1,171 @@
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+/**
+ * The differential tests on every platform, each tier forced: Node 24 and 26, Chromium, Firefox, JavaScriptCore.
+ * DIFFERENTIAL_SEED repeats a run, DIFFERENTIAL_SCALE multiplies the number of cases, MILAGRO_NODE_26 is a Node 26.
+ */
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Outcomes } from "./platform-page.ts";
+import { createEngine } from "../src/index.ts";
+import { makeCorpus } from "./corpus.ts";
+import { FAMILIES } from "./differential.ts";
+import { hex, random } from "./fixtures.ts";
+import { type BrowserKind, browserPath, openPage } from "./open-page.ts";
+import type { BrowserReport } from "./platform-browser.ts";
+import type { TierReports } from "./platform-page.ts";
 
-/** The first of these that is installed. In CI a missing one fails, unless CI says that it has none. */
-const find = (...paths: string[]): string | undefined => paths.find((path) => existsSync(path));
-const CHROMIUM = find("/usr/bin/chromium", "/usr/bin/google-chrome");
-const FIREFOX = find("/usr/bin/firefox-esr", "/usr/bin/firefox");
-const JSC = find("/usr/lib/x86_64-linux-gnu/webkit2gtk-4.0/jsc", "/usr/bin/jsc");
+const run = promisify(execFile);
+const CI = Boolean(process.env["CI"]);
+const SEED = process.env["DIFFERENTIAL_SEED"] ?? hex(random(8));
+const SCALE = Number(process.env["DIFFERENTIAL_SCALE"] ?? 1);
+const NODE_26 = process.env["MILAGRO_NODE_26"];
+const JSC = ["/usr/lib/x86_64-linux-gnu/webkit2gtk-4.0/jsc", "/usr/bin/jsc"].find((path) => existsSync(path));
+const LIMIT = 580_000;
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const ALL = ["fma", "simd", "scalar", "noble"];
+
 const here = fileURLToPath(new URL(".", import.meta.url));
-const dist = fileURLToPath(new URL("../dist/wasm/", import.meta.url));
+const wasm = fileURLToPath(new URL("../dist/wasm", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "milagro-platforms-"));
+const corpus = join(folder, "corpus.json");
 afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
-const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
+/** Bundled as an application would be: by package name, with no configuration for the engine. */
+async function bundle(name: string): Promise<void> {
+  await build({
+    root: here,
+    configFile: false,
+    logLevel: "silent",
+    build: {
+      target: "es2022",
+      modulePreload: false,
+      outDir: folder,
+      emptyOutDir: false,
+      rolldownOptions: { input: join(here, `${name}.ts`), output: { entryFileNames: "[name].js" } },
+    },
+  });
+}
 
-async function bundle(name: string, source: string): Promise<void> {
-  const entry = join(here, `.${name}.entry.ts`);
-  writeFileSync(entry, source);
-  try {
-    await build({
-      root: here,
-      configFile: false,
-      logLevel: "silent",
-      resolve: { conditions: ["@milagro/source"] },
-      build: {
-        target: "es2022",
-        outDir: folder,
-        emptyOutDir: false,
-        lib: { entry, formats: ["es"], fileName: () => `${name}.js` },
-      },
-    });
-  } finally {
-    rmSync(entry);
+/** No more at a time than there are cores here. */
+const turns = [Promise.resolve(), Promise.resolve()];
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const result = (turns.shift() as Promise<void>).then(work);
+  turns.push(result.then(() => {}).catch(() => {}));
+  return result;
+}
+
+/** Every operation of these tiers agreed with the oracle, thousands of times; the others were refused at load. */
+function expectAgreement(platform: string, reports: TierReports, tiers: readonly string[]): void {
+  for (const [tier, { state, operations, comparisons, fewest, seconds }] of Object.entries(reports)) {
+    const counts = `${operations.length} operations, ${comparisons} comparisons, at least ${fewest} each, ${seconds} s`;
+    say(`${platform}, ${tier}: ${state === "ok" ? counts : state}`);
+  }
+  expect(Object.keys(reports)).toEqual(ALL);
+  for (const [tier, { state, operations, comparisons, failures }] of Object.entries(reports)) {
+    expect(failures, `${tier}, seed ${SEED}`).toEqual([]);
+    if (!tiers.includes(tier)) expect(state).toMatch(/^refused: (ERR_ENGINE_SELF_TEST$|CompileError: .*relaxed simd)/);
+    else {
+      expect(state, tier).toBe("ok");
+      expect(operations.length).toBeGreaterThan(60);
+      expect(comparisons).toBeGreaterThan((tier === "noble" ? 4000 : 80_000) * Math.min(1, SCALE));
+    }
   }
 }
 
-/** Serves the bundle, starts a browser on it, and waits for the page's report. */
-async function openBrowser(command: string, options: (url: string) => string[]): Promise<Outcomes> {
-  let report: (outcomes: Outcomes) => void = () => {};
-  const reported = new Promise<Outcomes>((resolve) => {
-    report = resolve;
-  });
-  const server = createServer((request, response) => {
-    if (request.method === "POST") {
-      let body = "";
-      request.on("data", (chunk) => {
-        body += chunk;
-      });
-      request.on("end", () => {
-        response.end();
-        report(JSON.parse(body) as Outcomes);
-      });
-      return;
-    }
-    const path = join(folder, new URL(request.url ?? "/", "http://x").pathname);
-    if (!existsSync(path)) response.writeHead(404).end();
-    else response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "text/plain" }).end(readFileSync(path));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/index.html`;
-  const browser = spawn(command, options(url), { stdio: "ignore", env: { ...process.env, HOME: folder } });
-  try {
-    return await reported;
-  } finally {
-    browser.kill("SIGKILL");
-    server.closeAllConnections();
-    server.close();
-  }
+async function runNode(path: string): Promise<TierReports> {
+  const args = ["--conditions=@milagro/source", join(here, "platform-node.ts"), corpus];
+  return JSON.parse((await run(path, args, { timeout: LIMIT, maxBuffer: 2 ** 26 })).stdout) as TierReports;
+}
+
+async function runBrowser(kind: BrowserKind): Promise<BrowserReport> {
+  return (await openPage(kind, browserPath(kind) as string, folder, "platform-browser.js", LIMIT)) as BrowserReport;
 }
 
 describe("platforms", () => {
   beforeAll(async () => {
-    await bundle(
-      "browser",
-      `import { runInBrowser } from "./platform-page.ts";
-       runInBrowser().then((outcomes) => fetch("/report", { method: "POST", body: JSON.stringify(outcomes) }));`,
-    );
-    await bundle(
-      "shell",
-      `import { runInShell } from "./platform-page.ts";
-       const read = (tier) => new Uint8Array(readFile(${JSON.stringify(dist)} + tier + ".wasm", "binary"));
-       print(JSON.stringify(runInShell(read)));`,
-    );
-    writeFileSync(join(folder, "index.html"), '<!doctype html><script type="module" src="browser.js"></script>');
-  }, 120_000);
+    await bundle("platform-browser");
+    await bundle("platform-shell");
+    writeFileSync(corpus, JSON.stringify(await makeCorpus(SEED, SCALE)));
+    say(`seed ${SEED}, ${FAMILIES.reduce((sum, { count }) => sum + Math.ceil(SCALE * count), 0)} inputs`);
+  }, LIMIT);
 
-  test.skipIf(!CHROMIUM && !process.env["CI"])(
-    "Chromium runs every tier and chooses the best",
-    async () => {
-      const profile = `--user-data-dir=${join(folder, "chromium")}`;
-      const outcomes = await openBrowser(CHROMIUM as string, (url) => ["--headless", "--no-sandbox", profile, url]);
-      expect(outcomes).toEqual({
-        ...{ fma: "ok", simd: "ok", scalar: "ok", noble: "ok" },
-        ...{ chosen: "wasm-fma", g1: "wasm-fma-g1" },
+  describe.concurrent("the differential tests pass", () => {
+    test("in this Node, and ask for every operation of the interface", { timeout: LIMIT }, async () => {
+      const reports = await inTurn(() => runNode(process.execPath));
+      expectAgreement(`Node ${process.version}`, reports, ALL);
+      const asked = new Set(reports["scalar"]?.operations.flatMap((name) => name.split(/, | \+ /)));
+      expect(await missing([...asked])).toEqual([]);
+    });
+
+    test.skipIf(!NODE_26 && !CI)("in Node 26", { timeout: LIMIT }, async () => {
+      const { stdout } = await run(NODE_26 as string, ["--version"]);
+      expect(stdout).toMatch(/^v26\./);
+      expectAgreement(`Node ${stdout.trim()}`, await inTurn(() => runNode(NODE_26 as string)), ALL);
+    });
+
+    test.skipIf(!browserPath("chromium") && !CI)("in Chromium, which runs every tier", { timeout: LIMIT }, async () => {
+      const { tiers, ...rest } = await inTurn(() => runBrowser("chromium"));
+      expectAgreement("Chromium", tiers, ALL);
+      expect(rest).toEqual({
+        chosen: "wasm-fma",
+        g1: "wasm-fma-g1",
+        sync: "wasm-scalar wasm-simd",
+        workers: "wasm-fma wasm-fma true",
       });
-    },
-    120_000,
-  );
+    });
 
-  test.skipIf(!FIREFOX && !process.env["CI"])(
-    "Firefox runs the tiers that it has, and chooses one",
-    async () => {
-      const outcomes = await openBrowser(FIREFOX as string, (url) => [
-        ...["--headless", "--no-remote", "--profile", mkdtempSync(join(folder, "firefox-"))],
-        url,
-      ]);
-      expect(outcomes).toMatchObject({ simd: "ok", scalar: "ok", noble: "ok" });
-      expect(outcomes["chosen"]).toMatch(/^wasm-(fma|simd)$/);
-      expect(outcomes["fma"] === "ok").toBe(outcomes["chosen"] === "wasm-fma");
-    },
-    120_000,
-  );
+    test.skipIf(!browserPath("firefox") && !CI)(
+      "in Firefox, which may lack relaxed SIMD",
+      { timeout: LIMIT },
+      async () => {
+        const { tiers, ...rest } = await inTurn(() => runBrowser("firefox"));
+        const best = tiers["fma"]?.state === "ok" ? "fma" : "simd";
+        expectAgreement("Firefox", tiers, best === "fma" ? ALL : ["simd", "scalar", "noble"]);
+        expect(rest).toEqual({
+          chosen: `wasm-${best}`,
+          g1: `wasm-${best}-g1`,
+          sync: "wasm-scalar wasm-simd",
+          workers: `wasm-${best} wasm-${best} true`,
+        });
+      },
+    );
 
-  test.skipIf(!JSC && !process.env["CI"])(
-    "JavaScriptCore runs the tiers that it has, and refuses the others",
-    () => {
-      const { stdout, stderr } = spawnSync(JSC as string, ["-m", join(folder, "shell.js")], { encoding: "utf8" });
-      const outcomes = JSON.parse(stdout || `{"failed": ${JSON.stringify(stderr)}}`) as Outcomes;
-      expect(outcomes).toMatchObject({ simd: "ok", scalar: "ok" });
-      expect(outcomes["fma"]).toMatch(/^(ok|refused: .*)$/);
-    },
-    120_000,
-  );
+    test.skipIf(!JSC && !CI)("in JavaScriptCore, which may lack relaxed SIMD", { timeout: LIMIT }, async () => {
+      const args = ["-m", join(folder, "platform-shell.js"), "--", wasm, corpus];
+      const { stdout } = await inTurn(() => run(JSC as string, args, { timeout: LIMIT, maxBuffer: 2 ** 26 }));
+      const tiers = JSON.parse(stdout) as TierReports;
+      expectAgreement("JavaScriptCore", tiers, tiers["fma"]?.state === "ok" ? ALL : ["simd", "scalar", "noble"]);
+    });
+  });
+
+  test.skipIf(!NODE_26 && !CI)("the engine's own tests pass in Node 26", { timeout: LIMIT }, async () => {
+    const root = fileURLToPath(new URL("../../../", import.meta.url));
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(VITEST|SLOW$|TEST$)/.test(name)));
+    const args = [join(root, "node_modules/vitest/vitest.mjs"), "run", "core/engine/test"];
+    const { stdout } = await run(NODE_26 as string, args, { cwd: root, env, timeout: LIMIT, maxBuffer: 2 ** 26 });
+    expect(stdout).toMatch(/^[1-9]\d+ passed, 0 failed, 0 skipped$/m);
+    say(`the engine's own tests in Node 26: ${stdout.trim().split("\n").at(-1)}`);
+  });
 });
+
+/** Functions of the interface that no comparison asked for; randomness and promises about memory have tests of their own. */
+async function missing(asked: readonly string[]): Promise<string[]> {
+  const engine = await createEngine({ random, tier: "scalar" });
+  const functions = (name: string, value: object): string[] =>
+    Object.entries(value).flatMap(([key, member]) => (typeof member === "function" ? [name + key] : []));
+  const all = [
+    ...functions("scalars.", engine.scalars),
+    ...functions("g1.", engine.g1),
+    ...functions("g2.", engine.g2),
+    ...functions("gt.", engine.gt),
+    ...functions("", engine),
+  ];
+  const elsewhere = ["scalars.random", "zeroise", "selfTest"];
+  return all.filter(
+    (name) => !elsewhere.includes(name) && !asked.some((one) => one === name || one.startsWith(`${name}.`)),
+  );
+}

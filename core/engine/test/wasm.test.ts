@@ -1,5 +1,7 @@
+/// <reference path="../src/wasm-modules.d.ts" />
 import { describe, expect, test } from "vitest";
 import { createEngine } from "../src/index.ts";
+import { createEngineSync } from "../src/sync.ts";
 import { createWasmEngine } from "../src/wasm.ts";
 import { createG1Engine } from "../src/wasm-g1.ts";
 import { compileTier } from "../src/wasm-load.ts";
@@ -38,6 +40,20 @@ describe("tiers", () => {
     );
   });
 
+  test.each(WASM_TIERS)("%s can be had without waiting", async (tier) => {
+    const { wasm } = (await import(`@milagro/engine/wasm/${tier}-sync`)) as { wasm: string };
+    const { capabilities, g1 } = createEngineSync({ random, tier, wasm });
+    expect(capabilities.name).toBe(`wasm-${tier}`);
+    expect(g1.isIdentity(g1.subtract(g1.generator, g1.generator))).toBe(true);
+  });
+
+  test("what is no module is refused at once", async () => {
+    const refusal = expect.objectContaining({ code: "ERR_ENGINE_SELF_TEST" });
+    for (const wasm of ["", "AAAA", "not base64!", (await import("@milagro/engine/wasm/fma")).wasm]) {
+      expect(() => createEngineSync({ random, tier: "fma", wasm })).toThrow(refusal);
+    }
+  });
+
   test("without WebAssembly noble takes over, and whoever insists on a tier is told", async () => {
     const platform = globalThis as { WebAssembly?: unknown };
     const { WebAssembly } = platform;
@@ -46,6 +62,7 @@ describe("tiers", () => {
       expect((await createEngine({ random })).capabilities.name).toBe("noble");
       await expect(createEngine({ random, tier: "scalar" })).rejects.toMatchObject({ code: "ERR_ENGINE_SELF_TEST" });
       await expect(createG1Engine({ random })).rejects.toMatchObject({ code: "ERR_ENGINE_SELF_TEST" });
+      expect(() => createEngineSync({ random, tier: "scalar", wasm: "AAAA" })).toThrow("scalar: not supported");
     } finally {
       platform.WebAssembly = WebAssembly;
     }

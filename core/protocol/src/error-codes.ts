@@ -357,6 +357,12 @@ export const ERROR_CODES = {
 
   // Logging in
   ERR_DEVICE_LIMIT: define(409, 3, "The user has as many devices as the service allows.", "Remove one first."),
+  ERR_CLIENT_EXISTS: define(
+    409,
+    1,
+    "An application is registered under this id.",
+    "Remove it first, or take another id.",
+  ),
   ERR_DEVICE_UNKNOWN: define(404, 2, "The user has no such device, or it was removed.", "List the devices."),
   ERR_HANDOVER_UNKNOWN: define(
     404,

@@ -1,2 +1,481 @@
-/** Setting up a device. @module */
-export {};
+/**
+ * `<milagro-enrol>`: setting up this device. Who, and how to show it → codes, an activation code or another device → what each
+ * authority answered → a PIN, twice → registered. Reloading the page loses nothing but the PIN.
+ *
+ * Property `finished`: called once with the identity and the PIN, which is then the callee's to use up. Event `milagro-cancel`.
+ * @module
+ */
+import type { Pin } from "@milagro/client/mpin";
+import type { EnrolmentProgress, PendingEnrolment } from "@milagro/client/mpin-enrol";
+import { html, nothing, type TemplateResult } from "lit";
+import { deviceLabel } from "./device-label.ts";
+import type { CodesFilled } from "./enrol-codes.ts";
+import "./enrol-codes.ts";
+import { EnrolFlow, type Way } from "./enrol-flow.ts";
+import { enrolStyle } from "./enrol-style.ts";
+import { arrow, check, cross, key, mail, phone } from "./icons.ts";
+import { chooseLanguage } from "./language.ts";
+import type { PinEvent } from "./pin-event.ts";
+import "./pin-pad.ts";
+import { codeOf, Screen } from "./screen.ts";
+import type { WeakPin } from "./texts/texts.ts";
+
+/** How an authority stands. */
+type Step = "asked" | "checked" | "failed";
+
+type View =
+  | {
+      readonly name: "loading" | "who" | "activation" | "quick-code" | "progress" | "choose" | "repeat" | "registering";
+    }
+  | { readonly name: "codes"; readonly refused: readonly number[] }
+  | { readonly name: "number"; readonly number: string }
+  | { readonly name: "interrupted"; readonly pending: PendingEnrolment }
+  | { readonly name: "failed"; readonly code: string }
+  | { readonly name: "offline"; readonly again: () => void };
+
+export class MilagroEnrol extends Screen {
+  static override properties = {
+    finished: { attribute: false },
+    screen: { state: true },
+    advice: { state: true },
+    steps: { state: true },
+  };
+  static override styles = [...Screen.styles, enrolStyle];
+
+  declare finished: ((identity: string, pin: Pin | undefined) => void) | undefined;
+  declare private screen: View;
+  /** What was wrong with the last entry. */
+  declare private advice: string;
+  declare private steps: ReadonlyMap<number, Step>;
+
+  #flow: EnrolFlow | undefined;
+  #pin: Pin | undefined;
+  #way: Way = "email";
+
+  constructor() {
+    super();
+    this.finished = undefined;
+    this.screen = { name: "loading" };
+    this.advice = "";
+    this.steps = new Map();
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.#open();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#flow?.close();
+    this.#pin?.destroy();
+  }
+
+  protected override get view(): string {
+    return this.screen.name;
+  }
+
+  protected override content(): TemplateResult {
+    const { screen, texts } = this;
+    switch (screen.name) {
+      case "loading":
+        return this.#busy(texts.loading);
+      case "interrupted":
+        return this.#interruptedView(screen.pending);
+      case "who":
+        return this.#whoView();
+      case "codes":
+        return html`<milagro-enrol-codes
+          .authorities=${this.#flow?.authorities ?? []}
+          .refused=${screen.refused}
+          .user=${this.#flow?.user ?? ""}
+          .demo=${this.#flow?.service.mail === true}
+          @milagro-codes=${this.#submitCodes}
+          @milagro-mail-again=${this.#mailAgain}
+        ></milagro-enrol-codes>${this.#cancelRow()}`;
+      case "activation":
+        return this.#oneField("activation", texts.activationCode, texts.activationHelp, this.#submitActivation);
+      case "quick-code":
+        return this.#oneField("quick-code", texts.quickCode, texts.quickCodeHelp, this.#claim);
+      case "number":
+        return html`${this.#head(texts.pickNumber, texts.pickNumberHelp)}
+          <p class="figure middle">${screen.number}</p>
+          <p class="row lead" role="status"><span class="wheel"></span>${texts.waitingForDevice}</p>
+          ${this.#cancelRow()}`;
+      case "progress":
+        return this.#progressView();
+      case "choose":
+      case "repeat":
+        return this.#pinView(screen.name);
+      case "registering":
+        return html`${this.#head(texts.registering, "")}${this.#stepsList()}`;
+      case "offline":
+        return html`<div role="alert">${this.#head(texts.offline, this.advice || texts.offlineHelp)}</div>
+          <div class="row">
+            <button class="action main" type="button" @click=${screen.again}>${texts.tryAgain}</button>
+            <button class="link" type="button" @click=${this.#startOver}>${texts.startOver}</button>
+          </div>`;
+      case "failed":
+        return html`<div role="alert">${this.#head(texts.failed, texts.failedHelp(screen.code))}</div>
+          <div class="row">
+            <button class="action main" type="button" @click=${this.#startOver}>${texts.startOver}</button>
+            <button class="link" type="button" @click=${this.#cancel}>${texts.cancel}</button>
+          </div>`;
+    }
+  }
+
+  #head(title: string, lead: string): TemplateResult {
+    return html`<div class="tight">
+      <h1 tabindex="-1">${title}</h1>
+      ${lead === "" ? nothing : html`<p class="lead">${lead}</p>`}
+    </div>`;
+  }
+
+  #busy(text: string): TemplateResult {
+    return html`<p class="row middle" role="status"><span class="wheel"></span>${text}</p>`;
+  }
+
+  #cancelRow(): TemplateResult {
+    return html`<div class="row middle">
+      <button class="link" type="button" @click=${this.#startOver}>${this.texts.startOver}</button>
+    </div>`;
+  }
+
+  #interruptedView(pending: PendingEnrolment): TemplateResult {
+    const { texts } = this;
+    return html`${this.#head(texts.interrupted, texts.interruptedHelp(pending.user))}
+      <div class="row">
+        <button class="action main" type="button" data-focus @click=${() => this.#goOn(pending)}>${texts.goOn}</button>
+        <button class="action" type="button" @click=${() => this.#giveUp(pending)}>${texts.startOver}</button>
+      </div>`;
+  }
+
+  #whoView(): TemplateResult {
+    const { texts } = this;
+    const ways = this.#flow?.ways ?? [];
+    const count = this.#flow?.authorities.length ?? 0;
+    const wayTexts: Record<Way, readonly [TemplateResult, string, string]> = {
+      email: [mail, texts.byEmail, texts.byEmailHelp(count)],
+      activation: [key, texts.byActivation, texts.byActivationHelp],
+      "quick-code": [phone, texts.byQuickCode, texts.byQuickCodeHelp],
+    };
+    return html`${this.#head(texts.setUpDevice, "")}
+      <form class="stack" novalidate @submit=${(event: Event) => event.preventDefault()}>
+        <div class="field">
+          <label for="user">${texts.emailAddress}</label>
+          <input
+            id="user"
+            type="email"
+            name="email"
+            autocomplete="email"
+            autocapitalize="none"
+            spellcheck="false"
+            dir="ltr"
+            data-focus
+            required
+            aria-invalid=${this.advice === "" ? "false" : "true"}
+            aria-describedby="user-wrong"
+          />
+          <p class="wrong" id="user-wrong" role="alert">${this.advice}</p>
+        </div>
+        <div class="field">
+          <label for="label">${texts.deviceName}</label>
+          <input id="label" type="text" maxlength="64" autocomplete="off" .value=${deviceLabel(texts)} aria-describedby="label-help" />
+          <p class="help" id="label-help">${texts.deviceNameHelp}</p>
+        </div>
+        <fieldset class="tight">
+          <legend><h2>${texts.howToConfirm}</h2></legend>
+          ${ways.map((way) => {
+            const [icon, name, help] = wayTexts[way];
+            return html`<button class="choice" type="button" data-way=${way} @click=${() => this.#begin(way)}>
+              <span class="face">${icon}</span>
+              <span><span class="main">${name}</span><span class="side">${help}</span></span>
+              ${arrow}
+            </button>`;
+          })}
+        </fieldset>
+      </form>
+      <div class="row middle">
+        <button class="link" type="button" @click=${this.#cancel}>${texts.cancel}</button>
+      </div>`;
+  }
+
+  #oneField(name: string, label: string, help: string, submit: (text: string) => void): TemplateResult {
+    const onSubmit = (event: Event) => {
+      event.preventDefault();
+      const input = this.renderRoot.querySelector<HTMLInputElement>(`#${name}`);
+      if (input?.value.trim()) submit(input.value);
+    };
+    return html`${this.#head(label, help)}
+      <form class="stack" novalidate @submit=${onSubmit}>
+        <div class="field">
+          <label for=${name} class="quiet">${label}</label>
+          <input
+            id=${name}
+            class="code ${name}"
+            data-focus
+            autocomplete="one-time-code"
+            autocapitalize=${name === "activation" ? "none" : "characters"}
+            spellcheck="false"
+            aria-invalid=${this.advice === "" ? "false" : "true"}
+            aria-describedby="${name}-wrong"
+          />
+          <p class="wrong" id="${name}-wrong" role="alert">${this.advice}</p>
+        </div>
+        <button class="action main wide" type="submit">${this.texts.next}</button>
+      </form>
+      ${this.#cancelRow()}`;
+  }
+
+  #progressView(): TemplateResult {
+    const { texts } = this;
+    return html`${this.#head(texts.makingKey(this.#flow?.authorities.length ?? 0), texts.makingKeyHelp)}${this.#stepsList()}`;
+  }
+
+  #stepsList(): TemplateResult {
+    const { texts } = this;
+    const said: Record<Step, string> = {
+      asked: texts.stepAsked,
+      checked: texts.stepChecked,
+      failed: texts.stepFailed,
+    };
+    const sign: Record<Step, TemplateResult> = {
+      asked: html`<span class="wheel"></span>`,
+      checked: check,
+      failed: cross,
+    };
+    return html`<ol class="steps" role="status">
+      ${(this.#flow?.authorities ?? []).map(({ index, name }) => {
+        const step = this.steps.get(index) ?? "asked";
+        return html`<li class=${step}>
+          <span class="sign">${sign[step]}</span>
+          <span><span class="main">${name}</span> <span class="side">${said[step]}</span></span>
+        </li>`;
+      })}
+    </ol>`;
+  }
+
+  #pinView(name: "choose" | "repeat"): TemplateResult {
+    const { texts } = this;
+    const { min, max } = this.#flow?.service.policy.pin ?? { min: 4, max: 8 };
+    const first = name === "choose";
+    return html`${first ? this.#head(texts.choosePin, texts.choosePinHelp(min, max)) : this.#head(texts.repeatPin, texts.repeatPinHelp)}
+      <p class="said" role="alert">${this.advice}</p>
+      <milagro-pin-pad
+        data-focus
+        label=${first ? texts.choosePin : texts.repeatPin}
+        min=${min}
+        max=${max}
+        ?invalid=${this.advice !== ""}
+        @milagro-pin=${first ? this.#choosePin : this.#repeatPin}
+      ></milagro-pin-pad>`;
+  }
+
+  async #open(): Promise<void> {
+    await this.#guard(
+      async () => {
+        const { flow, interrupted } = await EnrolFlow.open();
+        this.#flow = flow;
+        this.screen = interrupted ? { name: "interrupted", pending: interrupted } : { name: "who" };
+      },
+      () => this.#open(),
+    );
+  }
+
+  #begin = async (way: Way): Promise<void> => {
+    const value = (id: string) => this.renderRoot.querySelector<HTMLInputElement>(id)?.value.trim() ?? "";
+    const user = value("#user").toLowerCase();
+    const label = value("#label").replace(/\s+/g, " ") || deviceLabel(this.texts);
+    if (!/^[^\s@/]+@[^\s@/]+\.[^\s@/]+$/.test(user)) {
+      this.advice = this.texts.emailInvalid;
+      this.renderRoot.querySelector<HTMLInputElement>("#user")?.focus();
+      return;
+    }
+    this.advice = "";
+    this.#way = way;
+    this.screen = { name: "loading" };
+    await this.#guard(
+      async () => {
+        await this.#flow?.begin(user, label);
+        await this.#evidenceView();
+      },
+      () => this.#open(),
+    );
+  };
+
+  /** The view of the way that was chosen. */
+  async #evidenceView(refused: readonly number[] = []): Promise<void> {
+    if (this.#way === "email") {
+      if (refused.length === 0) await this.#flow?.requestCodes(chooseLanguage([this.language]));
+      this.screen = { name: "codes", refused };
+    } else {
+      this.screen = { name: this.#way };
+    }
+  }
+
+  #goOn = async (pending: PendingEnrolment): Promise<void> => {
+    const flow = this.#flow as EnrolFlow;
+    if (flow.take(pending)) return this.#register();
+    this.screen = { name: "loading" };
+    await this.#guard(
+      async () => {
+        const brought = pending.stage === "asking" && pending.authorities.every((each) => each.brought);
+        if (pending.stage === "asking" && pending.quickCode) {
+          this.#way = "quick-code";
+          this.screen = { name: "number", number: pending.quickCode.number };
+          await this.#waitForApproval();
+        } else if (brought) {
+          await this.#progress(() => flow.submitAgain());
+        } else {
+          await this.#evidenceView();
+        }
+      },
+      () => this.#open(),
+    );
+  };
+
+  #giveUp = async (pending: PendingEnrolment): Promise<void> => {
+    await pending.abandon();
+    this.screen = { name: "who" };
+  };
+
+  #mailAgain = async (): Promise<void> => {
+    await this.#flow?.requestCodes(chooseLanguage([this.language])).catch(() => {});
+  };
+
+  #submitCodes = (event: CustomEvent<CodesFilled>): void => {
+    void this.#progress(() => (this.#flow as EnrolFlow).submitCodes(event.detail.codes));
+  };
+
+  #submitActivation = (text: string): void => {
+    void this.#progress(() => (this.#flow as EnrolFlow).submitActivation(text));
+  };
+
+  #claim = (text: string): void => {
+    this.screen = { name: "loading" };
+    void this.#guard(
+      async () => {
+        try {
+          this.screen = { name: "number", number: await (this.#flow as EnrolFlow).claimQuickCode(text) };
+        } catch (error) {
+          if (!/^ERR_(ENCODING_INVALID|QUICK_CODE)/.test(codeOf(error))) throw error;
+          this.advice = this.texts.quickCodeRefused;
+          this.screen = { name: "quick-code" };
+          return;
+        }
+        await this.#waitForApproval();
+      },
+      () => this.#open(),
+    );
+  };
+
+  async #waitForApproval(): Promise<void> {
+    while (this.isConnected && this.screen.name === "number") {
+      const progress = await (this.#flow as EnrolFlow).awaitApproval();
+      if (progress.outcome === "unapproved") continue;
+      if (progress.outcome === "rejected") {
+        this.advice = this.texts.deviceRefused;
+        this.screen = { name: "quick-code" };
+        return;
+      }
+      return this.#progress(() => Promise.resolve(progress));
+    }
+  }
+
+  /** Shows the authorities while they are asked, and goes on with what they said. */
+  async #progress(ask: () => Promise<EnrolmentProgress>): Promise<void> {
+    this.advice = "";
+    this.steps = new Map();
+    this.screen = { name: "progress" };
+    await this.#guard(
+      async () => this.#answered(await ask()),
+      () => this.#progress(() => (this.#flow as EnrolFlow).submitAgain()),
+    );
+  }
+
+  async #answered(progress: EnrolmentProgress): Promise<void> {
+    const flow = this.#flow as EnrolFlow;
+    const failed =
+      progress.outcome === "refused" ? progress.refusals : progress.outcome === "waiting" ? progress.missing : [];
+    this.steps = new Map(
+      flow.authorities.map(({ index }) => [index, failed.some((one) => one.index === index) ? "failed" : "checked"]),
+    );
+    if (progress.outcome === "issued") {
+      await this.updateComplete;
+      // Long enough to be seen; the parts arrive within a blink.
+      await new Promise((resolve) => setTimeout(resolve, 900));
+      this.screen = { name: "choose" };
+    } else if (progress.outcome === "refused") {
+      if (this.#way !== "email")
+        this.advice = this.#way === "activation" ? this.texts.activationRefused : this.texts.quickCodeRefused;
+      await this.#evidenceView(progress.refusals.map(({ index }) => index));
+    } else {
+      this.advice = this.texts.waitingFor(progress.missing.map(({ name }) => name).join(", "));
+      this.screen = { name: "offline", again: () => void this.#progress(() => flow.submitAgain()) };
+    }
+  }
+
+  #choosePin = (event: Event): void => {
+    const weakness = this.#flow?.choose((event as PinEvent).take());
+    this.advice = weakness ? this.texts.weakPin[weakness as WeakPin] : "";
+    if (!weakness) this.screen = { name: "repeat" };
+  };
+
+  #repeatPin = async (event: Event): Promise<void> => {
+    const digits = (event as PinEvent).take();
+    this.advice = "";
+    await this.#guard(
+      async () => {
+        this.#pin = await this.#flow?.repeat(digits);
+        if (!this.#pin) {
+          this.advice = this.texts.pinsDiffer;
+          this.screen = { name: "choose" };
+          return;
+        }
+        await this.#register();
+      },
+      () => this.#register(),
+    );
+  };
+
+  async #register(): Promise<void> {
+    this.screen = { name: "registering" };
+    await this.#guard(
+      async () => {
+        const registered = await this.#flow?.register();
+        if (!registered) {
+          this.screen = { name: "offline", again: () => void this.#register() };
+          return;
+        }
+        const pin = this.#pin;
+        this.#pin = undefined;
+        this.finished?.(registered.identity, pin);
+      },
+      () => this.#register(),
+    );
+  }
+
+  /** What is thrown is shown; what was only unreachable can be tried again. */
+  async #guard(work: () => Promise<void>, again: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const code = codeOf(error);
+      const outage = ["ERR_UNREACHABLE", "ERR_TIMEOUT", "ERR_OVERLOADED", "ERR_SEALED"].includes(code);
+      this.screen = outage ? { name: "offline", again: () => void again() } : { name: "failed", code };
+    }
+  }
+
+  #startOver = async (): Promise<void> => {
+    this.advice = "";
+    await this.#flow?.abandon().catch(() => {});
+    this.screen = { name: "loading" };
+    await this.#open();
+  };
+
+  #cancel = (): void => {
+    this.dispatchEvent(new CustomEvent("milagro-cancel"));
+  };
+}
+
+customElements.define("milagro-enrol", MilagroEnrol);

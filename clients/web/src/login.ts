@@ -9,7 +9,7 @@
 import { type Account, listAccounts } from "@milagro/client/mpin-account";
 import { type LoginOutcome, type LoginPurpose, type PreparedLogin, prepareLogin } from "@milagro/client/mpin-login";
 import type { MpinClient } from "@milagro/client/mpin-ports";
-import { parsePin } from "@milagro/crypto/mpin-token";
+import { type Pin, parsePin } from "@milagro/crypto/mpin-token";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { arrow, phone, plus } from "./icons.ts";
 import type { PinEvent } from "./pin-event.ts";
@@ -127,7 +127,7 @@ export class MilagroLogin extends Screen {
         return this.#pinView();
       case "enrol":
         return html`<milagro-enrol
-          @milagro-enrolled=${this.#enrolled}
+          .finished=${this.#enrolled}
           @milagro-cancel=${this.#start}
         ></milagro-enrol>`;
       case "phone":
@@ -331,8 +331,11 @@ export class MilagroLogin extends Screen {
     );
   }
 
-  #onPin = async (event: Event): Promise<void> => {
-    const pin = parsePin((event as PinEvent).take());
+  #onPin = (event: Event): void => {
+    void this.#answer(parsePin((event as PinEvent).take()));
+  };
+
+  async #answer(pin: Pin): Promise<void> {
     const prepared = this.#prepared;
     this.screen = { name: "checking" };
     try {
@@ -345,7 +348,7 @@ export class MilagroLogin extends Screen {
     } finally {
       pin.destroy();
     }
-  };
+  }
 
   #show(outcome: LoginOutcome): void {
     if (outcome.outcome === "accepted") {
@@ -388,21 +391,18 @@ export class MilagroLogin extends Screen {
     this.#accepted(event.detail);
   };
 
-  /** Set up, and with its PIN at hand: the first login follows at once. */
-  #enrolled = async (event: CustomEvent<{ readonly identity: string; takePin(): Uint8Array }>): Promise<void> => {
-    const pin = parsePin(event.detail.takePin());
+  /** Set up, and mostly with its PIN at hand: then the first login follows at once. */
+  #enrolled = async (identity: string, pin: Pin | undefined): Promise<void> => {
     try {
       this.#accounts = (await listAccounts(this.#client as MpinClient)).accounts;
-      const account = this.#accounts.find(({ identity }) => identity === event.detail.identity);
+      const account = this.#accounts.find((each) => each.identity === identity);
       if (!account) throw new TypeError("the account is not there");
       this.#choose(account);
-      this.screen = { name: "checking" };
-      const login = await this.#prepared;
-      if (login) this.#show("outcome" in login ? login : await login.answer(pin));
+      if (pin) await this.#answer(pin);
     } catch (error) {
       this.screen = { name: "failed", code: codeOf(error) };
     } finally {
-      pin.destroy();
+      pin?.destroy();
     }
   };
 }

@@ -77,6 +77,15 @@ export interface Texts {
   readonly codesMailedTo: (address: string) => string;
   readonly codeFrom: (authority: string) => string;
   readonly codeIncomplete: string;
+  readonly codeRefused: string;
+  readonly activationRefused: string;
+  readonly quickCodeRefused: string;
+  readonly waitingFor: (authorities: string) => string;
+  readonly waitingForDevice: string;
+  readonly demoMail: string;
+  readonly demoMailHelp: string;
+  readonly demoMailEmpty: string;
+  readonly useCode: string;
   readonly mailAgain: string;
   readonly mailedAgain: string;
   readonly activationCode: string;

@@ -29,6 +29,8 @@ const DETAILS = [
 export type DtaAction =
   | "issue"
   | "epoch-share"
+  | "permit"
+  | "email-code"
   | "unseal"
   | "seal"
   | "passphrase"

@@ -26,6 +26,19 @@ export const ConfigSchema = strict({
   }),
   /** "stderr", or a file that is appended to. */
   logFile: Type.String({ minLength: 1, maxLength: 1024, default: "stderr" }),
+  /** Where codes for enrolment go: an SMTP server, `smtps://user@host` or `smtp://host:587` (with STARTTLS), or `folder:<dir>`, a file a mail. Absent: no mail. */
+  mail: Type.Optional(
+    Type.String({
+      maxLength: 512,
+      pattern: "^(?:folder:.+|smtps?://(?:[^\\s/:@]+@)?(?:[A-Za-z0-9.-]+|\\[[0-9a-fA-F:.]+\\])(?::[0-9]{1,5})?/?)$",
+    }),
+  ),
+  /** The sender's address; needed for SMTP. */
+  mailFrom: Type.Optional(Type.String({ maxLength: 254, pattern: "^[^\\s<>@]+@[^\\s<>@]+$" })),
+  /** File with the password of the user at the SMTP server, readable to its owner only. */
+  mailPasswordFile: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+  /** The most mails in an hour, to everybody together. */
+  mailsPerHour: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 600 }),
   /** Requests of one address to the public API. */
   requestsPerMinute: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 6000 }),
 });

@@ -17,15 +17,20 @@ import { startBusWorker } from "./bus-worker.ts";
 import { createCeremonies, loadDomain, serveDomain } from "./ceremony.ts";
 import { type DtaConfig, type Home, publicAddress } from "./config.ts";
 import { type DtaContext, domainOf } from "./context.ts";
+import { allowBrowsers } from "./cors.ts";
 import { readDenials } from "./deny-list.ts";
+import { createEmailCodes, type EmailCodes, type MailOutcome } from "./email-codes.ts";
 import { forgetOld, startHousekeeping } from "./housekeeping.ts";
 import { createIssuance, type IssuanceCounters } from "./issue.ts";
 import { createIssuer, type Issuer } from "./issuer.ts";
 import { checkAuditLog, checkNewestHead } from "./log-page.ts";
+import { createMailer } from "./mailer.ts";
 import { createOidcAttestor } from "./oidc.ts";
+import { createPermits } from "./permits.ts";
 import { openPolicyFile } from "./policy-file.ts";
 import { addPublicRoutes } from "./routes.ts";
 import { addCeremonyRoutes } from "./routes-ceremony.ts";
+import { addMpinRoutes } from "./routes-mpin.ts";
 import { unseal } from "./seal.ts";
 import { openStore, type Store } from "./store.ts";
 import { VERSION } from "./version.ts";
@@ -47,6 +52,7 @@ export interface RunningDta {
   readonly url: string | undefined;
   readonly adminSocket: string;
   readonly context: DtaContext;
+  readonly codes: EmailCodes;
   close(): Promise<void>;
 }
 
@@ -94,9 +100,11 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     };
     await serveDomain(context, await loadDomain(context));
     await checkNewestHead(context);
-    await forgetOld(store, clock());
+    await forgetOld(store, clock(), context.now.domain);
     const housekeeping = startHousekeeping(() =>
-      forgetOld(store, clock()).catch((error: unknown) => log.error("housekeeping failed", errorFields(error))),
+      forgetOld(store, clock(), context.now.domain).catch((error: unknown) =>
+        log.error("housekeeping failed", errorFields(error)),
+      ),
     );
     closers.push(() => housekeeping.stop());
     const { domain } = context.now;
@@ -118,14 +126,16 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     });
     addAdminRoutes(admin.app, context, ceremonies);
     closers.push(() => admin.close());
-    const open = await openPublicServer(context, metrics, issue, ceremonies);
+    const codes = createEmailCodes(context, await createMailer(options), mailCounter(metrics));
+    const open = await openPublicServer(context, metrics, issue, ceremonies, codes);
+    closers.push(() => codes.idle());
     closers.push(() => open.close());
     const bus = startBusWorker(context, issue);
     closers.push(() => bus.close());
     await admin.listen({ socketPath: home.adminSocket });
     const address = publicAddress(config);
     const listening = address === undefined ? undefined : await open.listen(address);
-    return { url: listening?.url, adminSocket: home.adminSocket, context, close: closeAll };
+    return { url: listening?.url, adminSocket: home.adminSocket, context, codes, close: closeAll };
   } catch (error) {
     await closeAll().catch(() => {});
     throw error;
@@ -158,6 +168,7 @@ async function openPublicServer(
   metrics: Metrics,
   issue: ReturnType<typeof createIssuance>,
   ceremonies: ReturnType<typeof createCeremonies>,
+  codes: EmailCodes,
 ): Promise<HttpServer> {
   const { issuer, store, config, log } = context;
   const server = await createHttpServer({
@@ -186,9 +197,29 @@ async function openPublicServer(
     help: "Calls the issuer has not answered",
     read: () => issuer.pending,
   });
+  allowBrowsers(server.app);
   addPublicRoutes(server.app, context, issue);
+  addMpinRoutes(server.app, createPermits(context, permitCounter(metrics)), codes);
   addCeremonyRoutes(server.app, ceremonies);
   return server;
+}
+
+function mailCounter(metrics: Metrics): (outcome: MailOutcome) => void {
+  const mails = metrics.counter({
+    name: "milagro_dta_mails_total",
+    help: "Requests for a code by e-mail, by outcome",
+    labels: ["outcome"],
+  });
+  return (outcome) => mails.inc({ outcome });
+}
+
+function permitCounter(metrics: Metrics): (outcome: string) => void {
+  const permits = metrics.counter({
+    name: "milagro_dta_permits_total",
+    help: "Requests for time permits, by outcome",
+    labels: ["outcome"],
+  });
+  return (outcome) => permits.inc({ outcome });
 }
 
 function issuanceCounters(metrics: Metrics): IssuanceCounters {

@@ -2,7 +2,9 @@
  * Forgetting what can no longer matter: requests that are too old to be answered again, grants that have expired, tokens long past. The audit log keeps everything.
  * @module
  */
+import type { FoundedDomain } from "./context.ts";
 import { ANSWER_AGAIN_MS } from "./decide-issuance.ts";
+import { oldestPermitEpoch } from "./permits.ts";
 import type { Store } from "./store.ts";
 
 const DAY_MS = 86_400_000;
@@ -12,7 +14,16 @@ const KEEP_TOKENS_MS = 90 * DAY_MS;
 /** A grant past its end is refused by its own date; a day more covers a clock that was set back. */
 const KEEP_GRANTS_MS = DAY_MS;
 
-export async function forgetOld(store: Store, nowMs: number): Promise<void> {
+/** As long as they count towards a mailbox's limit. */
+const KEEP_CODES_MS = 2 * DAY_MS;
+
+/** @param domain - once there is one */
+export async function forgetOld(
+  store: Store,
+  nowMs: number,
+  domain: Pick<FoundedDomain, "epochSeconds"> | undefined,
+): Promise<void> {
+  const oldest = domain && oldestPermitEpoch(nowMs, domain.epochSeconds);
   await store.transaction(async (tx) => {
     await tx
       .deleteFrom("issuance")
@@ -26,6 +37,11 @@ export async function forgetOld(store: Store, nowMs: number): Promise<void> {
       .deleteFrom("join_token")
       .where("expires_ms", "<", nowMs - KEEP_TOKENS_MS)
       .execute();
+    await tx
+      .deleteFrom("email_code")
+      .where("created_ms", "<", nowMs - KEEP_CODES_MS)
+      .execute();
+    if (oldest !== undefined) await tx.deleteFrom("permit").where("epoch", "<", oldest).execute();
   });
 }
 

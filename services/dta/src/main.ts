@@ -18,10 +18,12 @@ const USAGE = `milagro-dta: one Distributed Trust Authority
 
   milagro-dta init  --home DIR --name NAME --operator TEXT --jurisdiction TEXT PASSPHRASE [--listen HOST:PORT]
   milagro-dta serve --home DIR [--listen HOST:PORT|none] [--bus-url URL|none] [PASSPHRASE] [--log-file FILE]
+                    [--mail SMTP-URL|folder:DIR] [--mail-from ADDRESS]
 
   PASSPHRASE is one of these; without it, serve starts sealed: unseal over DIR/admin.sock
   --passphrase-file   a file that only you can read (mode 0600); read again when the masters were lost
   --passphrase-stdin  standard input, read once to its end
+  --mail              where codes by e-mail go: smtps://user@host (password: setting mailPasswordFile), or folder:DIR
   --listen            public API; port 0 takes a free one; "none": reached over the bus only. Default 127.0.0.1:0
 `;
 
@@ -32,6 +34,8 @@ const OPTIONS = {
   jurisdiction: { type: "string" },
   listen: { type: "string" },
   "bus-url": { type: "string" },
+  mail: { type: "string" },
+  "mail-from": { type: "string" },
   "log-file": { type: "string" },
   "log-level": { type: "string" },
   "passphrase-file": { type: "string" },
@@ -104,7 +108,14 @@ async function serve(flags: Flags): Promise<void> {
   const home = homeOf(need(flags, "home"));
   const config = readConfig(
     home,
-    { listen: flags.listen, busUrl: flags["bus-url"], logFile: flags["log-file"], logLevel: flags["log-level"] },
+    {
+      listen: flags.listen,
+      busUrl: flags["bus-url"],
+      mail: flags.mail,
+      mailFrom: flags["mail-from"],
+      logFile: flags["log-file"],
+      logLevel: flags["log-level"],
+    },
     process.env,
   );
   const log = createLogger({

@@ -5,11 +5,15 @@
  * @module
  */
 
+import type { Identity } from "@milagro/crypto/identity";
 import type { IssuancePolicy } from "@milagro/protocol/policy";
 import { requestKeyThumbprint } from "@milagro/protocol/request-key";
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from "jose";
 import type { EvidenceVerdict } from "./decide-issuance.ts";
 import { claimsOf, invalidJwt, type JwtContext } from "./grant.ts";
+
+/** Of a template that does not say which device. */
+const OPEN_END = "/*";
 
 type Provider = IssuancePolicy["oidc"][number];
 type KeySet = ReturnType<typeof createRemoteJWKSet>;
@@ -69,9 +73,7 @@ export function createOidcAttestor(): OidcAttestor {
           requiredClaims: ["exp", "iat", "nonce", "sub"],
         });
         if (payload["nonce"] !== requestKeyThumbprint(context.requestKey)) return invalidJwt("oidc");
-        return identityFromClaims(provider, payload) === context.identity
-          ? { type: "oidc", ok: true }
-          : invalidJwt("oidc");
+        return isIdentityOf(provider, payload, context.identity) ? { type: "oidc", ok: true } : invalidJwt("oidc");
       } catch (error) {
         if (isProviderDown(error)) return { type: "oidc", ok: false, code: "ERR_UNREACHABLE" };
         if (error instanceof errors.JOSEError || error instanceof TypeError) return invalidJwt("oidc");
@@ -82,16 +84,34 @@ export function createOidcAttestor(): OidcAttestor {
 }
 
 /**
+ * Whether the claims speak for the identity. A template that ends in `/*` leaves the last segment open, as for the devices of a user:
+ * `milagro:example.org/mpin/login.example.org/{email}/*`.
+ */
+export function isIdentityOf(
+  provider: Pick<Provider, "identityFrom">,
+  claims: JWTPayload,
+  identity: Identity,
+): boolean {
+  const open = provider.identityFrom.endsWith(OPEN_END);
+  const identityFrom = open ? provider.identityFrom.slice(0, -OPEN_END.length) : provider.identityFrom;
+  const named = open ? identity.slice(0, identity.lastIndexOf("/")) : identity;
+  return identityFromClaims({ identityFrom }, claims) === named;
+}
+
+/**
  * Fills the template, as in `milagro:example.org/user/{email}`. A claim fills one segment and never more: a slash in it refuses. `{email}` needs `email_verified`.
+ * In identities of kind `mpin` an address stands in lower case, whatever the provider writes.
  * The result is compared with an identity that has been parsed, so it need not be parsed itself.
  */
 export function identityFromClaims(provider: Pick<Provider, "identityFrom">, claims: JWTPayload): string | undefined {
   let complete = true;
+  const isForLogin = provider.identityFrom.split("/")[1] === "mpin";
   const text = provider.identityFrom.replace(/\{([A-Za-z_]+)\}/g, (_whole, name: string) => {
     const value = Object.hasOwn(claims, name) ? claims[name] : undefined;
     const usable = typeof value === "string" && value !== "" && !value.includes("/");
     if (!usable || (name === "email" && claims["email_verified"] !== true)) complete = false;
-    return usable ? value : "";
+    if (!usable) return "";
+    return name === "email" && isForLogin ? value.toLowerCase() : value;
   });
   return complete ? text : undefined;
 }

@@ -179,7 +179,12 @@ async function grantOf(ctx: KoaContextWithOIDC): Promise<InstanceType<Provider["
   return grant;
 }
 
-function cibaOf({ users, approvals, onApproval }: ProviderOptions): NonNullable<Configuration["features"]>["ciba"] {
+function cibaOf({
+  users,
+  approvals,
+  onApproval,
+  records,
+}: ProviderOptions): NonNullable<Configuration["features"]>["ciba"] {
   return {
     enabled: true,
     deliveryModes: ["poll", "ping"],
@@ -206,7 +211,7 @@ function cibaOf({ users, approvals, onApproval }: ProviderOptions): NonNullable<
         userId: user.id,
         client: client.clientId,
         message: typeof message === "string" ? message : undefined,
-        expiresMs: (request.exp ?? 0) * 1000,
+        expiresMs: records.clock() + request.expiration * 1000,
         request: request.jti,
       });
       onApproval(id, user);

@@ -3,7 +3,7 @@
  * @module
  */
 import { css, html, type TemplateResult } from "lit";
-import { chooseLanguage, directionOf, LANGUAGES, type Language, loadTexts } from "./language.ts";
+import { chooseLanguage, directionOf, LANGUAGES, type Language, TEXTS } from "./language.ts";
 import { Screen } from "./screen.ts";
 
 const REMEMBERED = "milagro-language";
@@ -76,7 +76,7 @@ export class MilagroLanguage extends Screen {
 
   #pick = async (event: Event): Promise<void> => {
     const language = chooseLanguage([(event.target as HTMLSelectElement).value]);
-    await loadTexts(language).catch(() => {});
+    await TEXTS.load(language).catch(() => {});
     setLanguage(language);
     try {
       localStorage.setItem(REMEMBERED, language);

@@ -8,12 +8,27 @@ import type { Texts } from "./texts/texts.ts";
 export const LANGUAGES = ["en", "de", "ja", "ar"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
-const LOADERS: Readonly<Record<Language, () => Promise<{ readonly texts: Texts }>>> = {
-  en: () => Promise.resolve({ texts: english }),
+/** Texts of one shape in all languages. English is there from the start. */
+export interface TextTable<T> {
+  readonly english: T;
+  /** @throws what fetching throws; the caller goes on in English */
+  load(language: Language): Promise<T>;
+}
+
+/** @param loaders - one module for each other language */
+export function textTable<T>(
+  english: T,
+  loaders: Readonly<Record<Exclude<Language, "en">, () => Promise<{ readonly texts: T }>>>,
+): TextTable<T> {
+  return { english, load: async (language) => (language === "en" ? english : (await loaders[language]()).texts) };
+}
+
+/** What login and set-up say. */
+export const TEXTS: TextTable<Texts> = textTable(english, {
   de: () => import("./texts/de.ts"),
   ja: () => import("./texts/ja.ts"),
   ar: () => import("./texts/ar.ts"),
-};
+});
 
 /** The first of the wanted languages (`de-AT`, `ja` …) that we speak; English where we speak none. */
 export function chooseLanguage(wanted: readonly string[]): Language {
@@ -42,10 +57,3 @@ function parentOf(element: Element): Element | null {
   const root = element.getRootNode();
   return root instanceof ShadowRoot ? root.host : null;
 }
-
-/** @throws what fetching throws; the caller goes on in English */
-export async function loadTexts(language: Language): Promise<Texts> {
-  return (await LOADERS[language]()).texts;
-}
-
-export { english };

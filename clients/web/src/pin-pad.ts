@@ -10,6 +10,7 @@
  * @module
  */
 import { html, LitElement, nothing, type PropertyValues, svg } from "lit";
+import { TEXTS } from "./language.ts";
 import { digitOf, LONGEST_PIN, PinDigits } from "./pin-digits.ts";
 import { PIN_EVENT, PinEvent } from "./pin-event.ts";
 import { pinPadStyle } from "./pin-pad-style.ts";
@@ -42,7 +43,7 @@ export class MilagroPinPad extends LitElement {
 
   readonly #digits = new PinDigits();
   readonly #out = new EventTarget();
-  readonly #texts = new TextsController(this);
+  readonly #texts = new TextsController(this, TEXTS);
   #order: readonly number[] = PLAIN_ORDER;
 
   constructor() {

@@ -4,6 +4,7 @@
  * @module
  */
 import { html, LitElement, type TemplateResult } from "lit";
+import { TEXTS } from "./language.ts";
 import { controls } from "./style/controls.ts";
 import { tokens } from "./style/tokens.ts";
 import type { Texts } from "./texts/texts.ts";
@@ -11,7 +12,7 @@ import { TextsController } from "./texts-controller.ts";
 
 export abstract class Screen extends LitElement {
   static override styles = [tokens, controls];
-  readonly #texts = new TextsController(this);
+  readonly #texts = new TextsController(this, TEXTS);
   #shown: string | undefined;
 
   protected get texts(): Texts {

@@ -3,17 +3,19 @@
  * @module
  */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
-import { directionOf, english, type Language, languageOf, loadTexts } from "./language.ts";
-import type { Texts } from "./texts/texts.ts";
+import { directionOf, type Language, languageOf, type TextTable } from "./language.ts";
 
-export class TextsController implements ReactiveController {
-  texts: Texts = english;
+export class TextsController<T> implements ReactiveController {
+  texts: T;
   language: Language = "en";
   readonly #host: ReactiveControllerHost & Element;
+  readonly #table: TextTable<T>;
   #observer: MutationObserver | undefined;
 
-  constructor(host: ReactiveControllerHost & Element) {
+  constructor(host: ReactiveControllerHost & Element, table: TextTable<T>) {
     this.#host = host;
+    this.#table = table;
+    this.texts = table.english;
     host.addController(this);
   }
 
@@ -35,7 +37,7 @@ export class TextsController implements ReactiveController {
   #follow(): void {
     const wanted = languageOf(this.#host);
     if (wanted === this.language) return;
-    loadTexts(wanted).then(
+    this.#table.load(wanted).then(
       (texts) => {
         if (languageOf(this.#host) !== wanted) return;
         this.texts = texts;

@@ -62,6 +62,18 @@ export const texts: Texts = {
   newQrCode: "إظهار رمز جديد",
   withPin: "استخدام رمز PIN على هذا الجهاز",
 
+  otherScreen: "تسجيل الدخول على شاشة أخرى",
+  otherScreenAsks: (client) => `هناك من يريد الدخول إلى ${name(client)} باسمك من هنا:`,
+  whichNumber: "أي رقم يظهر على تلك الشاشة؟",
+  whichNumberHelp: "إن لم تكن أمامك شاشة كهذه أو لم تكن أنت، فلا تختر أيًّا منها.",
+  noneOfThese: "لا شيء منها، لم أكن أنا",
+  otherScreenDone: "تابع على الشاشة الأخرى",
+  otherScreenDoneHelp: "تم تسجيل دخولك هناك. يمكنك إغلاق هذه الصفحة.",
+  otherScreenStopped: "لم يدخل أحد",
+  otherScreenStoppedHelp: "لا تحصل الشاشة الأخرى على شيء. إن لم تبدأ ذلك أنت فتجاهل مثل هذه الرموز.",
+  networkAddress: "عنوان الشبكة",
+  browser: "المتصفح",
+
   emailAddress: "عنوان البريد الإلكتروني",
   emailInvalid: "هذا ليس عنوان بريد إلكتروني.",
   deviceName: "اسم هذا الجهاز",

@@ -55,6 +55,19 @@ export const texts: Texts = {
   newQrCode: "Neuen Code zeigen",
   withPin: "PIN auf diesem Gerät verwenden",
 
+  otherScreen: "Anmelden an einem anderen Bildschirm",
+  otherScreenAsks: (client) => `Jemand möchte sich in Ihrem Namen bei ${client} anmelden, und zwar hier:`,
+  whichNumber: "Welche Zahl zeigt dieser Bildschirm?",
+  whichNumberHelp: "Wenn Sie keinen solchen Bildschirm sehen oder es nicht waren, wählen Sie keine.",
+  noneOfThese: "Keine davon, ich war es nicht",
+  otherScreenDone: "Weiter am anderen Bildschirm",
+  otherScreenDoneHelp: "Sie sind dort angemeldet. Diese Seite können Sie schließen.",
+  otherScreenStopped: "Niemand wurde angemeldet",
+  otherScreenStoppedHelp:
+    "Der andere Bildschirm bekommt nichts. Wenn Sie das nicht begonnen haben, beachten Sie solche Codes nicht.",
+  networkAddress: "Netzwerkadresse",
+  browser: "Browser",
+
   emailAddress: "E-Mail-Adresse",
   emailInvalid: "Das ist keine E-Mail-Adresse.",
   deviceName: "Name dieses Geräts",

@@ -56,6 +56,18 @@ export const texts: Texts = {
   newQrCode: "Show a new code",
   withPin: "Use a PIN on this device",
 
+  otherScreen: "Log in on another screen",
+  otherScreenAsks: (client) => `Somebody wants to log in to ${client} in your name, here:`,
+  whichNumber: "Which number does that screen show?",
+  whichNumberHelp: "If you see no such screen, or it was not you, choose none.",
+  noneOfThese: "None of these, it was not me",
+  otherScreenDone: "Go on at the other screen",
+  otherScreenDoneHelp: "You are logged in there. You can close this page.",
+  otherScreenStopped: "Nobody was logged in",
+  otherScreenStoppedHelp: "The other screen gets nothing. If you did not start this, ignore such codes.",
+  networkAddress: "Network address",
+  browser: "Browser",
+
   emailAddress: "E-mail address",
   emailInvalid: "This is no e-mail address.",
   deviceName: "Name of this device",

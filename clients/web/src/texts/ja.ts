@@ -51,6 +51,18 @@ export const texts: Texts = {
   newQrCode: "新しいコードを表示",
   withPin: "この端末でPINを使う",
 
+  otherScreen: "別の画面でログイン",
+  otherScreenAsks: (client) => `${client} へのログインが次の場所から求められています：`,
+  whichNumber: "その画面にはどの番号が出ていますか",
+  whichNumberHelp: "そのような画面がない場合や心当たりがない場合は、どれも選ばないでください。",
+  noneOfThese: "どれでもない（自分ではない）",
+  otherScreenDone: "もう一方の画面で続けてください",
+  otherScreenDoneHelp: "そちらでログインしました。このページは閉じてかまいません。",
+  otherScreenStopped: "誰もログインしていません",
+  otherScreenStoppedHelp: "もう一方の画面には何も渡りません。心当たりのないコードは無視してください。",
+  networkAddress: "ネットワークアドレス",
+  browser: "ブラウザー",
+
   emailAddress: "メールアドレス",
   emailInvalid: "メールアドレスの形式ではありません。",
   deviceName: "この端末の名前",

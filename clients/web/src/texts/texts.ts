@@ -59,6 +59,18 @@ export interface Texts {
   readonly newQrCode: string;
   readonly withPin: string;
 
+  readonly otherScreen: string;
+  readonly otherScreenAsks: (client: string) => string;
+  readonly whichNumber: string;
+  readonly whichNumberHelp: string;
+  readonly noneOfThese: string;
+  readonly otherScreenDone: string;
+  readonly otherScreenDoneHelp: string;
+  readonly otherScreenStopped: string;
+  readonly otherScreenStoppedHelp: string;
+  readonly networkAddress: string;
+  readonly browser: string;
+
   readonly emailAddress: string;
   readonly emailInvalid: string;
   readonly deviceName: string;

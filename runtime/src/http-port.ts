@@ -10,7 +10,7 @@ import { sleep } from "./clock.ts";
 import { jitteredBackoffMs } from "./random.ts";
 
 export interface HttpPortRequest {
-  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Absolute. On a Unix socket the host part only fills the Host header. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;

@@ -11,6 +11,7 @@ import * as fileSignature from "../src/file-signature.ts";
 import * as handover from "../src/handover-messages.ts";
 import * as issuance from "../src/issuance-messages.ts";
 import * as kms from "../src/kms-messages.ts";
+import * as loginAdmin from "../src/login-admin-messages.ts";
 import * as login from "../src/login-messages.ts";
 import * as permit from "../src/permit-messages.ts";
 import * as policy from "../src/policy.ts";
@@ -35,6 +36,7 @@ const MODULES = {
   issuance,
   kms,
   login,
+  loginAdmin,
   permit,
   policy,
   problem,

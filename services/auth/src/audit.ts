@@ -26,4 +26,5 @@ const DETAILS = ["purpose", "client", "device", "attemptsLeft", "text", "request
 export type AuditDetail = (typeof DETAILS)[number];
 export type Audit = AuditLog<AuditAction, AuditDetail>;
 
-export const createAudit = (clock: Clock): Audit => createAuditLog<AuditAction, AuditDetail>({ clock, details: DETAILS });
+export const createAudit = (clock: Clock): Audit =>
+  createAuditLog<AuditAction, AuditDetail>({ clock, details: DETAILS });

@@ -20,7 +20,11 @@ const Words = <T extends string>(words: readonly T[], fallback: readonly T[], de
 
 const AttemptsSchema = strict({
   max: Count("Wrong PINs until a device is blocked", 5, 100),
-  blockSeconds: Count("How long the first block lasts; each further one twice as long as the one before", 3600, 604_800),
+  blockSeconds: Count(
+    "How long the first block lasts; each further one twice as long as the one before",
+    3600,
+    604_800,
+  ),
   blockCapSeconds: Count("The longest block", 86_400, 31_622_400),
   total: Count("Wrong PINs in a row, over all blocks, after which only an administrator unblocks", 100, 1000),
 });
@@ -83,7 +87,12 @@ export const AuthConfigSchema = strict({
     Type.String({ pattern: "^[0-9A-Fa-f.:]+(?:/[0-9]{1,3})?$", description: "Address or network" }),
     { default: [], maxItems: 64, description: "Private networks that webhooks may go to all the same, also by http" },
   ),
-  workers: Type.Integer({ minimum: 0, maximum: 64, default: 0, description: "Threads; 0 takes the cores less one, at most 4" }),
+  workers: Type.Integer({
+    minimum: 0,
+    maximum: 64,
+    default: 0,
+    description: "Threads; 0 takes the cores less one, at most 4",
+  }),
   logLevel: Type.Enum(["debug", "info", "warn", "error", "silent"], { default: "info" }),
   logFile: Type.String({ minLength: 1, maxLength: 1024, default: "stderr" }),
   limits: LimitsSchema,
@@ -124,7 +133,11 @@ export function readConfig(
   flags: Readonly<Record<string, unknown>>,
   env: Readonly<Record<string, string | undefined>>,
 ): AuthConfig {
-  const merged = loadConfig(AuthConfigSchema, { file: home.config, flags, env: { values: env, prefix: "MILAGRO_AUTH" } });
+  const merged = loadConfig(AuthConfigSchema, {
+    file: home.config,
+    flags,
+    env: { values: env, prefix: "MILAGRO_AUTH" },
+  });
   const inHome = (path: string): string => (isAbsolute(path) ? path : join(home.folder, path));
   const optional = (path: string | undefined): string | undefined => (path === undefined ? undefined : inHome(path));
   const { min, max } = merged.pinDigits;

@@ -2,8 +2,9 @@
  * What every operation of the login server gets.
  * @module
  */
-import type { DvsPublicKey } from "@milagro/crypto/mpin-identity";
+
 import type { Identity } from "@milagro/crypto/identity";
+import type { DvsPublicKey } from "@milagro/crypto/mpin-identity";
 import type { RandomBytes } from "@milagro/engine/engine";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import type { Clock } from "@milagro/runtime/clock";

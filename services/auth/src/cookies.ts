@@ -36,15 +36,23 @@ export function browserOf(request: FastifyRequest, origin: string): string | und
   }
 }
 
-/** Sends a fresh cookie. @returns its hash */
-export function giveCookie(reply: FastifyReply, origin: string, random: RandomBytes, maxAgeSeconds: number): string {
+/** A cookie that nobody has seen yet. */
+export interface FreshCookie {
+  readonly value: string;
+  readonly hash: string;
+}
+
+export function drawCookie(random: RandomBytes): FreshCookie {
   const value = random(LENGTH);
+  return { value: encodeBase64url(value), hash: hashOfSecret(value) };
+}
+
+export function sendCookie(reply: FastifyReply, origin: string, { value }: FreshCookie, maxAgeSeconds: number): void {
   const secure = isHttps(origin) ? "; Secure" : "";
   reply.header(
     "set-cookie",
-    `${cookieName(origin)}=${encodeBase64url(value)}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${maxAgeSeconds}${secure}`,
+    `${cookieName(origin)}=${value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${maxAgeSeconds}${secure}`,
   );
-  return hashOfSecret(value);
 }
 
 export function dropCookie(reply: FastifyReply, origin: string): void {

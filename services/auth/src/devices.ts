@@ -72,7 +72,12 @@ export async function devicesOf({ store }: Pick<AuthContext, "store">, user: str
 }
 
 /** @throws `ERR_DEVICE_UNKNOWN` for a device that is not this user's, or was revoked */
-export async function renameDevice(context: AuthContext, { user }: Session, device: string, label: string): Promise<void> {
+export async function renameDevice(
+  context: AuthContext,
+  { user }: Session,
+  device: string,
+  label: string,
+): Promise<void> {
   await context.store.transaction(async (tx) => {
     const row = await tx
       .updateTable("auth_devices")

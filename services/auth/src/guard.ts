@@ -25,4 +25,5 @@ export function addGuard(app: HttpApp, origin: () => string): void {
   });
 }
 
-const refused = (): MilagroError => new MilagroError("ERR_ORIGIN_REFUSED", "the request does not come from our own pages");
+const refused = (): MilagroError =>
+  new MilagroError("ERR_ORIGIN_REFUSED", "the request does not come from our own pages");

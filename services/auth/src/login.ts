@@ -12,6 +12,8 @@ import { type MpinIdentity, splitMpinIdentity } from "@milagro/crypto/mpin-ident
 import { drawLoginNonce } from "@milagro/crypto/mpin-two-pass";
 import { MilagroError } from "@milagro/engine/error";
 import {
+  encodeLoginPayload,
+  encodeLoginPurpose,
   type LoginCommitment,
   type LoginOutcome,
   type LoginPayload,
@@ -20,8 +22,6 @@ import {
   loginPayloadHash,
   parseLoginPayload,
   parseLoginPurpose,
-  encodeLoginPayload,
-  encodeLoginPurpose,
 } from "@milagro/protocol/login-messages";
 import { currentEpoch } from "@milagro/protocol/trust-domain";
 import { clientNetwork } from "@milagro/runtime/client-network";
@@ -30,7 +30,7 @@ import { type AuthContext, statements, type Tx } from "./context.ts";
 import { hashOfSecret } from "./cookies.ts";
 import { inputFor, parseOwnIdentity } from "./devices.ts";
 import { appendEvent } from "./events.ts";
-import { acceptHandover, pickHandover } from "./handover.ts";
+import { acceptHandover, pickHandover, wakeHandover } from "./handover.ts";
 import { pickQuickCode } from "./quick-code.ts";
 import { startSession } from "./sessions.ts";
 import type { LoginRow } from "./store-schema.ts";
@@ -128,16 +128,16 @@ export async function commitLogin(
   return nonce;
 }
 
-/** How a login ended; `cookie` is there when the browser gets a fresh one, under which its session is. */
+/** How a login ended. */
 export interface LoginEnd {
   readonly outcome: LoginOutcome;
-  /** Whether a new session begins: it was stored under the hash that `freshCookie` gave. */
+  /** Whether a session has begun, under the hash of the fresh cookie. */
   readonly session: boolean;
 }
 
 /**
  * Takes V, once: counts, checks, and tells.
- * @param freshCookie - draws the cookie of the session, if there is to be one; called at most once
+ * @param freshHash - of the cookie that the browser gets if a session begins
  * @throws `ERR_LOGIN_UNKNOWN`, `ERR_RATE_LIMITED`, `ERR_OVERLOADED`, `ERR_SERVER_SECRET_MISSING`; then nothing was counted
  */
 export async function proveLogin(
@@ -145,9 +145,9 @@ export async function proveLogin(
   session: Uint8Array,
   response: Uint8Array,
   caller: Caller,
-  freshCookie: { readonly hash: string },
+  freshHash: string,
 ): Promise<LoginEnd> {
-  const { store, workers, config, clock, count } = context;
+  const { store, workers, count } = context;
   workers.admit();
   const taken = await takeLogin(context, session, caller);
   const { login, identity, attempt } = taken;
@@ -175,10 +175,11 @@ export async function proveLogin(
     },
   });
   const accepted = holds
-    ? await store.transaction((tx) => accept(context, tx, { login, purpose, identity, caller, fresh: freshCookie.hash }))
+    ? await store.transaction((tx) => accept(context, tx, { login, purpose, identity, caller, fresh: freshHash }))
     : undefined;
   if (accepted) {
     context.kickWebhooks();
+    if (purpose.type === "handover") wakeHandover(context, purpose.id);
     const { user, next, session: hasSession } = accepted;
     const end = next === undefined ? undefined : await next();
     count.login(purpose.type, "accepted");
@@ -196,8 +197,6 @@ export async function proveLogin(
   context.kickWebhooks();
   count.login(purpose.type, "refused");
   const retry = attempt.blockedForMs === undefined ? {} : retryAfterSeconds(attempt.blockedForMs);
-  void config;
-  void clock;
   return { outcome: { v: 1, outcome: "refused", attemptsLeft: attempt.attemptsLeft, ...retry }, session: false };
 }
 
@@ -286,22 +285,22 @@ export async function recordLogin(
   identity: MpinIdentity,
   nowMs: number,
 ): Promise<{ readonly user: string; readonly id: string } | undefined> {
-  const device = await tx
+  const owner = await tx
+    .selectFrom("auth_devices as d")
+    .innerJoin("auth_users as u", "u.user", "d.user")
+    .select(["u.user", "u.id"])
+    .where("d.identity", "=", identity)
+    .where("d.state", "!=", "revoked")
+    .where("u.blocked", "=", 0)
+    .executeTakeFirst();
+  if (!owner) return undefined;
+  await tx
     .updateTable("auth_devices")
     .set({ state: "active", last_login_ms: nowMs })
     .where("identity", "=", identity)
-    .where("state", "!=", "revoked")
-    .returning("user")
-    .executeTakeFirst();
-  if (!device) return undefined;
-  const user = await tx
-    .selectFrom("auth_users")
-    .select(["user", "id"])
-    .where("user", "=", device.user)
-    .where("blocked", "=", 0)
-    .executeTakeFirst();
-  if (user) await forgetAttempts(tx, identity);
-  return user;
+    .execute();
+  await forgetAttempts(tx, identity);
+  return owner;
 }
 
 const unknownLogin = (): MilagroError =>

@@ -4,24 +4,38 @@
  * @module
  */
 import { verifyStatements } from "@milagro/crypto/bls";
-import { equalBytes } from "@milagro/crypto/bytes";
-import { type Epoch, NO_EXPIRY, parseEpoch } from "@milagro/crypto/epoch";
-import { verifySignature } from "@milagro/crypto/ibs";
-import { parseIdentity } from "@milagro/crypto/identity";
-import { identityInput } from "@milagro/crypto/identity-input";
+import { equalBytes, wipe } from "@milagro/crypto/bytes";
+import { NO_EXPIRY, parseEpoch } from "@milagro/crypto/epoch";
 import { type BatchOutcome, verifyLoginBatch } from "@milagro/crypto/mpin-batch";
 import { verifyDvsKey } from "@milagro/crypto/mpin-dvs";
-import { dvsInput, type MpinInput, parseDvsPublicKey, parseMpinIdentity } from "@milagro/crypto/mpin-identity";
+import {
+  dvsInput,
+  type MpinIdentity,
+  type MpinInput,
+  parseDvsPublicKey,
+  parseMpinIdentity,
+} from "@milagro/crypto/mpin-identity";
 import { type LoginContext, type LoginSubject, type LoginTerms, loginSubject } from "@milagro/crypto/mpin-login";
 import { type OnePassContext, openOnePass } from "@milagro/crypto/mpin-one-pass";
-import type { MpinServerSecret } from "@milagro/crypto/mpin-server-key";
+import {
+  encodeServerSecret,
+  type MpinServerSecret,
+  parseServerSecret,
+  verifyServerSecret,
+} from "@milagro/crypto/mpin-server-key";
 import { openLogin, parseLoginNonce } from "@milagro/crypto/mpin-two-pass";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
+import { verifyDeviceApproval } from "@milagro/protocol/device-approval";
+import { resumeEnrolment } from "@milagro/protocol/enrolment";
 import { receiptStatement } from "@milagro/protocol/issuance";
-import type { Receipt } from "@milagro/protocol/issuance-messages";
+import { parseIssuanceAnswer, type Receipt } from "@milagro/protocol/issuance-messages";
+import { finishServerEnrolment } from "@milagro/protocol/mpin-server-issuance";
 import { parseRegistration, type Registration } from "@milagro/protocol/registration-messages";
 import { authorityAt, type TrustDomain } from "@milagro/protocol/trust-domain";
+import { parseJson } from "@milagro/protocol/wire";
+import { transferring } from "@milagro/runtime/worker-side";
+import { nativeX25519 } from "@milagro/runtime/x25519";
 
 /** One login to check, as it is sent to a worker. */
 export interface LoginCheck {
@@ -92,7 +106,11 @@ export function createTasks({ engine, random, domain, serverSecret }: TaskEnviro
      * @returns the input to pin
      * @throws `ERR_MESSAGE_INVALID`, `ERR_IDENTITY_INVALID`, `ERR_PUBLIC_KEY_INVALID`, `ERR_RECEIPT_INVALID`
      */
-    verifyRegistration(order: { readonly body: unknown; readonly nowMs: number; readonly maxAgeSeconds: number }): Uint8Array {
+    verifyRegistration(order: {
+      readonly body: unknown;
+      readonly nowMs: number;
+      readonly maxAgeSeconds: number;
+    }): Uint8Array {
       const registration = parseRegistration(order.body);
       const identity = parseMpinIdentity(registration.identity);
       const key = parseDvsPublicKey(engine, registration.dvs.key);
@@ -109,10 +127,48 @@ export function createTasks({ engine, random, domain, serverSecret }: TaskEnviro
       return input;
     },
 
-    /** Whether a device of this domain signed the message with its key without expiry. */
-    verifyDevice(order: { readonly device: string; readonly message: Uint8Array; readonly signature: Uint8Array }): boolean {
-      const input = identityInput(domain.domainId, "sig", parseIdentity(order.device), NO_EXPIRY as Epoch);
-      return verifySignature(engine, domain.publicKey, input, order.message, order.signature);
+    /** Whether a device of this domain signed this request for another one. */
+    verifyDevice(order: {
+      readonly device: MpinIdentity;
+      readonly requestHash: Uint8Array;
+      readonly signature: Uint8Array;
+    }): boolean {
+      return verifyDeviceApproval(engine, domain, order.device, order.requestHash, order.signature);
+    },
+
+    /** Adds up the server secret. `enrolment` is what `exportEnrolment` gave; it is wiped. @returns 96 bytes */
+    async finishServerEnrolment(order: {
+      readonly enrolment: Uint8Array;
+      readonly answers: readonly string[];
+    }): Promise<Uint8Array> {
+      const enrolment = resumeEnrolment(order.enrolment);
+      wipe(order.enrolment);
+      const answers = order.answers.map((text) => parseIssuanceAnswer(parseJson(text)));
+      const { secret } = await finishServerEnrolment({
+        engine,
+        random,
+        domain,
+        enrolment,
+        answers,
+        x25519: nativeX25519,
+      });
+      const bytes = encodeServerSecret(engine, secret);
+      secret.destroy();
+      return transferring(bytes, [bytes.buffer as ArrayBuffer]);
+    },
+
+    /** Whether a stored secret is that of the domain as it is now. The bytes are wiped. */
+    isServerSecret(bytes: Uint8Array): boolean {
+      try {
+        const secret = parseServerSecret(engine, bytes);
+        try {
+          return verifyServerSecret(engine, domain.publicKeys.mpin, secret);
+        } finally {
+          secret.destroy();
+        }
+      } finally {
+        wipe(bytes);
+      }
     },
   };
 }
@@ -136,7 +192,8 @@ function checkReceipts(
     if (!equalBytes(receipt.domainId, domain.domainId)) refuseReceipt("one is of another domain");
     if (receipt.identity !== identity) refuseReceipt("one is for another identity");
     if (!vouchesFor(receipt, dvs.key)) refuseReceipt("one is not for this key of the user's");
-    if (receipt.time > now + 300 || receipt.time < now - maxAgeSeconds) refuseReceipt("one is too old, or from the future");
+    if (receipt.time > now + 300 || receipt.time < now - maxAgeSeconds)
+      refuseReceipt("one is too old, or from the future");
   }
 }
 

@@ -46,8 +46,8 @@ function decoding<F>(
       const walk = points(oracle, source);
       const low = oracle.smallOrders.map((order) => smallOrderPoint(oracle, order));
       const seed = (): bigint => BigInt(2 + source.below(2 ** 30));
-      for (const byte of [0, 0x40, 0x60, 0x80, 0xa0, 0xc0, 0xe0, 0xff]) {
-        for (const length of [0, 1, oracle.width - 1, oracle.width, oracle.width + 1, 2 * oracle.width]) {
+      for (const length of [oracle.width, 2 * oracle.width, oracle.width - 1, oracle.width + 1, 1, 0]) {
+        for (const byte of [0xc0, 0x40, 0xe0, 0x60, 0x80, 0xa0, 0, 0xff]) {
           const bytes = new Uint8Array(length).fill(byte === 255 ? 255 : 0);
           if (length > 0) bytes[0] = byte;
           yield [hex(bytes)];

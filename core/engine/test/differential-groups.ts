@@ -4,7 +4,7 @@
  */
 import type { Engine, Group } from "../src/engine.ts";
 import type { Family } from "./differential.ts";
-import { points, trusted, write } from "./differential-points.ts";
+import { type Known, points, trusted, write } from "./differential-points.ts";
 import { be, EDGE_SCALARS, G1_ORACLE, G2_ORACLE, hex, integer, type Oracle, R, unhex } from "./oracle.ts";
 
 const scalarText = (value: bigint): string => hex(be(value, 32));
@@ -27,14 +27,19 @@ function families<F>(name: "g1" | "g2", oracle: Oracle<F>, pick: (engine: Engine
 
   const addition: Family = {
     name: `${name} addition`,
-    count: 2000,
+    count: 1500,
     *inputs(source) {
       const walk = points(oracle, source);
-      for (;;) {
-        const { point: a, text } = walk.next().value;
-        const other = walk.next().value;
-        const opposite = write(oracle, a.negate(), "uncompressed");
-        yield [text, source.pick([other.text, other.text, other.text, text, opposite])];
+      const opposite = ({ point }: Known<F>): string => write(oracle, point.negate(), "uncompressed");
+      const neutral = write(oracle, oracle.generator.subtract(oracle.generator), "uncompressed");
+      for (let i = 0; ; i++) {
+        const [a, b] = [walk.next().value, walk.next().value];
+        if (i === 0) yield [neutral, neutral];
+        else if (i % 5 === 0) yield [a.text, a.text];
+        else if (i % 5 === 1) yield [a.text, opposite(a)];
+        else if (i % 20 === 2) yield [a.text, neutral];
+        else if (i % 20 === 3) yield [neutral, b.text];
+        else yield [a.text, b.text];
       }
     },
     answers([left = "", right = ""]) {
@@ -104,19 +109,19 @@ function families<F>(name: "g1" | "g2", oracle: Oracle<F>, pick: (engine: Engine
       const edges = [
         0,
         1,
+        2 ** 16,
+        2 ** 32 - 1,
+        2 ** 32,
+        -1,
+        0.5,
+        Number.NaN,
         2,
         15,
         16,
         17,
         9999,
         2 ** 16 - 1,
-        2 ** 16,
         2 ** 31,
-        2 ** 32 - 1,
-        2 ** 32,
-        -1,
-        0.5,
-        Number.NaN,
       ];
       for (const value of edges) yield [walk.next().value.text, String(value)];
       for (;;) yield [walk.next().value.text, String(source.below(source.pick([10, 10_000, 1_000_000, 2 ** 32 - 1])))];

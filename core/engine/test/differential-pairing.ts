@@ -30,7 +30,7 @@ export function pairingFamilies(): Family[] {
 
 const single: Family = {
   name: "pairing",
-  count: 400,
+  count: 300,
   *inputs(source) {
     const [left, right] = [points(G1_ORACLE, source), points(G2_ORACLE, source)];
     for (;;) yield [left.next().value.text, right.next().value.text];
@@ -69,7 +69,7 @@ const single: Family = {
 
 const product: Family = {
   name: "pairing product",
-  count: 250,
+  count: 200,
   // The first of the input is the exponent of e(g1, g2): one pairing instead of many for the oracle.
   *inputs(source) {
     const [left, right] = [points(G1_ORACLE, source), points(G2_ORACLE, source)];

@@ -71,7 +71,7 @@ function expectAgreement(platform: string, reports: TierReports, tiers: readonly
     else {
       expect(state, tier).toBe("ok");
       expect(operations.length).toBeGreaterThan(60);
-      expect(comparisons).toBeGreaterThan((tier === "noble" ? 4000 : 80_000) * Math.min(1, SCALE));
+      expect(comparisons).toBeGreaterThan((tier === "noble" ? 4000 : 75_000) * Math.min(1, SCALE));
     }
   }
 }

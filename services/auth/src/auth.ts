@@ -27,10 +27,15 @@ import type { AuthConfig, Home } from "./config.ts";
 import type { AuthContext, Counters } from "./context.ts";
 import { isHttps } from "./cookies.ts";
 import { addDemoRoutes } from "./demo-mail.ts";
+import { appendEvent } from "./events.ts";
 import { addGuard } from "./guard.ts";
 import { sweep } from "./housekeeping.ts";
-import { type Interactions, noInteractions } from "./interactions.ts";
 import { openKeys } from "./keys.ts";
+import { createOpenId } from "./openid/openid.ts";
+import { guardedPost } from "./openid/outbound.ts";
+import { addOpenIdRoutes, isProviderPath } from "./openid/routes.ts";
+import { openIdMigrations } from "./openid/tables.ts";
+import { usersOf } from "./openid/users.ts";
 import { addPages, loadPages } from "./pages.ts";
 import { addAccountRoutes } from "./routes-account.ts";
 import { addHandoverRoutes, addQuickCodeRoutes } from "./routes-devices.ts";
@@ -61,8 +66,6 @@ export interface AuthEnvironment {
   /** Opens the key store; destroyed afterwards. */
   readonly passphrase: Passphrase;
   readonly clock?: Clock;
-  /** Made once the rest is there; without it no application can ask for logins. */
-  readonly interactions?: (context: AuthContext) => Interactions;
 }
 
 const MAX_DESCRIPTOR_BYTES = 1_048_576;
@@ -109,7 +112,7 @@ export async function startAuth(environment: AuthEnvironment): Promise<Auth> {
 }
 
 async function assemble(
-  { home, config, log, passphrase, clock = systemClock, interactions }: AuthEnvironment,
+  { home, config, log, passphrase, clock = systemClock }: AuthEnvironment,
   closers: (() => Promise<unknown> | unknown)[],
   close: () => Promise<void>,
 ): Promise<Auth> {
@@ -123,7 +126,9 @@ async function assemble(
   const keys = await openKeys(home.keys, passphrase);
   passphrase.destroy();
   closers.push(() => keys.close());
-  const store = await openDatabase<AuthTables>(config.database, { migrations: [auditMigrations, authMigrations] });
+  const store = await openDatabase<AuthTables>(config.database, {
+    migrations: [auditMigrations, authMigrations, openIdMigrations],
+  });
   closers.push(() => store.close());
 
   const metrics = createMetrics("milagro-auth", VERSION);
@@ -148,12 +153,20 @@ async function assemble(
   const common = { config, log, clock, random: systemRandom, domain, server, store, audit, keys, workers, notifier };
   const deliverer = createDeliverer({ ...common, origin: () => at.origin, allowed });
   closers.push(() => deliverer.stop());
-  const plugged: { interactions: Interactions } = { interactions: noInteractions };
+  const openId = await createOpenId({
+    ...common,
+    keyStore: keys.store,
+    origin: () => at.origin,
+    users: usersOf(common),
+    fetch: guardedPost(allowed),
+    onApproval: async ({ user }) => {
+      await store.transaction((tx) => appendEvent(common, tx, { type: "approval.requested", data: { user } }));
+      deliverer.kick();
+    },
+  });
   const context: AuthContext = {
     ...common,
-    get interactions() {
-      return plugged.interactions;
-    },
+    interactions: openId,
     userLimit: createRateLimiter({ burst: limits.userPerMinute, perSecond: limits.userPerMinute / 60 }),
     nobody: nobody.input,
     origin: () => at.origin,
@@ -161,7 +174,6 @@ async function assemble(
     count: countersOf(metrics),
   };
   nobody.destroy();
-  if (interactions) plugged.interactions = interactions(context);
 
   const secret = await openServerSecret({
     ...context,
@@ -201,13 +213,14 @@ async function assemble(
     dtaOrigins: [...new Set(domain.authorities.map(({ entry }) => new URL(entry.url).origin))],
     redirectOrigins: config.redirectOrigins,
   });
-  addGuard(http.app, context.origin);
+  addGuard(http.app, context.origin, isProviderPath);
   // Behind the plugins, so that limits and the OpenAPI document know these routes.
   http.app.after(() => {
     addLoginRoutes(http.app, context, service);
     addAccountRoutes(http.app, context);
     addQuickCodeRoutes(http.app, context, waits);
     addHandoverRoutes(http.app, context, waits);
+    addOpenIdRoutes(http.app, context, openId);
     if (config.demo) addDemoRoutes(http.app, context);
     addPages(http.app, pages);
   });
@@ -227,7 +240,9 @@ async function assemble(
   await admin.listen({ socketPath: home.adminSocket });
 
   const sweeper = setInterval(() => {
-    sweep(context).catch((error) => log.warn("sweeping failed", errorFields(error)));
+    Promise.all([sweep(context), openId.forgetEnded()]).catch((error) =>
+      log.warn("sweeping failed", errorFields(error)),
+    );
   }, SWEEP_MS);
   closers.push(() => clearInterval(sweeper));
   return { url, origin: at.origin, adminSocket: home.adminSocket, context, close };

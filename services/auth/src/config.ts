@@ -10,7 +10,7 @@ import { ENROLMENT_WAYS, LANGUAGES } from "@milagro/protocol/login-messages";
 import { strict } from "@milagro/protocol/wire";
 import { loadConfig } from "@milagro/runtime/config";
 import { type ListenAddress, parseListenAddress } from "@milagro/runtime/http-listen";
-import { type Static, Type } from "typebox";
+import { type Static, type TProperties, Type } from "typebox";
 
 const Count = (description: string, fallback: number, maximum: number) =>
   Type.Integer({ minimum: 1, maximum, default: fallback, description });
@@ -18,7 +18,11 @@ const File = (description: string) => Type.Optional(Type.String({ minLength: 1, 
 const Words = <T extends string>(words: readonly T[], fallback: readonly T[], description: string) =>
   Type.Array(Type.Enum([...words]), { default: [...fallback], maxItems: 16, description });
 
-const AttemptsSchema = strict({
+/** Settings inside settings, all with defaults. */
+const group = <P extends TProperties>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false, default: {} });
+
+const AttemptsSchema = group({
   max: Count("Wrong PINs until a device is blocked", 5, 100),
   blockSeconds: Count(
     "How long the first block lasts; each further one twice as long as the one before",
@@ -29,7 +33,7 @@ const AttemptsSchema = strict({
   total: Count("Wrong PINs in a row, over all blocks, after which only an administrator unblocks", 100, 1000),
 });
 
-const LimitsSchema = strict({
+const LimitsSchema = group({
   addressPerMinute: Count("Requests a minute from one address", 600, 10_000_000),
   loginsPerMinute: Count("Logins a minute that one address may begin", 60, 1_000_000),
   registrationsPerMinute: Count("Registrations a minute from one address", 20, 1_000_000),
@@ -66,7 +70,7 @@ export const AuthConfigSchema = strict({
     description: "Origins that forms may lead to: those of the applications",
   }),
   permits: Type.Boolean({ default: true, description: "Whether a login needs a time permit" }),
-  pinDigits: strict({
+  pinDigits: group({
     min: Type.Integer({ minimum: 4, maximum: 8, default: 4 }),
     max: Type.Integer({ minimum: 4, maximum: 8, default: 8 }),
   }),

@@ -14,6 +14,7 @@ export const EVENT_TYPES = [
   "login.accepted",
   "login.refused",
   "login.blocked",
+  "approval.requested",
   "device.registered",
   "device.revoked",
   "signature.made",

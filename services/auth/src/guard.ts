@@ -11,13 +11,14 @@ const OPEN_ROUTES = new Set(["/health", "/ready", "/metrics"]);
 const READING = new Set(["GET", "HEAD"]);
 
 /** Adds the checks to all routes. @param origin - known once it listens */
-export function addGuard(app: HttpApp, origin: () => string): void {
+/** @param isForeign - paths that applications call, which come from other origins by right */
+export function addGuard(app: HttpApp, origin: () => string, isForeign: (path: string) => boolean): void {
   app.addHook("onRequest", async (request) => {
     if (OPEN_ROUTES.has(request.routeOptions.url ?? "")) return;
     const own = origin();
     if (request.headers.host !== new URL(own).host)
       throw new MilagroError("ERR_HOST_UNKNOWN", "this server does not answer under that host");
-    if (READING.has(request.method)) return;
+    if (READING.has(request.method) || isForeign(request.routeOptions.url ?? "")) return;
     if (request.headers.origin !== own) throw refused();
     // Older browsers do not send it; newer ones cannot be made to lie.
     const site = request.headers["sec-fetch-site"];

@@ -1,6 +1,6 @@
 /**
- * The seam to applications: logins that somebody else has asked for, such as an OpenID client. Whoever asks for them plugs in
- * here; the login server itself has none.
+ * The seam to applications: logins that somebody else has asked for, such as an OpenID client. The OpenID provider plugs
+ * in here; logins know nothing of OpenID.
  * @module
  */
 import type { Identity } from "@milagro/crypto/identity";
@@ -28,8 +28,3 @@ export interface Interactions {
   /** Tells the application, and says where the browser must go now. */
   finish(uid: string, result: InteractionResult): Promise<string>;
 }
-
-export const noInteractions: Interactions = {
-  find: async () => undefined,
-  finish: async () => "/",
-};

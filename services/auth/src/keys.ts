@@ -10,7 +10,7 @@
 import { createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from "node:crypto";
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { concat, wipe } from "@milagro/crypto/bytes";
-import { createKeyStore, type KeyStore, openKeyStore } from "@milagro/runtime/key-store";
+import { createKeyStore, type KdfCost, type KeyStore, openKeyStore } from "@milagro/runtime/key-store";
 import type { Passphrase } from "@milagro/runtime/passphrase";
 import { systemRandom } from "@milagro/runtime/random";
 
@@ -31,9 +31,10 @@ export interface Keys {
   close(): Promise<void>;
 }
 
-/** Makes the store with fresh keys. @throws `ERR_FILE_EXISTS` */
-export async function createKeys(path: string, passphrase: Passphrase): Promise<Keys> {
-  const store = await createKeyStore(path, { kind: KIND, passphrase, random: systemRandom });
+/** Makes the store with fresh keys. @param cost - of the passphrase; the default suits people's @throws `ERR_FILE_EXISTS` */
+export async function createKeys(path: string, passphrase: Passphrase, cost?: KdfCost): Promise<Keys> {
+  const options = { kind: KIND, passphrase, random: systemRandom, ...(cost ? { cost } : {}) };
+  const store = await createKeyStore(path, options);
   const fresh = { approval: systemRandom(32), webhooks: systemRandom(32) };
   await store.update({ set: fresh });
   wipe(fresh.approval, fresh.webhooks);

@@ -1,12 +1,13 @@
 /**
  * The tables of the login server: one Kysely schema for SQLite and PostgreSQL. Bytes are base64url text, times unix milliseconds.
  * There is no credential in any of them: what opens something (session cookies, names of logins, codes) is there as its hash only.
- * The audit log brings its own table, and so will OpenID.
+ * The audit log brings its own table, and so does OpenID.
  * @module
  */
 import type { AuditTables } from "@milagro/runtime/audit-log";
 import type { ColumnTypes, MigrationSet } from "@milagro/runtime/database";
 import { type Kysely, sql } from "kysely";
+import type { OpenIdTables } from "./openid/tables.ts";
 
 /** `id` is random and stays: what applications know a user by. */
 export interface UserRow {
@@ -132,7 +133,7 @@ export interface DeliveryRow {
   due_ms: number;
 }
 
-export interface AuthTables extends AuditTables {
+export interface AuthTables extends AuditTables, OpenIdTables {
   auth_users: UserRow;
   auth_devices: DeviceRow;
   auth_attempts: AttemptRow;
@@ -213,6 +214,7 @@ const TABLES: Readonly<Record<string, Columns>> = {
 };
 
 const INDICES: readonly (readonly [name: string, table: string, columns: readonly string[]])[] = [
+  ["auth_users_id", "auth_users", ["id"]],
   ["auth_devices_user", "auth_devices", ["user", "created_ms"]],
   ["auth_attempts_age", "auth_attempts", ["updated_ms"]],
   ["auth_logins_expiry", "auth_logins", ["expires_ms"]],

@@ -59,7 +59,7 @@ export interface ProviderOptions {
   /** Reaches applications for back-channel logout; refuses private addresses. */
   readonly fetch: (url: string | URL, options: RequestInit) => Promise<Response>;
   /** An approval waits: tell the user. */
-  readonly onApproval: (approval: string, user: OpenIdUser) => void;
+  readonly onApproval: (user: OpenIdUser, approval: string) => Promise<void>;
 }
 
 export function createProvider(options: ProviderOptions): Provider {
@@ -214,7 +214,7 @@ function cibaOf({
         expiresMs: records.clock() + request.expiration * 1000,
         request: request.jti,
       });
-      onApproval(id, user);
+      await onApproval(user, id);
     },
   };
 }

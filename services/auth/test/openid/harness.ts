@@ -56,7 +56,9 @@ export async function startHarness(url: string, folder: string, keys?: KeyStore)
       byName: async (name) => [...users.values()].find(({ user }) => user === name),
     },
     fetch: (to, options) => fetch(to, { ...options, dispatcher: undefined } as RequestInit),
-    onApproval: (id) => told.push(id),
+    onApproval: async (_user, id) => {
+      told.push(id);
+    },
   });
   const server = createServer((request, response) => void route(openId, request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

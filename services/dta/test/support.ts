@@ -8,7 +8,6 @@ import { encodeBase64url } from "@milagro/crypto/base64url";
 import type { Epoch } from "@milagro/crypto/epoch";
 import { epochAt } from "@milagro/crypto/epoch";
 import { type Identity, parseIdentity, parseIdentityPattern } from "@milagro/crypto/identity";
-import type { IdentityUsage } from "@milagro/crypto/usage";
 import { createNobleEngine } from "@milagro/engine/noble";
 import {
   type CeremonyProposal,
@@ -21,9 +20,11 @@ import { beginEnrolment, type Enrolment, type EvidenceSource } from "@milagro/pr
 import {
   encodeSealedRequest,
   type IssuanceAnswer,
+  type KeyRequest,
   parseIssuanceAnswer,
   type SealedRequest,
 } from "@milagro/protocol/issuance-messages";
+import type { KeyUsage } from "@milagro/protocol/key-usage";
 import { encodeIssuancePolicy, type IssuancePolicy } from "@milagro/protocol/policy";
 import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { createHttpClient, type HttpClient } from "@milagro/runtime/http-client";
@@ -205,7 +206,7 @@ export async function joinToken(
   dta: TestDta,
   options: {
     readonly identities?: string;
-    readonly usages?: readonly IdentityUsage[];
+    readonly usages?: readonly KeyUsage[];
     readonly ttlSeconds?: number;
   } = {},
 ): Promise<string> {
@@ -224,7 +225,7 @@ export async function joinToken(
 
 export interface Wanted {
   readonly identity?: Identity;
-  readonly keys?: readonly { readonly usage: IdentityUsage; readonly epoch: Epoch }[];
+  readonly keys?: readonly KeyRequest[];
   readonly evidence?: EvidenceSource;
   readonly nowMs?: number;
 }

@@ -12,7 +12,9 @@ const CODES = Uint8Array.from(ALPHABET, (character) => character.charCodeAt(0));
 const asText = (codes: Uint8Array): string => Reflect.apply(String.fromCharCode, undefined, codes);
 /** Arguments of one call: few enough for every engine's stack. */
 const CHUNK = 4096;
-const VALUES = new Map([...ALPHABET].map((character, value) => [character.charCodeAt(0), value]));
+const FOREIGN = 64;
+const VALUES = new Uint8Array(128).fill(FOREIGN);
+for (const [value, code] of CODES.entries()) VALUES[code] = value;
 
 /** Unpadded base64url. */
 export function encodeBase64url(bytes: Uint8Array): string {
@@ -37,8 +39,8 @@ export function parseBase64url(text: string): Uint8Array {
   let bits = 0;
   let length = 0;
   for (let i = 0; i < text.length; i += 1) {
-    const value = VALUES.get(text.charCodeAt(i));
-    if (value === undefined) throw new MilagroError("ERR_ENCODING_INVALID", "not base64url: foreign character");
+    const value = VALUES[text.charCodeAt(i)] ?? FOREIGN;
+    if (value === FOREIGN) throw new MilagroError("ERR_ENCODING_INVALID", "not base64url: foreign character");
     buffer = ((buffer << 6) | value) & 0xffff;
     bits += 6;
     if (bits >= 8) {

@@ -107,7 +107,7 @@ const MAX_STRING = 512;
 const MAX_STACK = 4096;
 
 export function createLogger(options: LogOptions): Log {
-  const output = options.stream ?? destination({ dest: options.file ?? 2, sync: true, mkdir: true, mode: 0o600 });
+  const output = options.stream ?? byTurns(options.file);
   const logger = pino(
     {
       level: options.level ?? "info",
@@ -119,6 +119,31 @@ export function createLogger(options: LogOptions): Log {
     output,
   );
   return wrap(logger);
+}
+
+/**
+ * What one turn of the event loop logs is one write: a service that answers hundreds of requests a second would write as
+ * often. Nothing is held longer than that, nor beyond the end of the process.
+ */
+function byTurns(file: string | undefined): DestinationStream & { flush(done?: () => void): void } {
+  const output = destination({ dest: file ?? 2, sync: true, mkdir: true, mode: 0o600 });
+  let held = "";
+  const writeHeld = (): void => {
+    const lines = held;
+    held = "";
+    if (lines !== "") output.write(lines);
+  };
+  process.once("exit", writeHeld);
+  return {
+    write(line) {
+      if (held === "") setImmediate(writeHeld);
+      held += line;
+    },
+    flush(done) {
+      writeHeld();
+      done?.();
+    },
+  };
 }
 
 /** A log that goes nowhere. */

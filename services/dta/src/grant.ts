@@ -56,6 +56,15 @@ export function claimsOf(jwt: string): JWTPayload | undefined {
   }
 }
 
+/** Imported once for each policy that is loaded. */
+const keys = new WeakMap<IssuancePolicy["registrars"][number], ReturnType<typeof importJWK>>();
+
+function keyOf(registrar: IssuancePolicy["registrars"][number]): ReturnType<typeof importJWK> {
+  const known = keys.get(registrar) ?? importJWK(registrar.publicKey as JWK, "EdDSA");
+  keys.set(registrar, known);
+  return known;
+}
+
 export async function judgeGrant(policy: IssuancePolicy, jwt: string, context: JwtContext): Promise<GrantVerdict> {
   const issuer = claimsOf(jwt)?.iss;
   const registrar = policy.registrars.find((known) => known.name === issuer);
@@ -63,8 +72,7 @@ export async function judgeGrant(policy: IssuancePolicy, jwt: string, context: J
   if (!registrar.identities.some((pattern) => matchesIdentity(pattern, context.identity))) return invalidJwt("grant");
   let claims: JWTPayload;
   try {
-    const key = await importJWK(registrar.publicKey as JWK, "EdDSA");
-    const verified = await jwtVerify(jwt, key, {
+    const verified = await jwtVerify(jwt, await keyOf(registrar), {
       algorithms: ["EdDSA", "Ed25519"],
       issuer: registrar.name,
       audience: formatDomainId(context.domainId),

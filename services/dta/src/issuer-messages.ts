@@ -81,7 +81,7 @@ export interface IssuerCalls {
 
 export type IssuerCall = keyof IssuerCalls;
 
-/** A call on its way in. */
+/** A call on its way in. Calls and replies travel in arrays, in order. */
 export interface IssuerRequest<C extends IssuerCall = IssuerCall> {
   readonly id: number;
   readonly call: C;

@@ -230,8 +230,25 @@ async function serve<C extends IssuerCall>({ id, call, input }: IssuerRequest<C>
   }
 }
 
-let last: Promise<void> = Promise.resolve();
+/** Answers that go back together while there is more to do: waking the other thread costs too much to do it for each. */
+const REPLIES = 4;
+const queue: IssuerRequest[] = [];
+let busy = false;
+
+async function serveAll(): Promise<void> {
+  busy = true;
+  let replies: IssuerReply[] = [];
+  for (let request = queue.shift(); request !== undefined; request = queue.shift()) {
+    replies.push(await serve(request));
+    if (replies.length < REPLIES && queue.length > 0) continue;
+    parentPort?.postMessage(replies);
+    replies = [];
+  }
+  busy = false;
+}
+
 releaseStartupMemory();
-parentPort?.on("message", (request: IssuerRequest) => {
-  last = last.then(async () => parentPort?.postMessage(await serve(request)));
+parentPort?.on("message", (requests: readonly IssuerRequest[]) => {
+  queue.push(...requests);
+  if (!busy) void serveAll();
 });

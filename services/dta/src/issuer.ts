@@ -50,6 +50,7 @@ function errorOf(reply: IssuerReply & { ok: false }): Error {
 
 export function createIssuer(options: IssuerOptions): Issuer {
   const waiting = new Map<number, Waiting>();
+  const outbox: IssuerRequest[] = [];
   let nextId = 1;
   let sealed = true;
   let closing = false;
@@ -65,7 +66,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
       stderr: false,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
-    fresh.on("message", settle);
+    fresh.on("message", (replies: readonly IssuerReply[]) => replies.forEach(settle));
     fresh.on("error", lost);
     fresh.on("exit", (code) => {
       if (!closing && fresh === worker) lost(new Error(`the issuer's thread ended with status ${code}`));
@@ -81,10 +82,20 @@ export function createIssuer(options: IssuerOptions): Issuer {
     void worker.terminate();
     for (const { reject } of waiting.values()) reject(proven ? lostError() : brokenError());
     waiting.clear();
+    outbox.length = 0;
     broken = !proven;
     proven = false;
     if (!broken) worker = start();
     options.onLost(error);
+  }
+
+  /** Waking a thread costs as much as opening a request: what one turn of the event loop brings goes over together. */
+  function send(request: IssuerRequest): void {
+    if (outbox.push(request) > 1) return;
+    setImmediate(() => {
+      const requests = outbox.splice(0);
+      if (requests.length > 0 && !closing) worker.postMessage(requests);
+    });
   }
 
   function settle(reply: IssuerReply): void {
@@ -109,7 +120,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
         if (closing) return reject(new MilagroError("ERR_SEALED", "this D-TA is shutting down"));
         const request: IssuerRequest<C> = { id: nextId++, call, input };
         waiting.set(request.id, { call, resolve: resolve as (output: unknown) => void, reject });
-        worker.postMessage(request);
+        send(request);
       }),
     get sealed() {
       return sealed;

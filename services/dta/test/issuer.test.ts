@@ -7,13 +7,13 @@ afterEach(() => issuer?.close());
 
 const thread = (body: string) =>
   new URL(
-    `data:text/javascript,${encodeURIComponent(`import { parentPort } from "node:worker_threads"; parentPort.on("message", ({ id, call }) => { ${body} });`)}`,
+    `data:text/javascript,${encodeURIComponent(`import { parentPort } from "node:worker_threads"; parentPort.on("message", (calls) => { for (const { id, call } of calls) { ${body} } });`)}`,
   );
 /** A thread that dies of its first call and answers none. */
 const BROKEN = thread("process.exit(3)");
 /** A thread that answers everything but `sign`, of which it dies. */
 const EASY = thread(
-  'if (call === "sign") process.exit(3); else parentPort.postMessage({ id, ok: true, output: null });',
+  'if (call === "sign") process.exit(3); else parentPort.postMessage([{ id, ok: true, output: null }]);',
 );
 const UNSEAL = { file: "none", passphrase: new Uint8Array(1) };
 const SIGN = { kind: "log-head", body: {} } as const;

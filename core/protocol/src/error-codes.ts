@@ -363,6 +363,7 @@ export const ERROR_CODES = {
     "An application is registered under this id.",
     "Remove it first, or take another id.",
   ),
+  ERR_CLIENT_UNKNOWN: define(404, 1, "No application is registered under this id.", "List the applications."),
   ERR_DEVICE_UNKNOWN: define(404, 2, "The user has no such device, or it was removed.", "List the devices."),
   ERR_HANDOVER_UNKNOWN: define(
     404,

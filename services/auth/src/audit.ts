@@ -21,6 +21,9 @@ export type AuditAction =
   | "user.unblock"
   | "webhook.create"
   | "webhook.delete"
+  | "client.create"
+  | "client.delete"
+  | "keys.rotate"
   | "server-secret";
 const DETAILS = ["purpose", "client", "device", "attemptsLeft", "text", "requestHash", "address", "webhook"] as const;
 export type AuditDetail = (typeof DETAILS)[number];

@@ -31,6 +31,7 @@ import { appendEvent } from "./events.ts";
 import { addGuard } from "./guard.ts";
 import { sweep } from "./housekeeping.ts";
 import { openKeys } from "./keys.ts";
+import { addOpenIdAdminRoutes } from "./openid/admin-routes.ts";
 import { createOpenId } from "./openid/openid.ts";
 import { guardedPost } from "./openid/outbound.ts";
 import { addOpenIdRoutes, isProviderPath } from "./openid/routes.ts";
@@ -236,7 +237,10 @@ async function assemble(
     rateLimit: false,
   });
   closers.push(() => admin.close());
-  admin.app.after(() => addAdminRoutes(admin.app, { ...context, allowed }));
+  admin.app.after(() => {
+    addAdminRoutes(admin.app, { ...context, allowed });
+    addOpenIdAdminRoutes(admin.app, context, openId);
+  });
   await admin.listen({ socketPath: home.adminSocket });
 
   const sweeper = setInterval(() => {

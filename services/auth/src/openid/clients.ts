@@ -5,12 +5,9 @@
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import type { RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
+import { CLIENT_FLOWS, type ClientFlow } from "@milagro/protocol/client-messages";
 import type { AdapterPayload } from "oidc-provider";
 import { allRecords, type RecordDeps, recordAdapter } from "./adapter.ts";
-
-/** How an application gets its tokens. */
-export const CLIENT_FLOWS = ["web", "browser", "device", "backchannel"] as const;
-export type ClientFlow = (typeof CLIENT_FLOWS)[number];
 
 export interface NewClient {
   readonly id: string;

@@ -35,11 +35,11 @@ interface BackupFile {
   readonly sealed: string;
 }
 
-/** @throws `ERR_PASSPHRASE_WEAK` for fewer than `SHORTEST_PASSPHRASE` characters */
+/** @throws `ERR_PASSPHRASE_INVALID` for fewer than `SHORTEST_PASSPHRASE` characters */
 export async function exportBackup(storage: MpinStorage, origin: string, passphrase: string): Promise<string> {
   if ([...passphrase].length < SHORTEST_PASSPHRASE) {
     throw new MilagroError(
-      "ERR_PASSPHRASE_WEAK",
+      "ERR_PASSPHRASE_INVALID",
       `a backup's passphrase has at least ${SHORTEST_PASSPHRASE} characters`,
     );
   }

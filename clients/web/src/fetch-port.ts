@@ -38,7 +38,8 @@ async function once(request: HttpRequest): Promise<HttpResponse> {
       headers: { ...(accept === undefined ? {} : { accept }), ...rest },
       ...(request.body ? { body: request.body.slice() } : {}),
       credentials: own ? "same-origin" : "omit",
-      mode: own ? "same-origin" : "cors",
+      // Not "same-origin": together with "no-referrer" that would send `Origin: null`, which no server takes for ours.
+      mode: "cors",
       redirect: "error",
       referrerPolicy: "no-referrer",
       cache: "no-store",

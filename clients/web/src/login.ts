@@ -2,7 +2,7 @@
  * `<milagro-login>`: choose the account, enter the PIN, see what came of it. A device that is not set up is set up here, and a screen
  * that is not one's own shows a QR code instead. Both are fetched when somebody wants them.
  *
- * Attributes: `interaction` (uid of an application's login). Property: `purpose`. Event: `milagro-login`, with user, identity and
+ * Attributes: `interaction` (uid of an application's login), `setup` (begins with setting up this device). Property: `purpose`. Event: `milagro-login`, with user, identity and
  * where to go next; the page goes there.
  * @module
  */
@@ -36,6 +36,7 @@ type View =
 export class MilagroLogin extends Screen {
   static override properties = {
     interaction: {},
+    setup: { type: Boolean },
     purpose: { attribute: false },
     screen: { state: true },
     seconds: { state: true },
@@ -75,6 +76,8 @@ export class MilagroLogin extends Screen {
   ];
 
   declare interaction: string;
+  /** Begins with setting up this device. */
+  declare setup: boolean;
   /** What the login is for; a session, or the interaction, when not set. */
   declare purpose: LoginPurpose | undefined;
   declare private screen: View;
@@ -91,6 +94,7 @@ export class MilagroLogin extends Screen {
   constructor() {
     super();
     this.interaction = "";
+    this.setup = false;
     this.purpose = undefined;
     this.screen = { name: "loading" };
     this.seconds = 0;
@@ -252,7 +256,10 @@ export class MilagroLogin extends Screen {
       this.#client = await webClient();
       this.#accounts = (await listAccounts(this.#client)).accounts;
       const [only, ...more] = this.#accounts;
-      if (only && more.length === 0) this.#choose(only);
+      if (this.setup) {
+        this.setup = false;
+        await this.#enrol();
+      } else if (only && more.length === 0) this.#choose(only);
       else this.screen = { name: "accounts" };
     } catch (error) {
       this.screen = { name: "failed", code: codeOf(error) };

@@ -1,0 +1,115 @@
+/**
+ * What the parts of the account page share: client, account and session as properties, the page's texts, and the way to ask for a PIN.
+ * @module
+ */
+import type { Account, Me, MpinClient, Pin } from "@milagro/client/mpin";
+import { parsePin } from "@milagro/client/mpin";
+import { css } from "lit";
+import { ACCOUNT_TEXTS } from "./account-language.ts";
+import type { AccountTexts } from "./account-texts/texts.ts";
+import { MilagroAskPin } from "./ask-pin.ts";
+import { Screen } from "./screen.ts";
+import type { Texts } from "./texts/texts.ts";
+import { TextsController } from "./texts-controller.ts";
+
+/** Asks once more, saying this. */
+export type Again = { readonly again: string };
+
+export abstract class AccountPanel extends Screen {
+  static override properties = {
+    client: { attribute: false },
+    me: { attribute: false },
+    account: { attribute: false },
+  };
+  static override styles = [
+    ...Screen.styles,
+    css`
+      h2 {
+        font-size: 1.1875rem;
+      }
+      .lead {
+        font-size: 0.9375rem;
+      }
+      .icon {
+        inline-size: 1.25rem;
+        block-size: 1.25rem;
+        fill: none;
+        stroke: currentColor;
+        stroke-width: 2;
+        stroke-linecap: round;
+        stroke-linejoin: round;
+      }
+    `,
+  ];
+
+  declare client: MpinClient;
+  declare me: Me;
+  /** The account of this browser that is logged in; undefined on a screen that was logged in by phone. */
+  declare account: Account | undefined;
+
+  readonly #own = new TextsController(this, ACCOUNT_TEXTS);
+
+  protected get own(): AccountTexts {
+    return this.#own.texts;
+  }
+
+  protected override get view(): string {
+    return "";
+  }
+
+  protected whenSaid(unixSeconds: number): string {
+    const format = new Intl.DateTimeFormat(this.language, { dateStyle: "medium", timeStyle: "short" });
+    return format.format(unixSeconds * 1000);
+  }
+
+  /**
+   * Asks for a PIN, and again as long as `use` says so.
+   * @param use - takes the PIN, which is its to use up
+   * @returns what `use` came to; undefined when the person closed the dialogue
+   */
+  protected async withPin<T>(label: string, use: (pin: Pin) => Promise<T | Again>): Promise<T | undefined> {
+    const { min, max } = this.account?.pinPolicy ?? { min: 4, max: 8 };
+    const dialog = new MilagroAskPin();
+    this.renderRoot.append(dialog);
+    try {
+      let said = "";
+      for (;;) {
+        const digits = await dialog.ask({ label, min, max, said });
+        if (!digits) return undefined;
+        const result = await use(parsePin(digits));
+        if (!isAgain(result)) return result;
+        said = result.again;
+      }
+    } finally {
+      dialog.remove();
+    }
+  }
+}
+
+const isAgain = (value: unknown): value is Again => typeof value === "object" && value !== null && "again" in value;
+
+/** How a login, or what contains one, ended otherwise than well; in words. */
+export function refusalSaid(
+  texts: Texts,
+  outcome:
+    | { readonly outcome: "refused"; readonly attemptsLeft: number; readonly retryAfter?: number }
+    | { readonly outcome: "blocked"; readonly retryAfter?: number }
+    | { readonly outcome: "revoked"; readonly authority: { readonly name: string } }
+    | { readonly outcome: "offline" },
+): Again | { readonly over: string } {
+  switch (outcome.outcome) {
+    case "refused": {
+      const wait = outcome.retryAfter ? ` ${texts.waitSeconds(outcome.retryAfter)}` : "";
+      return { again: `${texts.wrongPin} ${texts.attemptsLeft(outcome.attemptsLeft)}${wait}` };
+    }
+    case "blocked": {
+      const { retryAfter } = outcome;
+      const help = retryAfter === undefined ? texts.blockedHelp : texts.blockedMinutes(Math.ceil(retryAfter / 60));
+      return { over: `${texts.blocked}. ${help}` };
+    }
+    case "revoked":
+      return { over: `${texts.revoked}. ${texts.revokedHelp(outcome.authority.name)}` };
+    case "offline":
+      return { over: `${texts.offline}. ${texts.offlineHelp}` };
+  }
+}

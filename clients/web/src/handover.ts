@@ -1,0 +1,152 @@
+/**
+ * `<milagro-handover>`: the phone's side of a login on another screen. It shows where that screen is and three numbers; only with the
+ * right one, and the PIN, somebody is logged in there.
+ *
+ * Attribute `code`: the id out of the scanned address.
+ * @module
+ */
+import { type HandoverView, handoverIdOf, viewHandover } from "@milagro/client/mpin-handover";
+import type { LoginPurpose } from "@milagro/client/mpin-login";
+import { css, html, type TemplateResult } from "lit";
+import "./login.ts";
+import { codeOf, Screen } from "./screen.ts";
+import { webClient } from "./web-client.ts";
+
+type View =
+  | { readonly name: "loading" | "done" | "stopped" | "expired" }
+  | { readonly name: "choose"; readonly handover: HandoverView }
+  | { readonly name: "pin"; readonly purpose: LoginPurpose }
+  | { readonly name: "failed"; readonly code: string };
+
+export class MilagroHandover extends Screen {
+  static override properties = { code: {}, screen: { state: true } };
+  static override styles = [
+    ...Screen.styles,
+    css`
+      dl {
+        display: grid;
+        grid-template-columns: max-content 1fr;
+        gap: 0.25rem 1rem;
+        padding: 0.9rem 1rem;
+        border-radius: var(--_radius);
+        background: var(--_sunken);
+      }
+      dt {
+        color: var(--_muted);
+      }
+      dd {
+        overflow-wrap: anywhere;
+      }
+      .numbers {
+        display: grid;
+        grid-template-columns: repeat(3, 1fr);
+        gap: 0.6rem;
+      }
+      .numbers .action {
+        min-block-size: 4.5rem;
+        padding: 0;
+        font: 700 2rem var(--_mono);
+      }
+      h2 {
+        font-size: 1.125rem;
+      }
+    `,
+  ];
+
+  declare code: string;
+  declare private screen: View;
+  #id: Uint8Array | undefined;
+
+  constructor() {
+    super();
+    this.code = "";
+    this.screen = { name: "loading" };
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.#load();
+  }
+
+  protected override get view(): string {
+    return this.screen.name;
+  }
+
+  protected override content(): TemplateResult {
+    const { screen, texts } = this;
+    switch (screen.name) {
+      case "loading":
+        return html`<p class="row" role="status"><span class="wheel"></span>${texts.loading}</p>`;
+      case "choose":
+        return this.#chooseView(screen.handover);
+      case "pin":
+        return html`<milagro-login .purpose=${screen.purpose} @milagro-login=${this.#done}></milagro-login>`;
+      case "done":
+        return this.#said(texts.otherScreenDone, texts.otherScreenDoneHelp);
+      case "stopped":
+        return this.#said(texts.otherScreenStopped, texts.otherScreenStoppedHelp);
+      case "expired":
+        return this.#said(texts.codeExpired, texts.scanCode);
+      case "failed":
+        return this.#said(texts.failed, texts.failedHelp(screen.code));
+    }
+  }
+
+  #said(title: string, help: string): TemplateResult {
+    return html`<div class="tight" role="status">
+      <h1 tabindex="-1">${title}</h1>
+      <p class="lead">${help}</p>
+    </div>`;
+  }
+
+  #chooseView({ client, place, choices }: HandoverView): TemplateResult {
+    const { texts } = this;
+    return html`<div class="tight">
+        <h1 tabindex="-1">${texts.otherScreen}</h1>
+        <p class="lead">${texts.otherScreenAsks(client)}</p>
+      </div>
+      <dl>
+        <dt>${texts.browser}</dt>
+        <dd><bdi>${place.agent}</bdi></dd>
+        <dt>${texts.networkAddress}</dt>
+        <dd><bdi>${place.address}</bdi></dd>
+      </dl>
+      <div class="tight">
+        <h2 id="which">${texts.whichNumber}</h2>
+        <p class="lead">${texts.whichNumberHelp}</p>
+      </div>
+      <div class="numbers" role="group" aria-labelledby="which">
+        ${choices.map(
+          (number) =>
+            html`<button class="action" type="button" data-number=${number} @click=${() => this.#choose(number, client)}>${number}</button>`,
+        )}
+      </div>
+      <button class="link" type="button" @click=${this.#stop}>${texts.noneOfThese}</button>`;
+  }
+
+  async #load(): Promise<void> {
+    try {
+      this.#id = handoverIdOf(this.code);
+      this.screen = { name: "choose", handover: await viewHandover(await webClient(), this.#id) };
+    } catch (error) {
+      const code = codeOf(error);
+      const gone = ["ERR_HANDOVER_UNKNOWN", "ERR_ENCODING_INVALID", "ERR_MESSAGE_INVALID"].includes(code);
+      this.screen = gone ? { name: "expired" } : { name: "failed", code };
+    }
+  }
+
+  #choose(number: string, client: string): void {
+    const purpose: LoginPurpose = { type: "handover", id: this.#id as Uint8Array, number, client };
+    this.screen = { name: "pin", purpose };
+  }
+
+  #stop = (): void => {
+    this.screen = { name: "stopped" };
+  };
+
+  #done = (): void => {
+    this.screen = { name: "done" };
+  };
+}
+
+customElements.define("milagro-handover", MilagroHandover);

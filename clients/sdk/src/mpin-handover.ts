@@ -49,7 +49,7 @@ export const readHandoverView = readObject({
   v: readOneOf(1),
   client: readText(255),
   place: readObject({ address: readText(64, /^/), agent: readText(128, /^/) }),
-  choices: readList(3, readNumber),
+  choices: readList(3, readNumber, 3),
   expires: readInteger,
 });
 /** @internal */

@@ -53,11 +53,11 @@ export const readOneOf =
   (value) =>
     values.find((known) => known === value) ?? refuse();
 
-/** A list of at most so many. */
+/** A list of at most, and at least, so many. */
 export const readList =
-  <T>(maximum: number, item: Read<T>): Read<readonly T[]> =>
+  <T>(maximum: number, item: Read<T>, minimum = 0): Read<readonly T[]> =>
   (value) => {
-    if (!Array.isArray(value) || value.length > maximum) refuse();
+    if (!Array.isArray(value) || value.length > maximum || value.length < minimum) refuse();
     return value.map(item);
   };
 

@@ -21,13 +21,10 @@ import { ORIGIN, TestServer } from "./mpin-server.ts";
 /** Thrown where a test has stopped a device: nothing after it ever happened. */
 export class Crash extends Error {}
 
-/** Before and after everything a device does outside. */
-export interface Gate {
-  before(what: string): void;
-  after(what: string): void;
-}
+/** Before everything a device does outside, and, by what it returns, after it. */
+export type Gate = (what: string) => () => void;
 
-export const OPEN_GATE: Gate = { before: () => undefined, after: () => undefined };
+export const OPEN_GATE: Gate = () => () => undefined;
 export const loadEngine = async () => engine;
 /** What a login runs on: G1 and nothing else. */
 export const g1: G1Engine = await createG1Engine({ random });
@@ -40,9 +37,9 @@ export class MemoryStorage {
 
   port(gate: Gate): MpinStorage {
     const through = async <T>(what: string, act: () => T): Promise<T> => {
-      gate.before(what);
+      const after = gate(what);
       const result = act();
-      gate.after(what);
+      after();
       return result;
     };
     return {
@@ -81,9 +78,9 @@ export class World {
       },
       origin: ORIGIN,
       http: async (request) => {
-        gate.before(request.url);
+        const after = gate(`http ${request.url}`);
         const answer = await this.#answer(request);
-        gate.after(request.url);
+        after();
         return answer;
       },
     };

@@ -103,10 +103,34 @@ export const ERROR_CODES = {
   ERR_VERSION_UNSUPPORTED: define(400, 1, "The peer speaks another version of the protocol.", "Update the older side."),
 
   // Keys and ciphertexts
+  ERR_APPROVAL_MISSING: define(
+    403,
+    3,
+    "Not all D-TAs of the domain have approved this grant of attributes.",
+    "Collect the approval of every D-TA for the same identity, attributes and epoch, then ask again.",
+  ),
+  ERR_ATTRIBUTE_INVALID: define(
+    400,
+    1,
+    "An attribute has an unknown label or a value its label does not allow.",
+    "Compare it with the attribute schema of the domain.",
+  ),
+  ERR_ATTRIBUTE_KEY_INVALID: define(
+    400,
+    1,
+    "Bytes are not an attribute key or share of this scheme.",
+    "They were cut short or damaged; have the key issued again.",
+  ),
+  ERR_ATTRIBUTE_SCHEMA_INVALID: define(
+    400,
+    1,
+    "The attribute schema is malformed.",
+    "docs/spec/policy.md shows what a schema looks like.",
+  ),
   ERR_CIPHERTEXT_INVALID: define(
     400,
     1,
-    "An encapsulation has an impossible length.",
+    "An encapsulation is malformed: an impossible length, or contents that do not fit together.",
     "It was cut short or damaged; fetch it again from its source.",
   ),
   ERR_DECAPSULATION_FAILED: define(
@@ -151,11 +175,29 @@ export const ERROR_CODES = {
     "There is no identity key for this identity, usage and epoch.",
     "Enrol: `milagro enrol --id milagro:<domain>/<kind>/<name> --evidence @tokens`; `--home` names another profile.",
   ),
+  ERR_GRANT_INVALID: define(
+    400,
+    1,
+    "A grant of attributes is malformed or contradicts itself.",
+    "A grant names one identity and one epoch, which are also its uid and epoch.",
+  ),
   ERR_NOT_RECIPIENT: define(
     422,
     1,
     "It was sealed in another domain, or not to this identity in this epoch.",
     "Use the key of an identity and epoch that the envelope lists.",
+  ),
+  ERR_POLICY_INVALID: define(
+    400,
+    1,
+    "Text is not a policy over attributes.",
+    "The message names line and column; docs/spec/policy.md has the grammar.",
+  ),
+  ERR_POLICY_UNSATISFIED: define(
+    403,
+    3,
+    "The attributes do not satisfy the policy, or belong to another epoch.",
+    "`milagro policy explain` shows what is missing.",
   ),
   ERR_LOGIN_MISMATCH: define(
     409,

@@ -1,0 +1,117 @@
+/**
+ * Rows in the exponent: what both schemes do with a shared secret, in the ciphertext (cp, on B) or in the key (kp, on g1). With X that
+ * point, λ the row's share and r the randomness of the row's use:
+ *
+ *   equal, prefix       λ·X + r·h
+ *   negation of value v r·h0 − λ·X,  r·h1 + λ·x(v)·X
+ *
+ * Whoever holds value y of a negated label has a multiple of y·h0 + h1, and `y·first + second` is `r·(y·h0 + h1) + λ·(x(v) − y)·X`.
+ * @module
+ */
+import type { Engine, G1, Scalar } from "@milagro/engine/engine";
+import { type AbePoints, valueScalar } from "./abe-points.ts";
+import type { ChosenRow } from "./abe-sharing.ts";
+import type { Component } from "./attribute-set.ts";
+import type { PolicyRows, Row } from "./policy-rows.ts";
+
+/** A multiple; `coefficient` is undefined for 1. */
+export interface Term {
+  readonly point: G1;
+  readonly coefficient: Scalar | undefined;
+}
+
+/** `Σ coefficient·point`. Additions where coefficients are 1, which they are in policies without k-of-n and negation. */
+export function linearSum(engine: Engine, terms: readonly Term[]): G1 {
+  const plain = terms.flatMap(({ point, coefficient }) => (coefficient ? [] : [point]));
+  const scaled = terms.flatMap(({ point, coefficient }) => (coefficient ? [{ point, coefficient }] : []));
+  const product = engine.g1.multiScalar(
+    scaled.map(({ point }) => point),
+    scaled.map(({ coefficient }) => coefficient),
+  );
+  return scaled.length === 0 ? engine.g1.sum(plain) : engine.g1.sum([...plain, product]);
+}
+
+/** How many points a row has. */
+export function pointsOfRow(row: Row): 1 | 2 {
+  return row.kind === "negation" ? 2 : 1;
+}
+
+/** The points of each row, in order. */
+export function splitRows(policy: PolicyRows, points: readonly G1[]): readonly (readonly G1[])[] {
+  let offset = 0;
+  return policy.rows.map((row) => {
+    const start = offset;
+    offset += pointsOfRow(row);
+    return points.slice(start, offset);
+  });
+}
+
+/**
+ * The points of all rows, one after the other. The scalars are secret.
+ * @param timesX - multiplies X by a secret scalar
+ */
+export function maskRows(
+  engine: Engine,
+  points: AbePoints,
+  policy: PolicyRows,
+  shares: readonly Scalar[],
+  uses: readonly Scalar[],
+  timesX: (k: Scalar) => G1,
+): G1[] {
+  const { g1, scalars } = engine;
+  return policy.rows.flatMap((row, i) => {
+    const [share, r] = [shares[i] as Scalar, uses[row.use] as Scalar];
+    if (row.kind !== "negation") return [g1.add(timesX(share), g1.multiplySecret(points.of(row), r))];
+    const { h0, h1 } = points.negation(row.label);
+    const x = valueScalar(engine, row.label, row.value);
+    return [
+      g1.subtract(g1.multiplySecret(h0, r), timesX(share)),
+      g1.add(g1.multiplySecret(h1, r), timesX(scalars.multiply(share, x))),
+    ];
+  });
+}
+
+/** What the other side holds for a row: the component, and its point. */
+export interface HeldComponent {
+  readonly component: Component;
+  readonly point: G1;
+}
+
+/** `rows` is Σ γ·row, `held[j]` what cancels its randomness of use j. */
+export interface Gathered {
+  readonly rows: G1;
+  readonly held: ReadonlyMap<number, G1>;
+}
+
+/** Puts the chosen rows together with what is held for them. */
+export function gatherRows(
+  engine: Engine,
+  policy: PolicyRows,
+  chosen: readonly ChosenRow[],
+  rowPoints: readonly (readonly G1[])[],
+  heldFor: (row: Row) => HeldComponent,
+): Gathered {
+  const { scalars } = engine;
+  const left: Term[] = [];
+  const right = new Map<number, Term[]>();
+  for (const { index, coefficient } of chosen) {
+    const row = policy.rows[index] as Row;
+    const [first, second] = rowPoints[index] as readonly [G1, G1?];
+    const { component, point } = heldFor(row);
+    let factor = coefficient;
+    if (row.kind === "negation" && component.kind === "negation" && second) {
+      const y = valueScalar(engine, component.label, component.value);
+      const difference = scalars.subtract(valueScalar(engine, row.label, row.value), y);
+      const inverse = scalars.invert(difference);
+      factor = coefficient ? scalars.multiply(coefficient, inverse) : inverse;
+      left.push({ point: first, coefficient: scalars.multiply(factor, y) }, { point: second, coefficient: factor });
+    } else {
+      left.push({ point: first, coefficient });
+    }
+    const terms = right.get(row.use) ?? [];
+    terms.push({ point, coefficient: factor });
+    right.set(row.use, terms);
+  }
+  const held = new Map([...right].map(([use, terms]) => [use, linearSum(engine, terms)]));
+  return { rows: linearSum(engine, left), held };
+}

@@ -111,9 +111,12 @@ export function createProvider(options: ProviderOptions): Provider {
           deviceConfirmPage(ctx, form, client, info, code),
         successSource: async (ctx) => deviceDonePage(ctx),
       },
-      introspection: { enabled: true },
+      introspection: {
+        enabled: true,
+        allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
+      },
       resourceIndicators: { enabled: false },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: async (ctx, form) => logoutPage(ctx, form),

@@ -3,7 +3,7 @@
  * entered the right PIN already; the login itself has tests of its own.
  * @module
  */
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { parseIdentity } from "@milagro/crypto/identity";
@@ -88,6 +88,28 @@ async function route(openId: OpenId, request: IncomingMessage, response: ServerR
   response.writeHead(open ? 200 : 404, { "content-type": "text/plain" }).end(open ? uid : "not yours");
 }
 
+/** What a browser says when a person follows a link; `fetch` would say that a program asks. */
+const NAVIGATION = { accept: "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
+
+function navigate(url: URL, init: RequestInit): Promise<Response> {
+  const body = init.body === undefined || init.body === null ? undefined : String(init.body);
+  const form = body === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" };
+  return new Promise((resolve, reject) => {
+    const options = { method: init.method ?? "GET", headers: { ...form, ...(init.headers as Record<string, string>) } };
+    const request = httpRequest(url, options, async (incoming) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of incoming) chunks.push(chunk as Buffer);
+      const headers = new Headers();
+      for (const [name, values] of Object.entries(incoming.headersDistinct))
+        for (const value of values ?? []) headers.append(name, value);
+      const status = incoming.statusCode ?? 500;
+      resolve(new Response(chunks.length === 0 ? null : Buffer.concat(chunks), { status, headers }));
+    });
+    request.on("error", reject);
+    request.end(body);
+  });
+}
+
 /** Keeps cookies, follows redirects on this origin, and stops where an application is called. */
 export class Browser {
   readonly #origin: string;
@@ -103,11 +125,8 @@ export class Browser {
       .filter(([, { path }]) => path === "/" || pathname === path || pathname.startsWith(`${path}/`))
       .map(([name, { value }]) => `${name}=${value}`)
       .join("; ");
-    const response = await fetch(new URL(url, this.#origin), {
-      ...init,
-      redirect: "manual",
-      headers: { ...(init.headers as Record<string, string>), ...(cookie ? { cookie } : {}) },
-    });
+    const headers = { ...NAVIGATION, ...(init.headers as Record<string, string>), ...(cookie ? { cookie } : {}) };
+    const response = await navigate(new URL(url, this.#origin), { ...init, headers });
     for (const line of response.headers.getSetCookie()) {
       const [pair = "", ...attributes] = line.split("; ");
       const at = pair.indexOf("=");

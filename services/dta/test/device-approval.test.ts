@@ -61,7 +61,7 @@ const signature = (enrolment = fresh, key = laptop.signing.key, as = LAPTOP) => 
   return signDeviceApproval({ engine, random, domainId, publicKey, device: as, key, requestHash });
 };
 function approval(
-  changes: JWTPayload = {},
+  changes: Readonly<Record<string, unknown>> = {},
   key: KeyObject = loginServer.privateKey,
   enrolment = fresh,
 ): Promise<string> {

@@ -3,9 +3,9 @@
  * @module
  */
 import { parseIdentityPattern } from "@milagro/crypto/identity";
-import { parseIdentityUsage } from "@milagro/crypto/usage";
 import { MilagroError } from "@milagro/engine/error";
 import { EVIDENCE_TYPES, type EvidenceType } from "@milagro/protocol/issuance-messages";
+import { parseRuleUsage, RULE_USAGES } from "@milagro/protocol/key-usage";
 import {
   encodeIssuancePolicy,
   type IssuancePolicy,
@@ -24,8 +24,12 @@ export const dtaPolicy: CommandSpec = {
     DTA_HOME,
     { flags: "--set <file>", text: "replace the policy with this file (- for stdin)" },
     { flags: "--allow <identity>", text: "add a rule for an identity or pattern; may be repeated", many: true },
-    { flags: "--usages <list>", text: "with --allow: keys for what", default: "enc,sig" },
-    { flags: "--evidence <list>", text: "with --allow: on what evidence", default: "join-token,renewal" },
+    { flags: "--usages <list>", text: `with --allow: what for: ${RULE_USAGES.join(", ")}`, default: "enc,sig" },
+    {
+      flags: "--evidence <list>",
+      text: `with --allow: on what evidence: ${EVIDENCE_TYPES.join(", ")}`,
+      default: "join-token,renewal",
+    },
     { flags: "--ahead <epochs>", text: "with --allow: how far in the future a key may lie", default: "1" },
     { flags: "--back <epochs>", text: "with --allow: how far in the past an enc key may lie", default: "30" },
   ],
@@ -34,6 +38,14 @@ export const dtaPolicy: CommandSpec = {
     {
       text: "Let endpoints enrol by token and renew by themselves",
       line: "milagro dta policy --home dta-1 --allow 'milagro:acme/endpoint/**'",
+    },
+    {
+      text: "Let people enrol devices for a login by e-mail and by another device, and give those devices time permits",
+      line: "milagro dta policy --home dta-1 --allow 'milagro:acme/mpin/login.acme.example/*/*' --usages mpin,sig,permit --evidence email-code,device,join-token",
+    },
+    {
+      text: "Let the login server collect its secret",
+      line: "milagro dta policy --home dta-1 --allow milagro:acme/mpin-server/login.acme.example --usages mpin-server --evidence join-token",
     },
     { text: "Replace it", line: "milagro dta policy --home dta-1 --set policy.json" },
   ],
@@ -78,7 +90,7 @@ export const dtaPolicy: CommandSpec = {
 function withRule(policy: IssuancePolicy, patterns: readonly string[], invocation: Invocation): IssuancePolicy {
   const rule: IssuanceRule = {
     identities: patterns.map(parseIdentityPattern),
-    usages: invocation.required("usages").split(",").map(parseIdentityUsage),
+    usages: invocation.required("usages").split(",").map(parseRuleUsage),
     evidence: invocation.required("evidence").split(",").map(parseEvidenceType),
     maxEpochsAhead: invocation.integer("ahead", { min: 0, max: 366 }) ?? 1,
     maxEpochsBack: invocation.integer("back", { min: 0, max: 3660 }) ?? 30,

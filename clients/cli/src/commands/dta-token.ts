@@ -3,8 +3,8 @@
  * @module
  */
 import { parseIdentityPattern } from "@milagro/crypto/identity";
-import { parseIdentityUsage } from "@milagro/crypto/usage";
 import { encodeJoinTokenRequest, parseJoinTokenIssued } from "@milagro/protocol/dta-messages";
+import { KEY_USAGES, parseKeyUsage } from "@milagro/protocol/key-usage";
 import type { CommandSpec } from "../command.ts";
 import { callAdmin, DTA_HOME, dtaHome } from "./dta-admin.ts";
 
@@ -16,7 +16,7 @@ export const dtaToken: CommandSpec = {
   arguments: [["<identity>", "the identity, or a pattern such as milagro:acme/endpoint/*"]],
   options: [
     DTA_HOME,
-    { flags: "--usages <list>", text: "what keys it may be used for", default: "enc,sig" },
+    { flags: "--usages <list>", text: `what keys it may be used for: ${KEY_USAGES.join(", ")}`, default: "enc,sig" },
     { flags: "--ttl <seconds>", text: "how long it is good for", default: "3600" },
   ],
   examples: [
@@ -24,13 +24,17 @@ export const dtaToken: CommandSpec = {
       text: "One token of each of three D-TAs, into a file only you can read",
       line: "umask 077; for n in 1 2 3; do milagro dta token --home dta-$n milagro:acme/endpoint/web-1; done > tokens",
     },
+    {
+      text: "An activation code for a person's first device, good for a day",
+      line: "milagro dta token --home dta-1 'milagro:acme/mpin/login.acme.example/bob/*' --usages mpin,sig --ttl 86400",
+    },
   ],
   serviceHome: true,
   async run(context, invocation) {
     const body = encodeJoinTokenRequest({
       v: 1,
       identities: parseIdentityPattern(invocation.argument(0)),
-      usages: invocation.required("usages").split(",").map(parseIdentityUsage),
+      usages: invocation.required("usages").split(",").map(parseKeyUsage),
       ttlSeconds: invocation.integer("ttl", { min: 1, max: 31_622_400 }) ?? 3600,
       uses: 1,
     });

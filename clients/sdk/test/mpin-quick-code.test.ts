@@ -1,3 +1,4 @@
+import type { MpinIdentity } from "@milagro/crypto/mpin-identity";
 import { MilagroError } from "@milagro/engine/error";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Founded, foundDomain } from "../../../core/protocol/test/fixture.ts";
@@ -148,4 +149,4 @@ test("a login server alone gets nothing from the D-TAs: its word without a devic
   expect(client.origin).toBe("https://login.example.org");
 });
 
-let self = "" as never;
+let self = "" as MpinIdentity;

@@ -18,7 +18,7 @@ import { requestKeyThumbprint } from "@milagro/protocol/request-key";
 import { type Broker, createBroker } from "@milagro/runtime/broker";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { identityFromClaims } from "../src/oidc.ts";
+import { identityFromClaims, isIdentityOf } from "../src/oidc.ts";
 import {
   ALICE,
   BOB,
@@ -223,6 +223,32 @@ describe("OpenID Connect", () => {
     expect(of("milagro:example.org/person/{sub}", {})).toBeUndefined();
     expect(of("milagro:example.org/person/{constructor}", {})).toBeUndefined();
   });
+});
+
+test("a template may leave the device open, and nothing but the device", () => {
+  const identityFrom = "milagro:example.org/mpin/login.example.org/{email}/*";
+  const speaks = (identity: string, claims: JWTPayload, from = identityFrom) =>
+    isIdentityOf({ identityFrom: from }, claims, parseIdentity(identity));
+  const alice = { email: "Alice@example.org", email_verified: true };
+  const devices = "milagro:example.org/mpin/login.example.org/alice@example.org";
+  expect(speaks(`${devices}/k7w2m9x4ab`, alice)).toBe(true);
+  expect(speaks(`${devices}/another123`, alice)).toBe(true);
+  expect(speaks("milagro:example.org/mpin/login.example.org/bob@example.org/k7w2m9x4ab", alice)).toBe(false);
+  expect(speaks("milagro:example.org/mpin/shop.example.org/alice@example.org/k7w2m9x4ab", alice)).toBe(false);
+  expect(speaks(`${devices}/k7w2m9x4ab/more`, alice)).toBe(false);
+  expect(speaks(devices, alice)).toBe(false);
+  expect(speaks(`${devices}/k7w2m9x4ab`, { ...alice, email_verified: false })).toBe(false);
+  expect(speaks(`${devices}/k7w2m9x4ab`, {})).toBe(false);
+  // A claim is never a pattern.
+  const closed = "milagro:example.org/person/{sub}";
+  for (const sub of ["*", "**", "x/*"]) expect(speaks("milagro:example.org/person/alice", { sub }, closed)).toBe(false);
+  expect(
+    speaks(
+      "milagro:example.org/mpin/login.example.org/x/y",
+      { sub: "*" },
+      "milagro:example.org/mpin/login.example.org/{sub}/*",
+    ),
+  ).toBe(false);
 });
 
 describe("bus", () => {

@@ -29,6 +29,7 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import("./commands/domain.ts")).domain,
   },
   { name: "kms", summary: "run the D-KMS", load: async () => (await import("./commands/kms.ts")).kms },
+  { name: "auth", summary: "run the login server", load: async () => (await import("./commands/auth.ts")).auth },
   {
     name: "enrol",
     summary: "get an identity its keys: one share from each D-TA, added up here",

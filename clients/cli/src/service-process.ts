@@ -16,6 +16,7 @@ import type { ExitStatus } from "./failure.ts";
 export const SERVICES = {
   dta: "@milagro/dta",
   kms: "@milagro/kms",
+  auth: "@milagro/auth",
   endpoint: "@milagro/endpoint",
 } as const;
 export type ServiceName = keyof typeof SERVICES;

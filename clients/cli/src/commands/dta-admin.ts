@@ -17,16 +17,25 @@ export function dtaHome(context: Context, invocation: Invocation): string {
   return resolve(context.io.cwd, named);
 }
 
-/** @throws `ERR_UNREACHABLE` when the D-TA does not run, and its own errors */
-export async function callAdmin<T>(home: string, request: HttpClientRequest, parse: (value: unknown) => T): Promise<T> {
+/** @param service - as people say it @throws `ERR_UNREACHABLE` when it does not run, and its own errors */
+export async function callAdmin<T>(
+  home: string,
+  request: HttpClientRequest,
+  parse: (value: unknown) => T,
+  service = "D-TA",
+): Promise<T> {
   const client = createHttpClient({ url: `unix:${join(home, "admin.sock")}` });
   try {
     return parse((await client.request(request)).body);
   } catch (error) {
     if (!(error instanceof MilagroError) || error.code !== "ERR_UNREACHABLE") throw error;
-    throw new MilagroError("ERR_UNREACHABLE", `the D-TA of ${home} does not run, or its socket is not yours to open`, {
-      cause: error,
-    });
+    throw new MilagroError(
+      "ERR_UNREACHABLE",
+      `the ${service} of ${home} does not run, or its socket is not yours to open`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     client.close();
   }

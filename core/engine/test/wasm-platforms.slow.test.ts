@@ -50,14 +50,6 @@ async function bundle(name: string): Promise<void> {
   });
 }
 
-/** No more at a time than there are cores here. */
-const turns = [Promise.resolve(), Promise.resolve()];
-function inTurn<T>(work: () => Promise<T>): Promise<T> {
-  const result = (turns.shift() as Promise<void>).then(work);
-  turns.push(result.then(() => {}).catch(() => {}));
-  return result;
-}
-
 /** Every operation of these tiers agreed with the oracle, thousands of times; the others were refused at load. */
 function expectAgreement(platform: string, reports: TierReports, tiers: readonly string[]): void {
   for (const [tier, { state, operations, comparisons, fewest, seconds }] of Object.entries(reports)) {
@@ -81,75 +73,103 @@ async function runNode(path: string): Promise<TierReports> {
   return JSON.parse((await run(path, args, { timeout: LIMIT, maxBuffer: 2 ** 26 })).stdout) as TierReports;
 }
 
-async function runBrowser(kind: BrowserKind): Promise<BrowserReport> {
-  return (await openPage(kind, browserPath(kind) as string, folder, "platform-browser.js", LIMIT)) as BrowserReport;
+async function runShell(path: string): Promise<TierReports> {
+  const args = ["-m", join(folder, "platform-shell.js"), "--", wasm, corpus];
+  return JSON.parse((await run(path, args, { timeout: LIMIT, maxBuffer: 2 ** 26 })).stdout) as TierReports;
 }
 
-describe("platforms", () => {
+const runBrowser = async (kind: BrowserKind): Promise<BrowserReport> =>
+  (await openPage(kind, browserPath(kind) as string, folder, "platform-browser.js", LIMIT)) as BrowserReport;
+
+/** What runs on the platforms: two at a time, begun before the tests wait for one after the other. */
+interface Jobs {
+  node: Promise<TierReports>;
+  node26: Promise<TierReports>;
+  chromium: Promise<BrowserReport>;
+  firefox: Promise<BrowserReport>;
+  jsc: Promise<TierReports>;
+}
+
+function begin(): Jobs {
+  const turns: Promise<unknown>[] = [Promise.resolve(), Promise.resolve()];
+  // What is not installed fails at once, and nobody waits for it; the test that waits for a failure tells.
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = (turns.shift() as Promise<unknown>).then(work);
+    turns.push(result.catch(() => {}));
+    return result;
+  }
+  return {
+    node: inTurn(() => runNode(process.execPath)),
+    node26: inTurn(() => runNode(NODE_26 as string)),
+    chromium: inTurn(() => runBrowser("chromium")),
+    firefox: inTurn(() => runBrowser("firefox")),
+    jsc: inTurn(() => runShell(JSC as string)),
+  };
+}
+
+describe("platforms: the differential tests pass", () => {
+  let jobs: Jobs;
   beforeAll(async () => {
     await bundle("platform-browser");
     await bundle("platform-shell");
     writeFileSync(corpus, JSON.stringify(await makeCorpus(SEED, SCALE)));
     say(`seed ${SEED}, ${FAMILIES.reduce((sum, { count }) => sum + Math.ceil(SCALE * count), 0)} inputs`);
+    jobs = begin();
   }, LIMIT);
 
-  describe.concurrent("the differential tests pass", () => {
-    test("in this Node, and ask for every operation of the interface", { timeout: LIMIT }, async () => {
-      const reports = await inTurn(() => runNode(process.execPath));
-      expectAgreement(`Node ${process.version}`, reports, ALL);
-      const asked = new Set(reports["scalar"]?.operations.flatMap((name) => name.split(/, | \+ /)));
-      expect(await missing([...asked])).toEqual([]);
-    });
+  test("in this Node, and ask for every operation of the interface", { timeout: LIMIT }, async () => {
+    const reports = await jobs.node;
+    expectAgreement(`Node ${process.version}`, reports, ALL);
+    const asked = new Set(reports["scalar"]?.operations.flatMap((name) => name.split(", ")));
+    expect(await missing([...asked])).toEqual([]);
+  });
 
-    test.skipIf(!NODE_26 && !CI)("in Node 26", { timeout: LIMIT }, async () => {
-      const { stdout } = await run(NODE_26 as string, ["--version"]);
-      expect(stdout).toMatch(/^v26\./);
-      expectAgreement(`Node ${stdout.trim()}`, await inTurn(() => runNode(NODE_26 as string)), ALL);
-    });
+  test.skipIf(!NODE_26 && !CI)("in Node 26", { timeout: LIMIT }, async () => {
+    const { stdout } = await run(NODE_26 as string, ["--version"]);
+    expect(stdout).toMatch(/^v26\./);
+    expectAgreement(`Node ${stdout.trim()}`, await jobs.node26, ALL);
+  });
 
-    test.skipIf(!browserPath("chromium") && !CI)("in Chromium, which runs every tier", { timeout: LIMIT }, async () => {
-      const { tiers, ...rest } = await inTurn(() => runBrowser("chromium"));
-      expectAgreement("Chromium", tiers, ALL);
+  test.skipIf(!browserPath("chromium") && !CI)("in Chromium, which runs every tier", { timeout: LIMIT }, async () => {
+    const { tiers, ...rest } = await jobs.chromium;
+    expectAgreement("Chromium", tiers, ALL);
+    expect(rest).toEqual({
+      chosen: "wasm-fma",
+      g1: "wasm-fma-g1",
+      sync: "wasm-scalar wasm-simd",
+      workers: "wasm-fma wasm-fma true",
+    });
+  });
+
+  test.skipIf(!browserPath("firefox") && !CI)(
+    "in Firefox, which may lack relaxed SIMD",
+    { timeout: LIMIT },
+    async () => {
+      const { tiers, ...rest } = await jobs.firefox;
+      const best = tiers["fma"]?.state === "ok" ? "fma" : "simd";
+      expectAgreement("Firefox", tiers, best === "fma" ? ALL : ["simd", "scalar", "noble"]);
       expect(rest).toEqual({
-        chosen: "wasm-fma",
-        g1: "wasm-fma-g1",
+        chosen: `wasm-${best}`,
+        g1: `wasm-${best}-g1`,
         sync: "wasm-scalar wasm-simd",
-        workers: "wasm-fma wasm-fma true",
+        workers: `wasm-${best} wasm-${best} true`,
       });
-    });
+    },
+  );
 
-    test.skipIf(!browserPath("firefox") && !CI)(
-      "in Firefox, which may lack relaxed SIMD",
-      { timeout: LIMIT },
-      async () => {
-        const { tiers, ...rest } = await inTurn(() => runBrowser("firefox"));
-        const best = tiers["fma"]?.state === "ok" ? "fma" : "simd";
-        expectAgreement("Firefox", tiers, best === "fma" ? ALL : ["simd", "scalar", "noble"]);
-        expect(rest).toEqual({
-          chosen: `wasm-${best}`,
-          g1: `wasm-${best}-g1`,
-          sync: "wasm-scalar wasm-simd",
-          workers: `wasm-${best} wasm-${best} true`,
-        });
-      },
-    );
-
-    test.skipIf(!JSC && !CI)("in JavaScriptCore, which may lack relaxed SIMD", { timeout: LIMIT }, async () => {
-      const args = ["-m", join(folder, "platform-shell.js"), "--", wasm, corpus];
-      const { stdout } = await inTurn(() => run(JSC as string, args, { timeout: LIMIT, maxBuffer: 2 ** 26 }));
-      const tiers = JSON.parse(stdout) as TierReports;
-      expectAgreement("JavaScriptCore", tiers, tiers["fma"]?.state === "ok" ? ALL : ["simd", "scalar", "noble"]);
-    });
+  test.skipIf(!JSC && !CI)("in JavaScriptCore, which may lack relaxed SIMD", { timeout: LIMIT }, async () => {
+    const tiers = await jobs.jsc;
+    expectAgreement("JavaScriptCore", tiers, tiers["fma"]?.state === "ok" ? ALL : ["simd", "scalar", "noble"]);
   });
+});
 
-  test.skipIf(!NODE_26 && !CI)("the engine's own tests pass in Node 26", { timeout: LIMIT }, async () => {
-    const root = fileURLToPath(new URL("../../../", import.meta.url));
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(VITEST|SLOW$|TEST$)/.test(name)));
-    const args = [join(root, "node_modules/vitest/vitest.mjs"), "run", "core/engine/test"];
-    const { stdout } = await run(NODE_26 as string, args, { cwd: root, env, timeout: LIMIT, maxBuffer: 2 ** 26 });
-    expect(stdout).toMatch(/^[1-9]\d+ passed, 0 failed, 0 skipped$/m);
-    say(`the engine's own tests in Node 26: ${stdout.trim().split("\n").at(-1)}`);
-  });
+test.skipIf(!NODE_26 && !CI)("the engine's own tests pass in Node 26", { timeout: LIMIT }, async () => {
+  const root = fileURLToPath(new URL("../../../", import.meta.url));
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(VITEST|SLOW$|TEST$)/.test(name)));
+  const args = [join(root, "node_modules/vitest/vitest.mjs"), "run", "core/engine/test"];
+  const { stdout } = await run(NODE_26 as string, args, { cwd: root, env, timeout: LIMIT, maxBuffer: 2 ** 26 });
+  expect(stdout).toMatch(/^[1-9]\d+ passed, 0 failed, 0 skipped$/m);
+  say(`the engine's own tests in Node 26: ${stdout.trim().split("\n").at(-1)}`);
 });
 
 /** Functions of the interface that no comparison asked for; randomness and promises about memory have tests of their own. */

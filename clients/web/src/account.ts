@@ -42,7 +42,7 @@ export class MilagroAccount extends Screen {
       .card {
         border: 1px solid var(--_line);
         border-radius: 22px;
-        background: var(--_surface);
+        background: var(--milagro-card, light-dark(#fffefb, #171d1b));
         padding: clamp(1.1rem, 4vmin, 1.9rem);
         min-inline-size: 0;
       }
@@ -70,6 +70,12 @@ export class MilagroAccount extends Screen {
       header.front {
         margin-inline: auto;
         text-align: center;
+      }
+      /* On a phone it makes room once one is at work. */
+      @media (max-width: 40rem) {
+        header.front:has(+ .card milagro-login:is([step="enrol"], [step="phone"], [step="pin"])) {
+          display: none;
+        }
       }
       .title {
         font-size: clamp(1.75rem, 5vw, 2.5rem);

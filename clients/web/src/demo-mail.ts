@@ -53,8 +53,14 @@ export class MilagroDemoMail extends Screen {
         overflow-wrap: anywhere;
       }
       .code {
-        font: 600 1.0625rem var(--_mono);
-        letter-spacing: 0.06em;
+        font: 600 1rem var(--_mono);
+        letter-spacing: 0.04em;
+      }
+      .row {
+        gap: 0.35rem;
+      }
+      .action.small {
+        padding-inline: 0.75rem;
       }
     `,
   ];
@@ -122,6 +128,7 @@ export class MilagroDemoMail extends Screen {
   }
 
   async #look(): Promise<void> {
+    if (this.user === "") return;
     try {
       const url = `/v1/demo/mail?user=${encodeURIComponent(this.user)}`;
       this.mails = (await callMpin(await webClient(), { method: "GET", url }, parseDemoMail)).mails;

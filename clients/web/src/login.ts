@@ -37,6 +37,7 @@ export class MilagroLogin extends Screen {
   static override properties = {
     interaction: {},
     setup: { type: Boolean },
+    step: { reflect: true },
     purpose: { attribute: false },
     screen: { state: true },
     seconds: { state: true },
@@ -80,6 +81,8 @@ export class MilagroLogin extends Screen {
   declare setup: boolean;
   /** What the login is for; a session, or the interaction, when not set. */
   declare purpose: LoginPurpose | undefined;
+  /** Which view is shown, for the page's style. */
+  declare step: string;
   declare private screen: View;
   declare private seconds: number;
 
@@ -95,6 +98,7 @@ export class MilagroLogin extends Screen {
     super();
     this.interaction = "";
     this.setup = false;
+    this.step = "";
     this.purpose = undefined;
     this.screen = { name: "loading" };
     this.seconds = 0;
@@ -112,6 +116,7 @@ export class MilagroLogin extends Screen {
   }
 
   protected override willUpdate(changed: PropertyValues): void {
+    this.step = this.view;
     if (changed.has("purpose") && changed.get("purpose") !== undefined) this.#prepare();
   }
 

@@ -7,7 +7,7 @@ import { css } from "lit";
 export const pinPadStyle = css`
   :host {
     display: block;
-    max-inline-size: 19rem;
+    inline-size: min(19rem, 100%);
     margin-inline: auto;
     touch-action: manipulation;
     user-select: none;

@@ -1,0 +1,186 @@
+/**
+ * What a login in a browser needs, in this process: three D-TAs that mail codes into folders, and the login server with the built
+ * pages. Real files, threads, sockets and clocks.
+ * @module
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { encodeBase64url } from "@milagro/crypto/base64url";
+import { parseIdentityPattern } from "@milagro/crypto/identity";
+import { parseCeremonyProposal } from "@milagro/protocol/ceremony-messages";
+import { encodeSignedDescriptor } from "@milagro/protocol/descriptor";
+import type { IssuancePolicy } from "@milagro/protocol/policy";
+import { createHttpClient } from "@milagro/runtime/http-client";
+import { passphraseFromText } from "@milagro/runtime/passphrase";
+import { build } from "vite";
+import { inputsOf, settings } from "../../clients/web/vite.settings.ts";
+import { type Auth, startAuth } from "../../services/auth/src/auth.ts";
+import { homeOf, readConfig } from "../../services/auth/src/config.ts";
+import { initAuth } from "../../services/auth/src/init.ts";
+import { testLog } from "../../services/auth/test/support.ts";
+import {
+  cleanUp,
+  found,
+  HeldClock,
+  initHome,
+  joinToken,
+  memberOf,
+  PASSPHRASE,
+  random,
+  setPolicy,
+  startHome,
+  stop,
+  type TestDta,
+} from "../../services/dta/test/support.ts";
+import { freePorts } from "./milagro.ts";
+
+const COUNT = 3;
+const EPOCH_SECONDS = 86_400;
+const NAMES = ["alpine", "pacific", "nordic"];
+
+/** Runs with the real one. */
+class SystemClock extends HeldClock {
+  override readonly read = (): number => Date.now();
+}
+
+export interface LoginStack {
+  /** As browsers reach it. */
+  readonly origin: string;
+  readonly auth: Auth;
+  readonly folder: string;
+  /** Another D-TA stands still. @param index - from 1 */
+  stopDta(index: number): Promise<void>;
+  startDta(index: number): Promise<void>;
+  /** What the administrator can do. */
+  admin(method: "POST" | "DELETE" | "GET", path: string, body?: unknown): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** @param options.serverSettings - into the login server's configuration */
+export async function startLoginStack(
+  options: { readonly serverSettings?: Readonly<Record<string, unknown>> } = {},
+): Promise<LoginStack> {
+  const folder = mkdtempSync(join(tmpdir(), "login-"));
+  const pages = join(folder, "pages");
+  const root = fileURLToPath(new URL("../../clients/web/pages/", import.meta.url));
+  await build({ ...settings({ root, outDir: pages, inputs: inputsOf(root) }), configFile: false, logLevel: "error" });
+
+  const ports = await freePorts(COUNT);
+  const clock = new SystemClock();
+  const homes = await Promise.all(ports.map((_, i) => initHome(i + 1)));
+  const mailFolder = (index: number) => join(folder, `mails-${index}`);
+  const start = (index: number): Promise<TestDta> =>
+    startHome(homes[index - 1] as (typeof homes)[number], clock, {
+      config: {
+        name: NAMES[index - 1] as string,
+        listen: `127.0.0.1:${ports[index - 1]}`,
+        mail: `folder:${mailFolder(index)}`,
+      },
+    });
+  const dtas: TestDta[] = [];
+  for (let index = 1; index <= COUNT; index++) dtas.push(await start(index));
+  const signed = await found(
+    dtas,
+    parseCeremonyProposal({
+      v: 1,
+      name: "example.org",
+      epochSeconds: EPOCH_SECONDS,
+      members: dtas.map((_, i) => ({ ...memberOf(i + 1), name: NAMES[i], url: `http://127.0.0.1:${ports[i]}` })),
+      nonce: encodeBase64url(random(16)),
+    }),
+  );
+  const domainFile = join(folder, "domain.json");
+  writeFileSync(domainFile, JSON.stringify(encodeSignedDescriptor(signed)));
+
+  const home = homeOf(join(folder, "auth"));
+  const settingsOfServer = {
+    listen: "127.0.0.1:0",
+    demo: true,
+    pages,
+    demoMail: ports.map((_, i) => mailFolder(i + 1)),
+    workers: 1,
+    logLevel: "warn",
+    ...options.serverSettings,
+  };
+  const initialised = await initAuth({
+    home,
+    passphrase: passphraseFromText(PASSPHRASE),
+    service: "login",
+    domainFile,
+    pin: undefined,
+    joinTokensFile: undefined,
+    settings: settingsOfServer,
+  });
+  for (const dta of dtas) await setPolicy(dta, policyFor(initialised.server, initialised.approvalKey));
+  const tokens: string[] = [];
+  for (const dta of dtas) {
+    tokens.push(await joinToken(dta, { identities: initialised.server, usages: ["mpin-server"], ttlSeconds: 3600 }));
+  }
+  const joinTokensFile = join(folder, "join-tokens");
+  writeFileSync(joinTokensFile, tokens.join("\n"), { mode: 0o600 });
+  const auth = await startAuth({
+    home,
+    config: readConfig(home, { joinTokensFile }, {}),
+    log: testLog,
+    passphrase: passphraseFromText(PASSPHRASE),
+  });
+  const administrator = createHttpClient({ url: `unix:${auth.adminSocket}`, retries: 0, timeoutMs: 20_000 });
+  await untilReady(auth.url);
+
+  return {
+    origin: auth.origin,
+    auth,
+    folder,
+    stopDta: (index) => stop(dtas[index - 1] as TestDta),
+    startDta: async (index) => {
+      dtas[index - 1] = await start(index);
+    },
+    admin: async (method, path, body) =>
+      (await administrator.request({ method, path, ...(body === undefined ? {} : { body }) })).body,
+    close: async () => {
+      administrator.close();
+      await auth.close();
+      await cleanUp();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What the operators of the D-TAs decide for a service with codes by e-mail and further devices. */
+function policyFor(
+  server: string,
+  publicKey: { readonly kty: "OKP"; readonly crv: "Ed25519"; readonly x: string },
+): IssuancePolicy {
+  const rule = { maxEpochsAhead: 2, maxEpochsBack: 1 };
+  const devices = [parseIdentityPattern("milagro:example.org/mpin/login/*/*")];
+  return {
+    v: 1,
+    version: 1,
+    rules: [
+      { ...rule, identities: devices, usages: ["mpin", "sig"], evidence: ["email-code", "device", "join-token"] },
+      { ...rule, identities: devices, usages: ["permit"], evidence: [] },
+      {
+        ...rule,
+        identities: [parseIdentityPattern(server)],
+        usages: ["mpin-server"],
+        evidence: ["join-token"],
+      },
+    ],
+    registrars: [],
+    oidc: [],
+    loginServers: [{ name: "login", publicKey, services: ["login"] }],
+    denied: [],
+  };
+}
+
+/** The server secret is collected while the server runs. */
+async function untilReady(url: string): Promise<void> {
+  for (let tries = 0; tries < 400; tries++) {
+    const response = await fetch(`${url}/ready`);
+    if (response.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("the login server does not get ready");
+}

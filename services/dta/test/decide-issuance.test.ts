@@ -56,6 +56,22 @@ const facts = (changes: Partial<IssuanceFacts> = {}): IssuanceFacts => ({
   ...changes,
 });
 
+const laptop = parseIdentity("milagro:example.org/mpin/login.example.org/alice@example.org/k7w2m9x4ab");
+const loginServer = parseIdentity("milagro:example.org/mpin-server/login.example.org");
+const logins = policy({
+  rules: [
+    rule({
+      identities: ["milagro:example.org/*/**"].map(parseIdentityPattern),
+      usages: ["enc", "sig", "mpin", "mpin-server", "permit"],
+      evidence: ["join-token", "renewal", "email-code", "device"],
+    }),
+  ],
+});
+const forEver = (usage: "enc" | "sig" | "mpin" | "mpin-server") => ({ usage, epoch: parseEpoch(0) });
+const emailCode: EvidenceVerdict = { type: "email-code", ok: true };
+const badCode: EvidenceVerdict = { type: "email-code", ok: false, code: "ERR_EMAIL_CODE_INVALID" };
+const forLaptop = { identity: laptop, keys: [forEver("mpin"), forEver("sig")], policy: logins };
+
 const ROWS: readonly (readonly [claim: string, changes: Partial<IssuanceFacts>, expected: string])[] = [
   ["a good token for allowed keys is enough", {}, "issue 0"],
   ["the first piece that reaches carries the request", { evidence: [badToken, token, token] }, "issue 1"],
@@ -106,6 +122,53 @@ const ROWS: readonly (readonly [claim: string, changes: Partial<IssuanceFacts>, 
     "a past sig key may not: it could only sign the past",
     { keys: [key("sig", NOW_EPOCH - 1)] },
     "ERR_EPOCH_OUT_OF_WINDOW",
+  ],
+  ["a device gets its secret and a signing key without expiry", { ...forLaptop, evidence: [emailCode] }, "issue 0"],
+  ["or by the word of another device", { ...forLaptop, evidence: [{ type: "device", ok: true }] }, "issue 0"],
+  ["a wrong code says so", { ...forLaptop, evidence: [badCode] }, "ERR_EMAIL_CODE_INVALID"],
+  ["a code reaches no further than the rule", { evidence: [emailCode] }, "ERR_EVIDENCE_INVALID"],
+  [
+    "a token for signing keys alone gives no secret",
+    { ...forLaptop, evidence: [{ ...token, usages: ["sig"] }] },
+    "ERR_EVIDENCE_INVALID",
+  ],
+  [
+    "no renewal gives a device a second secret",
+    { ...forLaptop, evidence: [{ ...renewal, keyEpoch: parseEpoch(NOW_EPOCH) }] },
+    "ERR_EVIDENCE_INVALID",
+  ],
+  ["a device is issued for once", { ...forLaptop, issuedElsewhere: true }, "ERR_IDENTITY_ISSUED"],
+  [
+    "and who has no evidence is not told",
+    { ...forLaptop, evidence: [badCode], issuedElsewhere: true },
+    "ERR_EMAIL_CODE_INVALID",
+  ],
+  [
+    "the same request again is answered, whatever was issued since",
+    { ...forLaptop, evidence: [], issuedMs: NOW_MS, issuedElsewhere: true },
+    "again",
+  ],
+  ["a denied device gets nothing", { ...forLaptop, denied: [parseIdentityPattern(laptop)] }, "ERR_IDENTITY_REVOKED"],
+  [
+    "a login server gets its secret",
+    { ...forLaptop, identity: loginServer, keys: [forEver("mpin-server")] },
+    "issue 0",
+  ],
+  ["but no client secret", { ...forLaptop, identity: loginServer, keys: [forEver("mpin")] }, "ERR_POLICY_REFUSED"],
+  ["nor a signing key", { ...forLaptop, identity: loginServer, keys: [forEver("sig")] }, "ERR_EPOCH_OUT_OF_WINDOW"],
+  ["a device gets no server secret", { ...forLaptop, keys: [forEver("mpin-server")] }, "ERR_POLICY_REFUSED"],
+  ["nor a key of encryption for ever", { ...forLaptop, keys: [forEver("enc")] }, "ERR_EPOCH_OUT_OF_WINDOW"],
+  [
+    "secrets of the login are those of epoch 0",
+    { ...forLaptop, keys: [{ usage: "mpin", epoch: parseEpoch(NOW_EPOCH) }] },
+    "ERR_EPOCH_OUT_OF_WINDOW",
+  ],
+  ["a service has no part in the login", { policy: logins, keys: [forEver("mpin")] }, "ERR_POLICY_REFUSED"],
+  ["nor keys without expiry", { policy: logins, keys: [forEver("sig")] }, "ERR_EPOCH_OUT_OF_WINDOW"],
+  [
+    "a late request that a code carries is taken",
+    { ...forLaptop, requestTimeMs: NOW_MS - FRESHNESS_MS - 1, evidence: [emailCode] },
+    "issue 0",
   ],
   ["epoch 0 is never issued", { keys: [key("enc", 0)] }, "ERR_EPOCH_OUT_OF_WINDOW"],
   ["a time at the edge is fresh", { requestTimeMs: NOW_MS - FRESHNESS_MS }, "issue 0"],

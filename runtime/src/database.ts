@@ -57,7 +57,7 @@ export async function openDatabase<Tables>(url: string, options: DatabaseOptions
   const location = parseDatabaseUrl(url);
   const dialect =
     location.kind === "sqlite"
-      ? sqliteDialect(openSqlite(location.path, options.sqlite))
+      ? sqliteDialect(openSqlite(location.path, options.sqlite), options.sqlite)
       : await openPostgresDialect(location.url, options.postgres);
   const kysely = new Kysely<Tables>({ dialect });
   const database: Database<Tables> = {

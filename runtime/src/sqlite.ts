@@ -1,6 +1,7 @@
 /**
  * Kysely on Node's own SQLite: one connection, durable commits, errors with our codes.
- * WAL with synchronous=FULL: a commit that has returned survives a power failure; NORMAL would not promise that.
+ * WAL with synchronous=FULL: a commit that has returned survives a power failure; NORMAL would not promise that. Of
+ * transactions the last step of FULL is done by `wal-sync.ts`, so that a slow disk does not hold up the event loop.
  * @module
  */
 import { chmodSync, closeSync, openSync } from "node:fs";
@@ -21,6 +22,7 @@ import {
   SqliteQueryCompiler,
 } from "kysely";
 import { databaseError } from "./database-error.ts";
+import { openWalSync, type SyncFile, type WalSync } from "./wal-sync.ts";
 
 const BUSY_TIMEOUT_MS = 5000;
 const STATEMENT_CACHE = 256;
@@ -28,6 +30,8 @@ const STATEMENT_CACHE = 256;
 export interface SqliteOptions {
   /** Skip the page-by-page check at opening, which reads the whole file. Default: it runs. */
   readonly skipIntegrityCheck?: boolean;
+  /** For tests that stand in the way of the disk. */
+  readonly syncFile?: SyncFile;
 }
 
 /**
@@ -66,39 +70,58 @@ export function openSqlite(path: string, options: SqliteOptions = {}): DatabaseS
 }
 
 /** The dialect; it owns the connection from now on and closes it with the `Kysely`. */
-export function sqliteDialect(database: DatabaseSync): Dialect {
+export function sqliteDialect(database: DatabaseSync, { syncFile }: SqliteOptions = {}): Dialect {
+  const path = database.location();
+  const log = path === null ? undefined : openWalSync(path, syncFile);
   return {
-    createDriver: () => sqliteDriver(database),
+    createDriver: () => sqliteDriver(database, log),
     createQueryCompiler: (): QueryCompiler => new SqliteQueryCompiler(),
     createAdapter: (): DialectAdapter => new SqliteAdapter(), // "no multiple connections": Kysely queues transactions
     createIntrospector: (db: Kysely<unknown>): DatabaseIntrospector => new SqliteIntrospector(db),
   } as Dialect;
 }
 
-function sqliteDriver(database: DatabaseSync): Driver {
-  const connection = sqliteConnection(database);
+/** @param log - absent for a database in memory */
+function sqliteDriver(database: DatabaseSync, log: WalSync | undefined): Driver {
+  const connection = sqliteConnection(database, log);
   const command = async (text: string): Promise<void> => {
     try {
+      log?.check();
       database.exec(text);
     } catch (cause) {
       throw databaseError(cause);
     }
   };
+  // SQLite changes the level between transactions only.
+  const relax = () => (log ? command("PRAGMA synchronous=NORMAL") : undefined);
+  const restore = () => (log ? command("PRAGMA synchronous=FULL") : undefined);
   return {
     init: async () => {},
     acquireConnection: async () => connection,
     // IMMEDIATE takes the write lock at once: a transaction that begins by reading cannot fail half-way for want of it.
-    beginTransaction: () => command("BEGIN IMMEDIATE"),
-    commitTransaction: () => command("COMMIT"),
+    beginTransaction: async () => {
+      await relax();
+      await command("BEGIN IMMEDIATE").catch(async (error: unknown) => {
+        await restore();
+        throw error;
+      });
+    },
+    commitTransaction: async () => {
+      await command("COMMIT");
+      await restore();
+      await log?.sync();
+    },
     // A full disk ends the transaction by itself; rolling back again would hide the first error behind a second.
     rollbackTransaction: async () => {
       if (database.isTransaction) await command("ROLLBACK");
+      await restore();
     },
     savepoint: (_connection, name) => command(`SAVEPOINT ${quoted(name)}`),
     rollbackToSavepoint: (_connection, name) => command(`ROLLBACK TO ${quoted(name)}`),
     releaseSavepoint: (_connection, name) => command(`RELEASE ${quoted(name)}`),
     releaseConnection: async () => {},
     destroy: async () => {
+      log?.close();
       if (!database.isOpen) return;
       database.exec("PRAGMA optimize");
       database.close();
@@ -106,7 +129,7 @@ function sqliteDriver(database: DatabaseSync): Driver {
   };
 }
 
-function sqliteConnection(database: DatabaseSync): DatabaseConnection {
+function sqliteConnection(database: DatabaseSync, log: WalSync | undefined): DatabaseConnection {
   const cache = new Map<string, StatementSync>();
   const prepare = (sql: string): StatementSync => {
     const cached = cache.get(sql);
@@ -119,6 +142,7 @@ function sqliteConnection(database: DatabaseSync): DatabaseConnection {
   return {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
       try {
+        log?.check();
         const statement = prepare(query.sql);
         const parameters = query.parameters as readonly SQLInputValue[];
         if (statement.columns().length > 0) return { rows: statement.all(...parameters) as R[] };

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sql } from "kysely";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { needs } from "../../tests/support/needs.ts";
 import { hasPostgres, type PostgresServer, startPostgres } from "../../tests/support/postgres-server.ts";
 import { tempFolder } from "../../tests/support/temp-folder.ts";
@@ -293,7 +293,65 @@ describe("sqlite only", () => {
     expect(await pragma("journal_mode")).toBe("wal");
     expect(await pragma("synchronous")).toBe(2);
     expect(await pragma("foreign_keys")).toBe(1);
+    // Also after transactions of all outcomes.
+    await database.transaction((tx) => sql`create table t (x)`.execute(tx));
+    expect(await pragma("synchronous")).toBe(2);
+    await database.transaction(() => Promise.reject(new Error("no"))).catch(() => {});
+    expect(await pragma("synchronous")).toBe(2);
     await database.close();
+  });
+
+  test("a transaction is reported, and its rows are shown, only when they are on disk; the event loop goes on", async () => {
+    const syncs: PromiseWithResolvers<void>[] = [];
+    const syncFile = (): Promise<void> => {
+      const one = Promise.withResolvers<void>();
+      syncs.push(one);
+      return one.promise;
+    };
+    const opening = openDatabase<Tables>(`file:${await tempFolder()}/x.sqlite`, {
+      migrations: [migrations],
+      sqlite: { syncFile },
+    });
+    await vi.waitFor(() => expect(syncs).toHaveLength(1));
+    syncs[0]?.resolve();
+    const database = await opening;
+    const seen: string[] = [];
+    const writing = database.transaction((tx) => tx.insertInto("thing").values(thing(1)).execute());
+    const telling = writing.then(() => seen.push("written"));
+    await vi.waitFor(() => expect(syncs).toHaveLength(2));
+    const reading = database.db.selectFrom("thing").select("id").execute();
+    const reporting = reading.then((rows) => seen.push(`read ${rows.length}`));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(seen).toEqual([]);
+    syncs[1]?.resolve();
+    await Promise.all([telling, reporting]);
+    expect(seen.toSorted()).toEqual(["read 1", "written"]);
+    await database.close();
+  });
+
+  test("when the disk fails at a commit nobody is told that it worked, nor anything afterwards, until a restart", async () => {
+    const path = `${await tempFolder()}/x.sqlite`;
+    let fails = false;
+    const syncFile = (): Promise<void> =>
+      fails ? Promise.reject(Object.assign(new Error("i/o error"), { code: "EIO" })) : Promise.resolve();
+    const database = await openDatabase<Tables>(`file:${path}`, { migrations: [migrations], sqlite: { syncFile } });
+    const write = (id: number) => database.transaction((tx) => tx.insertInto("thing").values(thing(id)).execute());
+    await write(1);
+    fails = true;
+    const together = await Promise.allSettled([write(2), write(3), write(4)]);
+    for (const outcome of together) expect(outcome).toMatchObject({ reason: { code: "ERR_STORAGE_UNAVAILABLE" } });
+    fails = false;
+    const unavailable = { code: "ERR_STORAGE_UNAVAILABLE" };
+    await expect(write(5)).rejects.toMatchObject(unavailable);
+    await expect(database.ping()).rejects.toMatchObject(unavailable);
+    await expect(database.db.selectFrom("thing").selectAll().execute()).rejects.toMatchObject(unavailable);
+    await database.close();
+    const again = await openDatabase<Tables>(`file:${path}`, { migrations: [migrations] });
+    await again.transaction((tx) => tx.insertInto("thing").values(thing(5)).execute());
+    expect((await again.db.selectFrom("thing").select("id").execute()).map(({ id }) => id)).toEqual(
+      expect.arrayContaining([1, 5]),
+    );
+    await again.close();
   });
 
   test("a disk that is full is ERR_STORAGE_FULL, and nothing of the transaction stays", async () => {

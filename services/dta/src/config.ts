@@ -39,6 +39,8 @@ export const ConfigSchema = strict({
   mailPasswordFile: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
   /** The most mails in an hour, to everybody together. */
   mailsPerHour: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 600 }),
+  /** Addresses of proxies in front of it, whose X-Forwarded-For is believed: else all their clients are one address to every limit. */
+  trustProxy: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 16, default: [] }),
   /** Requests of one address to the public API. */
   requestsPerMinute: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 6000 }),
 });

@@ -179,6 +179,7 @@ async function openPublicServer(
     metrics,
     bodyLimitBytes: BODY_LIMIT_BYTES,
     rateLimit: { max: config.requestsPerMinute, windowMs: 60_000 },
+    ...(config.trustProxy.length > 0 ? { trustProxy: config.trustProxy } : {}),
     readiness: {
       database: () => store.ping(),
       domain: () => void domainOf(context),

@@ -81,8 +81,8 @@ function addStatusRoutes(app: HttpApp, context: AdminContext): void {
         summary: "The audit log after an entry",
         querystring: Type.Object(
           {
-            after: Type.Integer({ minimum: 0, default: 0 }),
-            limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+            after: Type.Optional(Type.Integer({ minimum: 0 })),
+            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
           },
           { additionalProperties: false },
         ),
@@ -90,7 +90,7 @@ function addStatusRoutes(app: HttpApp, context: AdminContext): void {
       },
     },
     async ({ query }) => {
-      const entries = await audit.read(store.db, query.after, query.limit);
+      const entries = await audit.read(store.db, query.after ?? 0, query.limit ?? 100);
       return {
         v: 1 as const,
         entries: entries.map(({ previous, hash, ...entry }) => ({

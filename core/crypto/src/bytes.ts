@@ -5,9 +5,9 @@
  * same bytes, so a hash over a transcript binds each field and where it ends.
  * @module
  */
-import { bytesToUtf8 } from "@noble/ciphers/utils.js";
-import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 import { MilagroError } from "./error.ts";
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 /** A fresh array holding all parts one after the other. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
@@ -25,13 +25,13 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 /** UTF-8 of well-formed text. @throws `ERR_ENCODING_INVALID` for a lone surrogate, which UTF-8 cannot carry */
 export function utf8(text: string): Uint8Array {
   if (!text.isWellFormed()) throw new MilagroError("ERR_ENCODING_INVALID", "text holds half of a surrogate pair");
-  return utf8ToBytes(text);
+  return encodeUtf8(text);
 }
 
 /** Text of valid UTF-8, nothing replaced or dropped (a byte order mark is refused). @throws `ERR_ENCODING_INVALID` */
 export function parseUtf8(bytes: Uint8Array): string {
-  const text = bytesToUtf8(bytes);
-  if (!equalBytes(utf8ToBytes(text), bytes)) throw new MilagroError("ERR_ENCODING_INVALID", "not valid UTF-8");
+  const text = decodeUtf8(bytes);
+  if (!equalBytes(encodeUtf8(text), bytes)) throw new MilagroError("ERR_ENCODING_INVALID", "not valid UTF-8");
   return text;
 }
 

@@ -49,16 +49,14 @@ const MAX_BATCH = 64;
 
 export async function createWorkers({ descriptor, size, maxWaiting, log, onBatch }: WorkersOptions): Promise<Workers> {
   let secret: ServerSecretBytes | undefined;
-  const start = (): WorkerPool<Tasks> => {
-    const current = secret;
-    return createWorkerPool<Tasks>({
+  const start = (current: ServerSecretBytes | undefined): WorkerPool<Tasks> =>
+    createWorkerPool<Tasks>({
       url: workerUrl(import.meta.url, "./worker"),
       log,
       size,
       data: () => ({ descriptor, serverSecret: current?.use((bytes) => bytes.slice()) }),
     });
-  };
-  let pool = start();
+  let pool = start(secret);
   await pool.ready();
 
   let queue: Waiting[] = [];
@@ -121,10 +119,10 @@ export async function createWorkers({ descriptor, size, maxWaiting, log, onBatch
     },
     async setSecret(next) {
       const [oldPool, oldSecret] = [pool, secret];
-      secret = next;
-      const fresh = start();
+      const fresh = start(next);
       await fresh.ready();
-      pool = fresh;
+      // Together: nobody is let in before there are workers that have the secret.
+      [pool, secret] = [fresh, next];
       await oldPool.close();
       oldSecret?.destroy();
     },

@@ -12,6 +12,7 @@ import { devState, putSecret, rotateLive, showWhoSawWhat, startEndpoint, useSecr
 import { claimHome, type DevHome, type DevState, devHome, removeHome } from "../dev/dev-home.ts";
 import { enrolAlice, foundDomain, startAuthorities, startKms } from "../dev/founding-steps.ts";
 import { type Job, SECRET_PATH } from "../dev/job.ts";
+import { logInBob, loginOrigin, startLogin } from "../dev/login-steps.ts";
 import { createParties } from "../dev/parties.ts";
 import { createTimeline, type Timeline } from "../dev/timeline.ts";
 import { readText } from "../value.ts";
@@ -82,6 +83,9 @@ async function mainJob(parts: Job, state: DevState, value: string): Promise<void
   await remember(true);
   await useSecret(parts, value);
   const second = await rotateLive(parts);
+  const isNew = await startLogin(parts, state);
+  await remember(true);
+  if (isNew) await logInBob(parts, state);
   await showWhoSawWhat(parts, [value, second]);
 }
 
@@ -97,6 +101,7 @@ async function stayUp(context: Context, home: DevHome, state: DevState, timeline
     ),
     `  D-KMS    http://127.0.0.1:${state.ports.kms}   …/openapi.json  …/metrics`,
     `  bus      mqtt://127.0.0.1:${state.ports.bus}`,
+    `  login    ${style.bold(loginOrigin(state))}   register, log in, and see what each authority saw`,
     `  logs     ${near(context, home.path("logs"))}`,
     "",
     style.bold("Try next, in another terminal"),

@@ -89,7 +89,7 @@ export async function startEndpoint(
   return endpoint;
 }
 
-async function waitFor(job: Job, what: string, done: () => Promise<boolean>): Promise<void> {
+export async function waitFor(job: Job, what: string, done: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + DELIVERY_DEADLINE_MS;
   while (!(await done())) {
     if (performance.now() > deadline)
@@ -178,8 +178,15 @@ export async function showWhoSawWhat(job: Job, values: readonly string[]): Promi
 /** A fresh state, or the one of an earlier run. */
 export async function devState(home: DevHome): Promise<DevState> {
   const earlier = home.read();
-  if (earlier) return { ...earlier, pid: process.pid, services: [] };
-  const [kms, bus, ...dtas] = await freePorts(2 + DTA_COUNT);
-  if (kms === undefined || bus === undefined) throw new TypeError("ports were asked for");
-  return { ports: { kms, bus, dtas }, founded: false, pid: process.pid, services: [] };
+  const [kms, bus, login, ...dtas] = await freePorts(3 + DTA_COUNT);
+  if (kms === undefined || bus === undefined || login === undefined) throw new TypeError("ports were asked for");
+  // A home of an earlier version has no port for logins yet.
+  if (earlier)
+    return {
+      ...earlier,
+      ports: { ...earlier.ports, login: earlier.ports.login ?? login },
+      pid: process.pid,
+      services: [],
+    };
+  return { ports: { kms, bus, dtas, login }, founded: false, pid: process.pid, services: [] };
 }

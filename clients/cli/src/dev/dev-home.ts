@@ -5,6 +5,8 @@
  *   kms                 the D-KMS
  *   endpoint            the daemon that receives the secret
  *   alice               the profile of a person who puts it
+ *   login               the login server
+ *   mail                what each authority has mailed, a folder each
  *   logs                what each process logged
  *   dev.json            addresses and process ids
  * @module
@@ -22,7 +24,12 @@ import { systemRandom } from "@milagro/runtime/random";
 export const DTA_COUNT = 3;
 
 export interface DevState {
-  readonly ports: { readonly dtas: readonly number[]; readonly kms: number; readonly bus: number };
+  readonly ports: {
+    readonly dtas: readonly number[];
+    readonly kms: number;
+    readonly bus: number;
+    readonly login: number;
+  };
   /** The domain exists and everybody knows it. */
   readonly founded: boolean;
   /** The process that runs it, and its services. */
@@ -89,6 +96,8 @@ export async function removeHome(home: DevHome): Promise<void> {
     "kms",
     "endpoint",
     "alice",
+    "login",
+    "mail",
     "logs",
     "passphrases",
     "proposal.json",

@@ -53,6 +53,8 @@ export async function startAuthorities(job: Job, state: DevState): Promise<void>
       listen,
       "--passphrase-file",
       await home.passphrase(`dta-${index}`),
+      "--mail",
+      `folder:${home.path("mail", `dta-${index}`)}`,
     ]);
   });
   for (const [i, { pid, ready }] of started.entries()) {

@@ -5,7 +5,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { NO_EXPIRY } from "@milagro/crypto/epoch";
-import { parseHpkePublicKey } from "@milagro/crypto/hpke";
 import { type Identity, parseIdentityPattern } from "@milagro/crypto/identity";
 import { type MpinIdentity, parseMpinIdentity } from "@milagro/crypto/mpin-identity";
 import { type EmailCodeRequest, sealEmailCodeRequest } from "@milagro/protocol/email-code";
@@ -14,6 +13,7 @@ import {
   encodeSealedRequest,
   type IssuanceAnswer,
   parseIssuanceAnswer,
+  type SealedRequest,
 } from "@milagro/protocol/issuance-messages";
 import {
   beginMpinEnrolment,
@@ -25,7 +25,7 @@ import {
 import type { IssuancePolicy } from "@milagro/protocol/policy";
 import { authorityAt } from "@milagro/protocol/trust-domain";
 import type { MailFile } from "../src/mailer.ts";
-import { engine, joinToken, NOW_MS, OPEN_POLICY, post, random, type TestDomain, type TestDta } from "./support.ts";
+import { engine, joinToken, OPEN_POLICY, post, random, type TestDomain, type TestDta } from "./support.ts";
 
 export const SERVICE = "login.example.org";
 export const SERVER = "milagro:example.org/mpin-server/login.example.org" as Identity;
@@ -91,12 +91,12 @@ export async function outcomeOf(...parameters: Parameters<typeof askFor>): Promi
   return "refusal" in answer ? answer.refusal.code : "issued";
 }
 
-/** Asks one D-TA for a code by e-mail, and waits until it is done with that. */
-export async function askForCode(
-  { domain, dtas, clock }: TestDomain,
+/** A request to one D-TA for a code by e-mail. */
+export function sealedCodeRequest(
+  { domain, clock }: Pick<TestDomain, "domain" | "clock">,
   wanted: Pick<MpinEnrolment, "claim"> | EmailCodeRequest,
   index = 1,
-): Promise<void> {
+): Promise<SealedRequest> {
   const request: EmailCodeRequest =
     "claim" in wanted
       ? {
@@ -107,9 +107,18 @@ export async function askForCode(
           time: Math.floor(clock.nowMs / 1000),
         }
       : wanted;
-  const hpkeKey = parseHpkePublicKey(authorityAt(domain, index).hpkeKey);
-  const dta = dtas[index - 1] as TestDta;
-  const sealed = await sealEmailCodeRequest({ random, hpkeKey, index, request });
+  const { hpkeKey } = authorityAt(domain, index);
+  return sealEmailCodeRequest({ random, hpkeKey, index, request });
+}
+
+/** Sends it, and waits until the D-TA is done with it. */
+export async function askForCode(
+  world: TestDomain,
+  wanted: Pick<MpinEnrolment, "claim"> | EmailCodeRequest,
+  index = 1,
+): Promise<void> {
+  const dta = world.dtas[index - 1] as TestDta;
+  const sealed = await sealedCodeRequest(world, wanted, index);
   await post(dta.http, "/v1/email-codes", encodeSealedRequest(sealed));
   await dta.running.codes.idle();
 }
@@ -127,4 +136,3 @@ export async function enrolDevice(world: TestDomain, identity: MpinIdentity): Pr
 }
 
 export const SERVER_KEYS = [{ usage: "mpin-server", epoch: NO_EXPIRY }] as const;
-export { NOW_MS };

@@ -6,6 +6,7 @@ import { formatDomainId } from "@milagro/crypto/domain-id";
 import { encodeAuthStatus, parseAuthStatus } from "@milagro/protocol/login-admin-messages";
 import type { CommandGroup, CommandSpec } from "../command.ts";
 import { AUTH_HOME, authHome, callAuth } from "./auth-admin.ts";
+import { authClient, authRotateKeys } from "./auth-client.ts";
 import { authInit, authServe } from "./auth-serve.ts";
 import { authDevice, authUser, authUsers } from "./auth-users.ts";
 import { authWebhook } from "./auth-webhook.ts";
@@ -40,5 +41,5 @@ const authStatus: CommandSpec = {
 export const auth: CommandGroup = {
   name: "auth",
   summary: "run the login server",
-  commands: [authInit, authServe, authStatus, authUsers, authUser, authDevice, authWebhook],
+  commands: [authInit, authServe, authStatus, authUsers, authUser, authDevice, authWebhook, authClient, authRotateKeys],
 };

@@ -19,7 +19,8 @@ import { callAdmin, DTA_HOME, dtaHome } from "./dta-admin.ts";
 export const dtaPolicy: CommandSpec = {
   name: "policy",
   summary: "show or change whom a D-TA issues keys to",
-  details: "A new D-TA issues to nobody. --allow adds one rule; --set replaces the whole policy.",
+  details:
+    "A new D-TA issues to nobody. --allow adds one rule; --login-server lets a login server approve further devices of its users;\n--set replaces the whole policy.",
   options: [
     DTA_HOME,
     { flags: "--set <file>", text: "replace the policy with this file (- for stdin)" },
@@ -32,6 +33,8 @@ export const dtaPolicy: CommandSpec = {
     },
     { flags: "--ahead <epochs>", text: "with --allow: how far in the future a key may lie", default: "1" },
     { flags: "--back <epochs>", text: "with --allow: how far in the past an enc key may lie", default: "30" },
+    { flags: "--login-server <service>", text: "approvals by the login server of this service count as evidence" },
+    { flags: "--login-key <x>", text: "with --login-server: its approval key, the x of the Ed25519 JWK" },
   ],
   examples: [
     { text: "Show it", line: "milagro dta policy --home dta-1" },
@@ -47,6 +50,10 @@ export const dtaPolicy: CommandSpec = {
       text: "Let the login server collect its secret",
       line: "milagro dta policy --home dta-1 --allow milagro:acme/mpin-server/login.acme.example --usages mpin-server --evidence join-token",
     },
+    {
+      text: "Take that server's word, with the key that `milagro auth init` has printed",
+      line: "milagro dta policy --home dta-1 --login-server login.acme.example --login-key 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    },
     { text: "Replace it", line: "milagro dta policy --home dta-1 --set policy.json" },
   ],
   serviceHome: true,
@@ -54,15 +61,18 @@ export const dtaPolicy: CommandSpec = {
     const home = dtaHome(context, invocation);
     const file = invocation.text("set");
     const patterns = invocation.list("allow");
-    if (file !== undefined && patterns.length > 0)
-      throw new MilagroError("ERR_USAGE", "--set and --allow exclude each other");
+    const server = invocation.text("loginServer");
+    if ([file !== undefined, patterns.length > 0, server !== undefined].filter(Boolean).length > 1)
+      throw new MilagroError("ERR_USAGE", "--set, --allow and --login-server exclude each other");
     let policy = await callAdmin(home, { path: "/v1/policy" }, parseIssuancePolicy);
     const next =
       file !== undefined
         ? await readJsonFile(context.io, file, parseIssuancePolicy)
         : patterns.length > 0
           ? withRule(policy, patterns, invocation)
-          : undefined;
+          : server !== undefined
+            ? withLoginServer(policy, server, invocation)
+            : undefined;
     if (next) {
       policy = await callAdmin(
         home,
@@ -96,6 +106,18 @@ function withRule(policy: IssuancePolicy, patterns: readonly string[], invocatio
     maxEpochsBack: invocation.integer("back", { min: 0, max: 3660 }) ?? 30,
   };
   return { ...policy, version: policy.version + 1, rules: [...policy.rules, rule] };
+}
+
+/** One key for each service: a newer one takes the place of the older. */
+function withLoginServer(policy: IssuancePolicy, service: string, invocation: Invocation): IssuancePolicy {
+  const publicKey = { kty: "OKP", crv: "Ed25519", x: invocation.required("loginKey") } as const;
+  const others = policy.loginServers?.filter(({ name }) => name !== service) ?? [];
+  const next = {
+    ...encodeIssuancePolicy(policy),
+    version: policy.version + 1,
+    loginServers: [...others, { name: service, publicKey, services: [service] }],
+  };
+  return parseIssuancePolicy(next);
 }
 
 function parseEvidenceType(text: string): EvidenceType {

@@ -3,7 +3,7 @@
  * multiplies or pairs runs here. Calls are served one after the other, so `seal` waits for the share before it.
  * @module
  */
-import { createHmac, hkdfSync } from "node:crypto";
+import { createHmac, createSecretKey, hkdfSync } from "node:crypto";
 import { parentPort } from "node:worker_threads";
 import { signStatement, verifyStatement } from "@milagro/crypto/bls";
 import { epochIdentity } from "@milagro/crypto/epoch-identity";
@@ -68,9 +68,14 @@ function place(): { readonly domain: TrustDomain; readonly index: number } {
  */
 function answerRandom(privateKey: HpkePrivateKey, requestHash: Uint8Array, plaintext: Uint8Array): RandomBytes {
   const seed = privateKey.use((key) =>
-    createHmac("sha256", key).update("milagro answer seed v1\0").update(requestHash).update(plaintext).digest(),
+    createHmac("sha256", createSecretKey(key))
+      .update("milagro answer seed v1\0")
+      .update(requestHash)
+      .update(plaintext)
+      .digest(),
   );
-  return (length) => new Uint8Array(hkdfSync("sha256", seed, new Uint8Array(0), "milagro answer ephemeral", length));
+  const secret = createSecretKey(seed);
+  return (length) => new Uint8Array(hkdfSync("sha256", secret, new Uint8Array(0), "milagro answer ephemeral", length));
 }
 
 const tasks: Tasks = {

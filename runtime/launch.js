@@ -2,57 +2,74 @@
 // whether TypeScript runs at all.
 //
 // An installed package has its build only. A checkout has its sources and, after `tools/build.mjs` (which `npm start` runs),
-// perhaps a build; it is taken when no source is younger than the moment at which building began. It starts in half the
-// time and in 30 MiB less, as nothing has to be stripped of types.
+// perhaps bundles of its programs; they are taken when nothing that they are made of is younger than the moment at which
+// building began. docs/adr/0016 has the figures behind the bundles and the settings here.
 import { existsSync, globSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 // V8 would let the young generation grow to 32 MiB a thread, which these programs never need: their work is not made of
 // short-lived objects.
-const SERVICE_FLAGS = ["--max-semi-space-size=2"];
+const SERVICE_FLAGS = ["--max-semi-space-size=1"];
+
+// For the C library, which reads them when a process begins, and never again. It would give each of Node's ten threads an
+// arena of its own, whose free memory no other thread may use; and keep ever more at its end, the more was once freed there.
+const SERVICE_ENVIRONMENT = { MALLOC_ARENA_MAX: "2", MALLOC_TRIM_THRESHOLD_: "131072" };
 
 /**
  * @param {string} launcher - `import.meta.url` of a file in the `bin` of its package
  * @param {{ service: boolean }} kind - a service runs for months, a command for a moment
  */
 export async function launch(launcher, kind) {
-  const [built, source] = ["../dist/main.js", "../src/main.ts"].map((path) => fileURLToPath(new URL(path, launcher)));
   const root = fileURLToPath(new URL("../../..", launcher));
-  const useBuild = launcher.includes("/node_modules/") || isCurrent(root);
+  const installed = launcher.includes("/node_modules/");
+  const built = installed ? "../dist/main.js" : isCurrent(root) ? "../bundle/main.js" : undefined;
+  const main = fileURLToPath(new URL(built ?? "../src/main.ts", launcher));
   const flags = kind.service ? SERVICE_FLAGS : [];
-  const own = process.execArgv.filter((flag) => !flag.startsWith("--conditions="));
-  const program = useBuild ? [built] : ["--conditions=@milagro/source", source];
   // A command's build needs no flags, and Windows cannot replace a process: then it runs right here.
-  if (useBuild && (flags.length === 0 || !process.execve)) {
-    process.argv[1] = built;
-    await import(new URL("../dist/main.js", launcher).href);
+  if (built && (flags.length === 0 || !process.execve)) {
+    process.argv[1] = main;
+    await import(new URL(built, launcher).href);
     return;
   }
+  const own = process.execArgv.filter((flag) => !flag.startsWith("--conditions="));
+  const program = built ? [main] : ["--conditions=@milagro/source", main];
+  const environment = kind.service ? { ...SERVICE_ENVIRONMENT, ...process.env } : process.env;
   // Replaced, not forked: process id, signals (SIGKILL too) and exit status are those of the program itself.
   process.removeAllListeners("warning"); // execve is experimental, and says so on standard error
-  process.execve(process.execPath, [process.execPath, ...own, ...flags, ...program, ...process.argv.slice(2)]);
+  const args = [process.execPath, ...own, ...flags, ...program, ...process.argv.slice(2)];
+  process.execve(process.execPath, args, environment);
 }
 
 /** Where building leaves the moment at which it began. */
 export const stampOf = (root) => join(root, "node_modules", ".milagro-built");
 
-/** The folders of the packages that are built. */
-export const packagesOf = (root) =>
+/** The folders of the packages whose code goes into bundles. */
+const packagesOf = (root) =>
   ["core/*", "runtime", "services/*", "clients/*"]
     .flatMap((pattern) => globSync(pattern, { cwd: root }))
     .filter((folder) => existsSync(join(root, folder, "tsconfig.json")))
     .map((folder) => join(root, folder));
 
-/** Whether the build of this checkout is that of its sources. */
+/** The folders of the packages that are programs: each has a bundle. */
+export const programsOf = (root) =>
+  packagesOf(root).filter((folder) => existsSync(join(folder, "bin")) && existsSync(join(folder, "src", "main.ts")));
+
+/** What bundles are made of beside the packages' sources: the dependencies, the engine's WebAssembly, and how it is done. */
+const INGREDIENTS = ["node_modules/.package-lock.json", "core/engine/dist/wasm/stamp", "tools/build.mjs"];
+
+/** Whether the bundles of this checkout are those of its sources. */
 export function isCurrent(root) {
   const stamp = statSync(stampOf(root), { throwIfNoEntry: false });
   if (!stamp) return false;
   const isOlder = (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < stamp.mtimeMs;
-  return packagesOf(root).every(
-    (folder) =>
-      existsSync(join(folder, "dist")) &&
-      isOlder(join(folder, "package.json")) &&
-      globSync("src/**", { cwd: folder }).every((file) => isOlder(join(folder, file))),
+  return (
+    INGREDIENTS.every((file) => isOlder(join(root, file))) &&
+    programsOf(root).every((folder) => existsSync(join(folder, "bundle", "main.js"))) &&
+    packagesOf(root).every(
+      (folder) =>
+        isOlder(join(folder, "package.json")) &&
+        globSync("src/**", { cwd: folder }).every((file) => isOlder(join(folder, file))),
+    )
   );
 }

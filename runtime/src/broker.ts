@@ -7,6 +7,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { Duplex, pipeline } from "node:stream";
 import { MilagroError } from "@milagro/engine/error";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
+import mqttPacket from "mqtt-packet";
 import type { Bus, BusState } from "./bus.ts";
 import { handlerCalls } from "./bus.ts";
 import { clientNetwork } from "./client-network.ts";
@@ -51,6 +52,8 @@ const BAD_USERNAME_OR_PASSWORD = 4;
 /** @throws `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE` */
 export async function createBroker(options: BrokerOptions): Promise<Broker> {
   const { log } = options;
+  // It would make one buffer for each 16-bit number when it first writes a packet, 8 MB in all, and keep them.
+  mqttPacket.writeToStream.cacheNumbers = false;
   const subjects = new Map<Client, string>();
   const aedes = await Aedes.createBroker({
     connectTimeout: CONNECT_TIMEOUT_MS,

@@ -209,6 +209,7 @@ async function openSession(options: BusOptions, signal: AbortSignal): Promise<Se
     clean: true,
     reconnectPeriod: 0,
     resubscribe: false,
+    writeCache: false, // as in broker.ts: 8 MB of two-byte buffers
     keepalive: KEEP_ALIVE_SECONDS,
     connectTimeout: connectTimeoutMs,
     clientId: `${credentials ? clientIdPrefix(credentials.subject) : "anonymous"}-${randomBytes(9).toString("base64url")}`,

@@ -65,11 +65,12 @@ export function isCurrent(root) {
   const isOlder = (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < stamp.mtimeMs;
   return (
     INGREDIENTS.every((file) => isOlder(join(root, file))) &&
+    existsSync(join(root, "clients", "web", "dist", "pages", "index.html")) &&
     programsOf(root).every((folder) => existsSync(join(folder, "bundle", "main.js"))) &&
     packagesOf(root).every(
       (folder) =>
         isOlder(join(folder, "package.json")) &&
-        globSync("src/**", { cwd: folder }).every((file) => isOlder(join(folder, file))),
+        globSync("{src,pages}/**", { cwd: folder }).every((file) => isOlder(join(folder, file))),
     )
   );
 }

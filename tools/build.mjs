@@ -1,9 +1,10 @@
-// Bundles the programs when anything that they are made of has changed since the last time, and notes when it began: the
+// Bundles the programs and the login server's pages when anything that they are made of has changed since the last time, and notes when it began: the
 // launchers take the bundles for current as long as nothing is younger. Runs under the project's own Node, after installing.
 import { globSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { build as buildPages } from "vite";
 import { isCurrent, programsOf, stampOf } from "../runtime/launch.js";
 
 /** What is started by its file name: a program, its threads (which are called workers), the program that `milagro dev` runs. */
@@ -14,6 +15,7 @@ if (!isCurrent(root)) {
   const began = new Date();
   rmSync(stampOf(root), { force: true });
   for (const folder of programsOf(root)) await bundle(folder);
+  await buildPages({ configFile: join(root, "clients", "web", "vite.config.ts"), logLevel: "warn" });
   writeFileSync(stampOf(root), "");
   utimesSync(stampOf(root), began, began);
 }

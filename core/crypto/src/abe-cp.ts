@@ -18,9 +18,10 @@ import { type AbeKey, abeVersion, scalarStream } from "./abe-key.ts";
 import { type AbePoints, type AbeScope, abePoints, targetOf, valueScalar } from "./abe-points.ts";
 import { gatherRows, maskRows, pointsOfRow, splitRows } from "./abe-rows.ts";
 import { chooseRows, shareSecret } from "./abe-sharing.ts";
+import { EPOCH_LABEL } from "./attribute-schema.ts";
 import { type Component, componentsOf } from "./attribute-set.ts";
 import { ByteReader, concat, lengthPrefixed, parseUtf8, u8, u64, utf8, wipe } from "./bytes.ts";
-import { type Epoch, parseEpoch } from "./epoch.ts";
+import { type Epoch, NO_EXPIRY, parseEpoch } from "./epoch.ts";
 import { MilagroError } from "./error.ts";
 import type { DomainPublicKey } from "./master-public.ts";
 import type { Policy } from "./policy.ts";
@@ -68,6 +69,7 @@ const pointCount = ({ rows }: PolicyRows): number => rows.reduce((sum, row) => s
  * @param scope - domain and epoch; `NO_EXPIRY` as the epoch for keys that are not bound to one
  * @param policy - is simplified first
  * @param context - what the secret is for; bound into it and not sent
+ * @throws `ERR_POLICY_INVALID` for a policy that asks for an `epoch` of keys that are bound to one
  */
 export function encapsulateToPolicy(
   engine: Engine,
@@ -80,6 +82,9 @@ export function encapsulateToPolicy(
   const simple = simplifyPolicy(policy);
   const policyText = utf8(formatPolicy(simple, { compact: true }));
   const rows = compilePolicy(simple);
+  if (scope.epoch !== NO_EXPIRY && rows.rows.some(({ label }) => label === EPOCH_LABEL)) {
+    throw new MilagroError("ERR_POLICY_INVALID", "keys bound to one epoch have no attribute epoch to ask for");
+  }
   const version = abeVersion(rows.hasNegation);
   const binding = bindingOf(scope, publicKey, policyText);
   const m = random(SEED_LENGTH);

@@ -9,7 +9,8 @@
  * what shares of two such grants open together, each of the grants opens alone. The type says it: shares are issued for an
  * `ApprovedGrant`, and only `approveGrant` makes one.
  *
- * A key's own identity and epoch are among its attributes (`uid`, `epoch`), whoever asks.
+ * The holder's identity is an attribute of every key (`uid`), and the epoch of every key that is not bound to it (`epoch`): a D-TA
+ * takes neither from the requester's list.
  * @module
  */
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
@@ -78,7 +79,8 @@ function refuse(reason: string): never {
  */
 export function grantAttributes(options: GrantOptions, schema: AttributeSchema, values: AttributeValues): CpGrant {
   if (UID_LABEL in values || EPOCH_LABEL in values) refuse("uid and epoch are those of the grant: leave them out");
-  const own = { [UID_LABEL]: options.identity, [EPOCH_LABEL]: options.epoch };
+  const bound = options.boundToEpoch ?? true;
+  const own = { [UID_LABEL]: options.identity, ...(bound ? {} : { [EPOCH_LABEL]: options.epoch }) };
   const attributes = attributesOf(schema, { ...values, ...own });
   return checked({ ...head(options, "cp"), attributes } as unknown as CpGrant);
 }
@@ -101,8 +103,11 @@ function checked<G extends AbeGrant>(grant: G): G {
     const [uid, at] = [UID_LABEL, EPOCH_LABEL].map((label) => attributeNamed(grant.attributes, label));
     if (uid?.kind !== "texts" || uid.values.length !== 1 || uid.values[0] !== identity)
       refuse("uid is not the identity");
-    if (at?.kind !== "number" || at.type.kind !== "integer" || at.type.width !== 32 || at.value !== epoch)
+    if (scope.epoch !== NO_EXPIRY) {
+      if (at) refuse("a key that is bound to its epoch has no attribute for it");
+    } else if (at?.kind !== "number" || at.type.kind !== "integer" || at.type.width !== 32 || at.value !== epoch) {
       refuse("the attribute epoch is not the epoch");
+    }
   }
   return grant;
 }

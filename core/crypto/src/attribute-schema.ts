@@ -9,7 +9,7 @@
  *       "joined":    { "type": "date" } } }
  *
  * Two labels are there without being named: `uid`, the identity of the key's holder (text, one value, negatable), and `epoch`, the
- * epoch that the key was issued for (integer, width 32). `negation: false` makes no label negatable, `uid` included.
+ * epoch of a key that is not bound to one (integer, width 32). `negation: false` makes no label negatable, `uid` included.
  * @module
  */
 import type { Brand } from "./brand.ts";

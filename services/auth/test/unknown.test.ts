@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Auth } from "../src/auth.ts";
+import type { LoginCheck } from "../src/tasks.ts";
 import { type EnrolledDevice, enrolDevice, type Founded, foundDomain } from "./domain.ts";
 import { type Answer, adminOf, Browser, cleanUp, start } from "./support.ts";
 
@@ -61,7 +62,7 @@ test("the same work is done: one check by a worker for each, whoever it is", asy
   const checked: number[] = [];
   const call = pool.call.bind(pool);
   Object.assign(pool, {
-    call: (method: "verifyLogins", argument: readonly { input: Uint8Array }[]) => {
+    call: (method: "verifyLogins", argument: readonly LoginCheck[]) => {
       if (method === "verifyLogins") checked.push(...argument.map(({ input }) => input.length));
       return call(method, argument);
     },

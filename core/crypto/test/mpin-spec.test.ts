@@ -116,6 +116,15 @@ test.each(cases("mpin-issuance", "mpin-verify-client"))("$name: $expect", (entry
   else expect(run()).toBe(entry.expect === "ok");
 });
 
+test.each(cases("mpin-issuance", "mpin-verify-signing"))("$name: $expect", (entry) => {
+  const input = field(entry, "input");
+  const isSigning = input.subarray(33, 37).equals(Buffer.from("\x03sig"));
+  const pair = (): [P1, P1] => [toPoint(input, "ID"), point(field(entry, "share"))];
+  const run = () => equalLogs(field(entry, "publicShare"), [pair()], field(entry, "proof"), "identity key share");
+  if (entry.expect === "ERR_POINT_INVALID") expect(run).toThrow();
+  else expect(isSigning && run()).toBe(entry.expect === "ok");
+});
+
 test.each(cases("mpin-issuance", "mpin-verify-permits"))("$name: $expect", (entry) => {
   const shares = entry.input["shares"] as unknown as string[];
   const pairs = (entry.input.permitInputs ?? []).map((input, j): [P1, P1] => [

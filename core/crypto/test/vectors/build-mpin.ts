@@ -184,7 +184,36 @@ export async function mpinIssuance(setting: Setting): Promise<VectorFile> {
     input: e.dvs,
   });
   await s.refuse("ERR_SCALAR_INVALID", "DVS key: z = 0", "mpin-prove-dvs", { z: "00".repeat(32), input: e.dvs });
+  await signingShares(s, setting, secret, publicShare);
   return s.file();
+}
+
+/** A device's signing key of epoch 0: its shares come with a proof, too. @param publicShare - `secret·g1` */
+async function signingShares(s: Scheme, setting: Setting, secret: string, publicShare: string): Promise<void> {
+  const input = await setting.input("sig", ALICE, 0);
+  const { share, proof } = await s.ok("signing key share", "mpin-issue-signing", { secret, input });
+  const claim = { publicShare, input, share: share as string, proof: proof as string };
+  await s.ok("the signing key share's proof holds", "mpin-verify-signing", claim);
+  const client = await succeed(setting.engine, "mpin-issue-client", {
+    secret,
+    input: (await succeed(setting.engine, "mpin-input", { domainId: setting.domainId, identity: ALICE, epoch: 0 }))[
+      "input"
+    ] as string,
+  });
+  for (const [name, change] of [
+    ["another epoch", { input: await setting.input("sig", ALICE, 1) }],
+    ["another usage", { input: await setting.input("enc", ALICE, 0) }],
+    ["another identity", { input: await setting.input("sig", BOB, 0) }],
+    ["a client secret share with its proof", { share: client["share"] as string, proof: client["proof"] as string }],
+    ["a changed proof", { proof: flip(claim.proof, -1) }],
+    ["a proof cut short", { proof: claim.proof.slice(2) }],
+  ] as const) {
+    await s.refuse(SHARE, `signing key share: ${name}`, "mpin-verify-signing", { ...claim, ...change });
+  }
+  await s.refuse("ERR_POINT_INVALID", "signing key share: the identity element", "mpin-verify-signing", {
+    ...claim,
+    share: NO_G1,
+  });
 }
 
 export async function mpinLogin(setting: Setting): Promise<VectorFile> {

@@ -8,6 +8,9 @@ import { parseDomainId } from "../../src/domain-id.ts";
 import { type Epoch, parseEpoch } from "../../src/epoch.ts";
 import { MilagroError } from "../../src/error.ts";
 import { parseIdentity } from "../../src/identity.ts";
+import type { IdentityInput } from "../../src/identity-input.ts";
+import { encodeIdentityKeyShare, issueIdentityKeyShare, parseIdentityKeyShare } from "../../src/identity-key.ts";
+import { proveIdentityKeyShare, verifyProvenIdentityKeyShare } from "../../src/identity-key-proof.ts";
 import { parsePublicShare } from "../../src/master-public.ts";
 import { type MasterSecretShare, parseMasterSecretShare } from "../../src/master-secret.ts";
 import { verifyLoginBatch } from "../../src/mpin-batch.ts";
@@ -150,6 +153,20 @@ export const MPIN_OPERATIONS: Readonly<Record<string, Operation>> = {
     const shares = i.bytesList("shares").map((share) => parseClientSecretShare(engine, inputOf(engine, i), share));
     const secret = combineClientSecretShares(engine, shares);
     return { clientSecret: secret.use((point) => encodeHex(engine.g1.encode(point))) };
+  },
+  "mpin-issue-signing": (engine, i) => {
+    const master = parseMasterSecretShare(engine, "id", i.bytes("secret"));
+    const input = i.bytes("input") as IdentityInput;
+    const share = issueIdentityKeyShare(engine, master, input, "sig");
+    const proof = proveIdentityKeyShare(engine, master, input, share);
+    return { share: encodeHex(encodeIdentityKeyShare(engine, share)), proof: encodeHex(proof) };
+  },
+  "mpin-verify-signing": (engine, i) => {
+    const share = parseIdentityKeyShare(engine, "sig", i.bytes("share"));
+    const published = { g1: engine.g1.decode(i.bytes("publicShare")) };
+    const input = i.bytes("input") as IdentityInput;
+    demand(verifyProvenIdentityKeyShare(engine, published, input, share, i.bytes("proof")), "ERR_SHARE_INVALID");
+    return {};
   },
   "mpin-issue-server": (engine, i) => ({
     share: encodeHex(encodeServerSecretShare(engine, issueServerSecretShare(engine, masterOf(engine, i)))),

@@ -7,7 +7,7 @@ import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
 import { MilagroError } from "@milagro/engine/error";
 import type { HttpRequest, HttpResponse } from "./http-port.ts";
 import type { MpinClient } from "./mpin-ports.ts";
-import { type Read, readObject, readOneOf, readSome, readText } from "./mpin-read.ts";
+import { type Read, readBoolean, readObject, readOneOf, readSome, readText } from "./mpin-read.ts";
 
 const TIMEOUT_MS = 15_000;
 
@@ -22,8 +22,8 @@ export interface MpinCall {
   readonly waitSeconds?: number;
 }
 
-/** `{"v":1}`: what a call without an answer answers. */
-export const readDone = readObject({ v: readOneOf(1) });
+/** What a call that has nothing to say answers. */
+export const readDone = readObject({ v: readOneOf(1), done: readBoolean });
 
 /** @throws the peer's own error; `ERR_PEER_INVALID`; what the port throws */
 export async function callMpin<T>({ http, origin }: MpinClient, call: MpinCall, read: Read<T>): Promise<T> {

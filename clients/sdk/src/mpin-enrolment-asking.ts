@@ -114,11 +114,14 @@ export class AskingEnrolment {
     if (this.#keys) return { outcome: "issued" };
     await this.#seal(evidence);
     const { answers, missing } = await askForShares(this.#client, this.#domain, this.#record.requests);
-    const refusals = answers.filter(isRefusal).map(({ index, refusal }) => ({
-      index,
-      name: this.#domain.authorities[index - 1]?.entry.name ?? "",
-      code: refusal.code,
-    }));
+    const refusals = answers
+      .filter(isRefusal)
+      .map(({ index, refusal }) => ({
+        index,
+        name: this.#domain.authorities[index - 1]?.entry.name ?? "",
+        code: refusal.code,
+      }))
+      .sort((a, b) => a.index - b.index);
     if (refusals.length > 0) {
       await this.#forget(refusals.map(({ index }) => index));
       return { outcome: "refused", refusals };

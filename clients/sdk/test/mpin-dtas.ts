@@ -69,7 +69,7 @@ async function mailCode({ domain }: Founded, { index, hpke }: Member, dta: MpinD
   const { domainId } = domain;
   const request = await openEmailCodeRequest({ privateKey: hpke.privateKey, domainId, index, sealed });
   dta.mails.push({ code: generateShortCode(random), request });
-  return json(202, { v: 1 });
+  return json(202, { v: 1, done: true });
 }
 
 async function issue(founded: Founded, member: Member, dta: MpinDta, body: unknown): Promise<HttpResponse> {

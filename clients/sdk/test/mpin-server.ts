@@ -274,7 +274,7 @@ export class TestServer {
     const login = this.#logins.get(encodeBase64url(approval.session));
     if (!login?.accepted || login.purpose.type !== "quick-code") return problem("ERR_LOGIN_REFUSED");
     this.approval = approval;
-    return json(200, { v: 1 });
+    return json(200, { v: 1, done: true });
   }
 
   #codeState(): HttpResponse {

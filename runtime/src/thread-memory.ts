@@ -1,8 +1,10 @@
 /**
- * How little memory a thread of a service can do with.
+ * Giving back what loading leaves behind, in each thread of a service. How little memory a thread needs otherwise is said in
+ * one place for all threads: `launch.js`.
  *
- * Loading a service's modules leaves 10 to 15 MB of garbage a thread (source texts, syntax trees), which V8 would keep until its
- * old generation next fills up: for an idle service, never. One collection, before anybody waits for an answer, gives it back.
+ * Loading a service's modules leaves garbage (source texts, syntax trees): 2 to 5 MB a process from a bundle, 10 to 15 a thread
+ * from sources. V8 would keep it until its old generation next fills up: for an idle service, never. One collection, before
+ * anybody waits for an answer, gives it back.
  * @module
  */
 import { setFlagsFromString } from "node:v8";
@@ -15,9 +17,3 @@ export function releaseStartupMemory(): void {
   setFlagsFromString("--no-expose-gc");
   collect?.({ type: "major", execution: "sync", flavor: "last-resort" });
 }
-
-/**
- * For a worker's `resourceLimits`, in MB. V8's default is 48 a thread; big integers and messages are garbage at once, and a small
- * nursery saves some 20 MB. The old generation gets no limit of ours: reaching it would end the thread.
- */
-export const YOUNG_GENERATION_MB = 8;

@@ -9,7 +9,6 @@ import { MilagroError } from "@milagro/engine/error";
 import { sleep } from "./clock.ts";
 import { errorFields, type Log } from "./log.ts";
 import { jitteredBackoffMs } from "./random.ts";
-import { YOUNG_GENERATION_MB } from "./thread-memory.ts";
 import { errorFromWorker, type WorkerMethods, type WorkerReply, type WorkerRequest } from "./worker-side.ts";
 
 export type { WorkerMethods } from "./worker-side.ts";
@@ -95,7 +94,6 @@ export function createWorkerPool<M extends WorkerMethods>(options: WorkerPoolOpt
     const worker = new Worker(options.url, {
       workerData: options.data?.(),
       name: "milagro-worker",
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
     slot.worker = worker;
     let cause: unknown;

@@ -8,7 +8,6 @@
 import { Worker } from "node:worker_threads";
 import { MilagroError } from "@milagro/engine/error";
 import type { LogFields } from "@milagro/runtime/log";
-import { YOUNG_GENERATION_MB } from "@milagro/runtime/thread-memory";
 import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
 
 export interface Issuer {
@@ -64,7 +63,6 @@ export function createIssuer(options: IssuerOptions): Issuer {
       name: "issuer",
       stdout: false,
       stderr: false,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
     fresh.on("message", (replies: readonly IssuerReply[]) => replies.forEach(settle));
     fresh.on("error", lost);

@@ -28,7 +28,7 @@ const auditVerify: CommandSpec = {
   summary: "check that an audit log is whole and was not rewritten",
   details:
     "A folder or file is read directly, also while the service runs: its pages, the hash chain, and the heads that the service signed and kept,\nwith the keys of the pinned domain where there is one. Of a URL, the public log of a D-TA is fetched and its signed head checked. Give\n--head for one you kept: whoever rewrites the log contradicts it. Exit status 0 when the log is whole, 1 when it is not or cannot be read,\n2 when a URL does not answer or its head is not signed by its D-TA.",
-  arguments: [["<source>", "a D-TA's or D-KMS's folder, a database file, or the URL of a D-TA"]],
+  arguments: [["<source>", "the folder of a D-TA, D-KMS or login server, a database file, or the URL of a D-TA"]],
   options: [
     {
       flags: "--head <index:hash>",
@@ -172,7 +172,8 @@ function parseHead(text: string): Head {
 }
 
 function databaseIn(path: string): string {
-  const candidates = [join(path, "dta.sqlite"), join(path, "kms.sqlite")].filter((file) => existsSync(file));
+  const names = ["dta.sqlite", "kms.sqlite", "auth.sqlite"];
+  const candidates = names.map((name) => join(path, name)).filter((file) => existsSync(file));
   if (candidates[0] !== undefined) return candidates[0];
   if (existsSync(path)) return path;
   throw new MilagroError("ERR_FILE_MISSING", `${path}: there is no such folder or file`);

@@ -49,7 +49,7 @@ export async function callMpin<T>({ http, origin }: MpinClient, call: MpinCall, 
   }
 }
 
-const readProblem = readSome({ code: readText(64, /^ERR(?:_[A-Z0-9]+)+$/), detail: readText(512, /^/) });
+const readProblem = readSome({ code: readText(64, /^ERR(?:_[A-Z0-9]+)+$/), detail: readText(1024, /^/) });
 
 function problemIn({ status, body }: HttpResponse): MilagroError {
   try {

@@ -13,6 +13,7 @@ import { NO_EXPIRY } from "@milagro/crypto/epoch";
 import { encodeDvsKey, generateDvsKey, proveDvsKey } from "@milagro/crypto/mpin-dvs";
 import { dvsInput, type MpinIdentity, mpinIdentity, parseMpinIdentity } from "@milagro/crypto/mpin-identity";
 import type { Engine } from "@milagro/engine/engine";
+import { MilagroError } from "@milagro/engine/error";
 import type { LoginService } from "@milagro/protocol/login-messages";
 import { beginMpinEnrolment } from "@milagro/protocol/mpin-issuance";
 import { AskingEnrolment } from "./mpin-enrolment-asking.ts";
@@ -81,14 +82,14 @@ export async function beginEnrolment(
   return new AskingEnrolment(client, engine, domain, record, secrets);
 }
 
-/** Enrolments that were begun here for this server and are not finished. */
+/** Enrolments that were begun here for this server and are not finished, the newest first. What cannot be read cannot go on, and is left out. */
 export async function listEnrolments(client: MpinClient): Promise<readonly MpinIdentity[]> {
   const keys = await client.storage.keys(ENROLMENT_PREFIX);
   const mine: { readonly identity: MpinIdentity; readonly created: number }[] = [];
   for (const key of keys) {
-    const identity = parseMpinIdentity(key.slice(ENROLMENT_PREFIX.length));
-    const loaded = await loadEnrolment(client, identity);
-    if (!loaded) continue;
+    const found = await readable(client, key.slice(ENROLMENT_PREFIX.length));
+    if (!found) continue;
+    const { identity, loaded } = found;
     if ("secrets" in loaded) {
       loaded.secrets.enrolment.privateKey.destroy();
       wipe(loaded.secrets.z);
@@ -97,6 +98,17 @@ export async function listEnrolments(client: MpinClient): Promise<readonly MpinI
     mine.push({ identity, created: loaded.record.created });
   }
   return mine.sort((a, b) => b.created - a.created).map(({ identity }) => identity);
+}
+
+async function readable(client: MpinClient, name: string) {
+  try {
+    const identity = parseMpinIdentity(name);
+    const loaded = await loadEnrolment(client, identity);
+    return loaded && { identity, loaded };
+  } catch (error) {
+    if (!(error instanceof MilagroError) || error.code === "ERR_STORAGE_UNAVAILABLE") throw error;
+    return undefined;
+  }
 }
 
 /**

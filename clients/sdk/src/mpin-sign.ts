@@ -16,18 +16,8 @@ import { callMpin } from "./mpin-call.ts";
 import { type Blocked, type Offline, type Refused, readRefused } from "./mpin-login.ts";
 import { type NoPermit, permitFor } from "./mpin-permits.ts";
 import type { MpinClient } from "./mpin-ports.ts";
-import {
-  optional,
-  readBoolean,
-  readEither,
-  readInteger,
-  readList,
-  readObject,
-  readOneOf,
-  readSome,
-  readText,
-  readWith,
-} from "./mpin-read.ts";
+import { optional, readEither, readInteger, readList, readObject, readOneOf, readText, readWith } from "./mpin-read.ts";
+import { fetchTerms } from "./mpin-terms.ts";
 import { isOutage } from "./outage.ts";
 
 /** `time` in unix seconds, by the server's clock. */
@@ -66,7 +56,6 @@ export const readSignatures = readObject({
   ),
   cursor: optional(readText(128, /^[A-Za-z0-9_\-.]+$/)),
 });
-const readTerms = readSome({ service: readText(200), permits: readBoolean, epochSeconds: readInteger });
 
 /** Whether this text can be signed: 1 to 4096 characters, nothing in it that a screen would not show. */
 export function isSignable(text: string): boolean {
@@ -94,7 +83,7 @@ export async function signText(
     const { account, input, token, destroy } = await openAccount(client, identity);
     try {
       if (account.deviceFactor && !deviceFactor) throw new TypeError("this account has a device factor");
-      const terms = await callMpin(client, { method: "GET", url: "/v1/service" }, readTerms);
+      const terms = await fetchTerms(client);
       const nowMs = client.clock();
       const permit = terms.permits
         ? await permitFor(client, account, input, epochAt(nowMs, terms.epochSeconds))

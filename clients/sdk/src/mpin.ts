@@ -38,3 +38,4 @@ export { type PinPolicy, type PinWeakness, pinWeakness, samePin } from "./mpin-p
 export { type MpinClient, type MpinPorts, type MpinStorage, openMpinClient } from "./mpin-ports.ts";
 export { type Device, logout, type Me, renameDevice, revokeDevice, whoAmI } from "./mpin-session.ts";
 export { isSignable, type KeptSignature, listSignatures, type SignOutcome, signText } from "./mpin-sign.ts";
+export { refreshPermits } from "./mpin-terms.ts";

@@ -1,9 +1,11 @@
 import { encodeBase64url } from "@milagro/crypto/base64url";
+import { deviceFactor } from "@milagro/crypto/mpin-token";
 import { MilagroError } from "@milagro/engine/error";
 import { faultReportOf } from "@milagro/protocol/fault";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Founded, foundDomain, random } from "../../../core/protocol/test/fixture.ts";
 import { listAccounts } from "../src/mpin-account.ts";
+import { changePin } from "../src/mpin-change-pin.ts";
 import { beginEnrolment, listEnrolments, resumeEnrolment } from "../src/mpin-enrolment.ts";
 import { activationEvidence, codeEvidence } from "../src/mpin-evidence.ts";
 import { login } from "../src/mpin-login.ts";
@@ -199,6 +201,27 @@ describe("the PIN", () => {
   });
 });
 
+describe("a device factor", () => {
+  test("is needed with the PIN from then on, and a PIN without it is not even tried", async () => {
+    const client = world.device();
+    const enrolment = await world.begin(client);
+    await enrolment.requestCodes();
+    await enrolment.submit(world.codes());
+    const factor = (fill: number) => deviceFactor(new Uint8Array(32).fill(fill));
+    const chosen = await enrolment.finish(pinOf("8068"), factor(1));
+    if ("register" in chosen) await chosen.register();
+    const { identity } = enrolment;
+    expect((await listAccounts(client)).accounts).toMatchObject([{ identity, deviceFactor: true }]);
+    const enter = (more: object) => login(client, { identity, pin: pinOf("8068"), ...more });
+    await expect(enter({})).rejects.toThrow(TypeError);
+    expect(await enter({ deviceFactor: factor(2) })).toEqual({ outcome: "refused", attemptsLeft: 2 });
+    expect(await enter({ deviceFactor: factor(1) })).toMatchObject({ outcome: "accepted" });
+    const change = { identity, from: pinOf("8068"), to: pinOf("7392"), deviceFactor: factor(1) };
+    expect(await changePin(client, change)).toEqual({ outcome: "changed" });
+    expect(await enter({ pin: pinOf("7392"), deviceFactor: factor(1) })).toMatchObject({ outcome: "accepted" });
+  });
+});
+
 describe("registration", () => {
   const chosen = async (storage: MemoryStorage) => {
     const enrolment = await world.begin(world.device(storage));
@@ -254,6 +277,16 @@ describe("what people type", () => {
       expect(() => activationEvidence(text)).toThrow(expect.objectContaining({ code: "ERR_EVIDENCE_INVALID" }));
     }
   });
+});
+
+test("a record that cannot be read is left out of the list, and said when it is asked for", async () => {
+  const storage = new MemoryStorage();
+  const { identity } = await world.begin(world.device(storage));
+  const key = `enrolment:${identity}`;
+  storage.values.set(key, (storage.values.get(key) ?? new Uint8Array()).slice(0, 50));
+  storage.values.set("enrolment:nobody", new Uint8Array(4));
+  expect(await listEnrolments(world.device(storage))).toEqual([]);
+  expect(await codeOf(resumeEnrolment(world.device(storage), identity, loadEngine))).toBe("ERR_KEYSTORE_CORRUPT");
 });
 
 test("enrolments of another server are not this one's", async () => {

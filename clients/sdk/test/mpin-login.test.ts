@@ -7,6 +7,7 @@ import { changePin } from "../src/mpin-change-pin.ts";
 import { login, prepareLogin } from "../src/mpin-login.ts";
 import type { MpinClient } from "../src/mpin-ports.ts";
 import { isSignable, signText } from "../src/mpin-sign.ts";
+import { refreshPermits } from "../src/mpin-terms.ts";
 import { MemoryStorage, pinOf, World } from "./mpin-world.ts";
 
 let founded: Founded;
@@ -209,6 +210,18 @@ describe("time permits", () => {
     expect(error).toMatchObject({ code: "ERR_SHARE_INVALID" });
     expect(faultReportOf(error).faults).toMatchObject([{ index: 2, name: "dta-2" }]);
     expect([...storage.values.keys()]).toEqual([`account:${identity}`]);
+  });
+
+  test("are fetched at leisure, for the epoch to come as well, and then no D-TA is needed", async () => {
+    expect(await refreshPermits(client, identity)).toBeUndefined();
+    for (const dta of world.dtas) dta.down = true;
+    expect(await refreshPermits(client, identity)).toBeUndefined();
+    expect(await enter()).toMatchObject({ outcome: "accepted" });
+    world.server.behaviour.permits = false;
+    storage.values.delete(`permit:${identity}`);
+    expect(await refreshPermits(client, identity)).toBeUndefined();
+    world.server.behaviour.permits = true;
+    expect(await refreshPermits(client, identity)).toMatchObject({ outcome: "offline", authority: { name: "dta-1" } });
   });
 
   test("a damaged one is fetched again", async () => {

@@ -35,9 +35,11 @@ type Request = Subject & Pick<IssuanceClaim, "keys" | "proofs">;
 /**
  * That every user's own key in the request is one, and known to the requester. Before the decision: what is issued for a key that nobody
  * proved would let the holder of a server secret log in as the user.
- * @throws `ERR_PUBLIC_KEY_INVALID`
+ * @throws `ERR_PUBLIC_KEY_INVALID`; `ERR_MESSAGE_INVALID` for more than one client secret: a device has one, and checking is not free
  */
 export function checkDvsClaims(engine: Engine, request: Request): void {
+  if (request.keys.filter(({ usage }) => usage === "mpin").length > 1)
+    throw new MilagroError("ERR_MESSAGE_INVALID", "a request is for one client secret at most");
   for (const key of request.keys) {
     if (key.usage !== "mpin" || key.dvs === undefined) continue;
     const input = mpinInputOf(engine, request, key);

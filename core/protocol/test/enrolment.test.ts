@@ -77,7 +77,7 @@ async function answer(
   const { request, requestHash } = await openIssuanceRequest({ privateKey: hpke.privateKey, domainId, index, sealed });
   const shares = lie.shares?.(issueShares(engine, masters, request)) ?? issueShares(engine, masters, request);
   const sealedShares = await sealShares({
-    randomFor: () => random,
+    random,
     requestKey: request.requestKey,
     requestHash,
     index,

@@ -172,6 +172,9 @@ describe("a device", () => {
       keys: [{ ...mpin, dvs }, sig],
     });
     expect(() => checkDvsClaims(engine, claim)).not.toThrow();
+    expect(() => checkDvsClaims(engine, { ...claim, keys: [mpin, mpin] })).toThrow(
+      expect.objectContaining({ code: "ERR_MESSAGE_INVALID" }),
+    );
     const invalid = [
       claims({ ...mpin.dvs, proof: flip(mpin.dvs.proof, 100) }),
       claims({ ...mpin.dvs, key: engine.g2.encode(engine.g2.generator) }),

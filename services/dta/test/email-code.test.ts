@@ -2,6 +2,7 @@
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { parseIdentityPattern } from "@milagro/crypto/identity";
 import { EMAIL_CODE_GUESSES, EMAIL_CODE_SECONDS } from "@milagro/protocol/email-code";
+import { encodeSealedRequest } from "@milagro/protocol/issuance-messages";
 import type { MpinEnrolment } from "@milagro/protocol/mpin-issuance";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createEmailCodes } from "../src/email-codes.ts";
@@ -26,7 +27,7 @@ let version = 1;
 let users = 0;
 
 beforeAll(async () => {
-  world = await foundDomain(1, { config: MAILS });
+  world = await foundDomain(1, { config: { ...MAILS, trustProxy: ["127.0.0.1"] } });
   dta = world.dtas[0] as TestDta;
   await setPolicy(dta, LOGIN_POLICY);
 });
@@ -278,6 +279,18 @@ describe("what goes wrong", () => {
     expect(outcomes).toEqual(["sent", "total-limit", "total-limit"]);
   });
 
+  test("without a record in the log no mail leaves", async () => {
+    const { context } = dta.running;
+    const outcomes: string[] = [];
+    const sent: unknown[] = [];
+    const broken = { ...context, audit: { ...context.audit, append: () => Promise.reject(new Error("disk full")) } };
+    const mailer = { send: async (mail: unknown) => void sent.push(mail) };
+    const codes = createEmailCodes(broken, mailer, (outcome) => outcomes.push(outcome));
+    codes.accept(await sealedCodeRequest(world, await beginDevice(world, fresh())), "192.0.2.1");
+    await codes.idle();
+    expect([outcomes, sent]).toEqual([["failed"], []]);
+  });
+
   test("a D-TA that sends no mail answers as ever, and refuses codes", async () => {
     const outcomes: string[] = [];
     const none = createEmailCodes(dta.running.context, undefined, (outcome) => outcomes.push(outcome));
@@ -325,5 +338,12 @@ describe("nobody's mailbox is flooded", () => {
   test("from one address for many people", async () => {
     const many = Array.from({ length: 33 }, () => fresh());
     expect(await sentFor(many)).toBe(30);
+    // Behind a proxy that is trusted, the address is that of the proxy's client.
+    const before = mailsOf(dta).length;
+    const body = encodeSealedRequest(await sealedCodeRequest(world, await beginDevice(world, fresh())));
+    const headers = { "x-forwarded-for": "192.0.2.7" };
+    await dta.http.request({ method: "POST", path: "/v1/email-codes", body, headers });
+    await dta.running.codes.idle();
+    expect(mailsOf(dta)).toHaveLength(before + 1);
   });
 });

@@ -13,6 +13,7 @@ import { finishServerEnrolment } from "@milagro/protocol/mpin-server-issuance";
 import { encodePermitRequest, type PermitAnswer, parsePermitAnswer } from "@milagro/protocol/permit-messages";
 import { combinePermits } from "@milagro/protocol/permits";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createPermits } from "../src/permits.ts";
 import {
   askFor,
   askForCode,
@@ -179,6 +180,21 @@ describe("time permits", () => {
     expect(await permitCode(first(), [epoch])).toBe("issued");
   });
 
+  test("leave only with a record in the log", async () => {
+    const { context } = first().running;
+    const calls: string[] = [];
+    const broken = {
+      ...context,
+      audit: { ...context.audit, append: () => Promise.reject(new Error("disk full")) },
+      issuer: { ...context.issuer, sealed: false, pending: 0, call: async (name: string) => calls.push(name) },
+    } as unknown as typeof context;
+    const permit = createPermits(broken, () => {});
+    await context.store.db.deleteFrom("permit").execute();
+    const wanted = { v: 1, domainId: world.domain.domainId, identity: LAPTOP, epochs: [world.clock.epoch] } as const;
+    await expect(permit(wanted)).rejects.toThrow("disk full");
+    expect(calls).toEqual([]);
+  });
+
   test("stop when one D-TA denies the device, also those it has issued before", async () => {
     const { epoch } = world.clock;
     const pattern = parseIdentityPattern(LAPTOP);
@@ -240,6 +256,19 @@ describe("secrets of the login go to whom they are for, once", () => {
     // A server collects its secret as often as its operator gives it tokens.
     expect(await forToken(SERVER, key("mpin-server"))).toBe("issued");
     await expect(enrolDevice(world, device("second1234"))).resolves.toBeDefined();
+  });
+
+  test("nor when two requests with good evidence come at once", async () => {
+    const identity = device("atonce1234");
+    const tokens = await Promise.all(
+      [1, 2].map(() => joinToken(first(), { identities: identity, usages: ["mpin", "sig"] })),
+    );
+    const outcomes = await Promise.all(
+      tokens.map(async (token) =>
+        outcomeOf(world, await beginDevice(world, identity), [{ type: "join-token", token }]),
+      ),
+    );
+    expect(outcomes.sort()).toEqual(["ERR_IDENTITY_ISSUED", "issued"]);
   });
 
   test("a user's own key that is not proved is refused before anything is recorded", async () => {

@@ -25,7 +25,7 @@ export function settings(options: {
       emptyOutDir: true,
       target: ["chrome123", "firefox128", "safari17.5"],
       assetsInlineLimit: 0,
-      modulePreload: { polyfill: false },
+      modulePreload: false,
       rolldownOptions: { input: options.inputs },
     },
   };

@@ -48,6 +48,7 @@ class SystemClock extends HeldClock {
 export interface LoginStack {
   /** As browsers reach it. */
   readonly origin: string;
+  readonly authorityOrigins: readonly string[];
   readonly auth: Auth;
   readonly folder: string;
   /** Another D-TA stands still. @param index - from 1 */
@@ -131,6 +132,7 @@ export async function startLoginStack(
 
   return {
     origin: auth.origin,
+    authorityOrigins: ports.map((port) => `http://127.0.0.1:${port}`),
     auth,
     folder,
     stopDta: (index) => stop(dtas[index - 1] as TestDta),

@@ -107,7 +107,7 @@ export class MilagroAddDevice extends AccountPanel {
           return;
         }
         if (view.state !== "open") return this.#end(this.own.notApproved, false);
-        if (Date.now() > code.expires * 1000) return this.#end(this.texts.codeExpired, false);
+        if (Date.now() > code.expires * 1000) return this.#end(this.setup.codeExpired, false);
       }
     } catch (error) {
       if (mine === this.#begun) this.#end(this.texts.failedHelp(codeOf(error)), false);

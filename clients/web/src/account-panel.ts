@@ -8,21 +8,21 @@ import { css } from "lit";
 import { ACCOUNT_TEXTS } from "./account-language.ts";
 import type { AccountTexts } from "./account-texts/texts.ts";
 import { MilagroAskPin } from "./ask-pin.ts";
-import { Screen } from "./screen.ts";
+import { SetupScreen } from "./setup-screen.ts";
 import type { Texts } from "./texts/texts.ts";
 import { TextsController } from "./texts-controller.ts";
 
 /** Asks once more, saying this. */
 export type Again = { readonly again: string };
 
-export abstract class AccountPanel extends Screen {
+export abstract class AccountPanel extends SetupScreen {
   static override properties = {
     client: { attribute: false },
     me: { attribute: false },
     account: { attribute: false },
   };
   static override styles = [
-    ...Screen.styles,
+    ...SetupScreen.styles,
     css`
       h2 {
         font-size: 1.1875rem;
@@ -65,16 +65,21 @@ export abstract class AccountPanel extends Screen {
   /**
    * Asks for a PIN, and again as long as `use` says so.
    * @param use - takes the PIN, which is its to use up
+   * @param quote - what the PIN is for, shown beside the pad
    * @returns what `use` came to; undefined when the person closed the dialogue
    */
-  protected async withPin<T>(label: string, use: (pin: Pin) => Promise<T | Again>): Promise<T | undefined> {
+  protected async withPin<T>(
+    label: string,
+    use: (pin: Pin) => Promise<T | Again>,
+    quote?: string,
+  ): Promise<T | undefined> {
     const { min, max } = this.account?.pinPolicy ?? { min: 4, max: 8 };
     const dialog = new MilagroAskPin();
     this.renderRoot.append(dialog);
     try {
       let said = "";
       for (;;) {
-        const digits = await dialog.ask({ label, min, max, said });
+        const digits = await dialog.ask({ label, min, max, said, quote });
         if (!digits) return undefined;
         const result = await use(parsePin(digits));
         if (!isAgain(result)) return result;

@@ -3,7 +3,7 @@ import { changePin, type Pin, pinWeakness, samePin } from "@milagro/client/mpin"
 import { html, nothing, type TemplateResult } from "lit";
 import { AccountPanel, refusalSaid } from "./account-panel.ts";
 import { codeOf } from "./screen.ts";
-import type { WeakPin } from "./texts/texts.ts";
+import type { WeakPin } from "./setup-texts/texts.ts";
 
 export class MilagroChangePin extends AccountPanel {
   static override properties = { ...AccountPanel.properties, said: { state: true } };
@@ -42,7 +42,7 @@ export class MilagroChangePin extends AccountPanel {
       if (outcome.outcome === "changed") {
         this.said = { text: own.pinChanged, good: true };
       } else if (outcome.outcome === "weak") {
-        this.said = { text: this.texts.weakPin[outcome.weakness as WeakPin], good: false };
+        this.said = { text: this.setup.weakPin[outcome.weakness as WeakPin], good: false };
       } else {
         const refusal = refusalSaid(this.texts, outcome);
         this.said = { text: "again" in refusal ? refusal.again : refusal.over, good: false };
@@ -54,7 +54,7 @@ export class MilagroChangePin extends AccountPanel {
 
   /** The new PIN, entered twice. */
   async #chosen(): Promise<Pin | undefined> {
-    const { account, own, texts } = this;
+    const { account, own, setup } = this;
     if (!account) return undefined;
     let first: Pin | undefined;
     try {
@@ -63,16 +63,16 @@ export class MilagroChangePin extends AccountPanel {
           const weakness = pinWeakness(pin, account.pinPolicy);
           if (weakness) {
             pin.destroy();
-            return { again: texts.weakPin[weakness as WeakPin] };
+            return { again: setup.weakPin[weakness as WeakPin] };
           }
           first = pin;
-          return { again: texts.repeatPin };
+          return { again: setup.repeatPin };
         }
         if (samePin(first, pin)) return pin;
         first.destroy();
         first = undefined;
         pin.destroy();
-        return { again: texts.pinsDiffer };
+        return { again: setup.pinsDiffer };
       });
     } finally {
       (first as Pin | undefined)?.destroy();

@@ -47,7 +47,7 @@ export class MilagroSign extends AccountPanel {
       </div>
       ${
         this.account
-          ? html`<form class="tight" @submit=${this.#sign}>
+          ? html`<form class="stack" @submit=${this.#sign}>
               <div class="field">
                 <label for="text">${own.textToSign}</label>
                 <textarea id="text" dir="auto" maxlength="4096"></textarea>
@@ -91,10 +91,14 @@ export class MilagroSign extends AccountPanel {
       return;
     }
     try {
-      const done = await this.withPin(own.pinToSign, async (pin) => {
-        const outcome = await signText(this.client, { identity: account.identity, text, pin });
-        return outcome.outcome === "accepted" ? { over: "" } : refusalSaid(this.texts, outcome);
-      });
+      const done = await this.withPin(
+        own.pinToSign,
+        async (pin) => {
+          const outcome = await signText(this.client, { identity: account.identity, text, pin });
+          return outcome.outcome === "accepted" ? { over: "" } : refusalSaid(this.texts, outcome);
+        },
+        text,
+      );
       if (!done) return;
       this.said = done.over === "" ? { text: own.signed, good: true } : { text: done.over, good: false };
       if (done.over === "") field.value = "";

@@ -64,6 +64,9 @@ export class MilagroAccount extends Screen {
       .whole {
         grid-column: 1 / -1;
       }
+      .whole h2 {
+        font-size: 1.1875rem;
+      }
       header {
         max-inline-size: 44rem;
       }

@@ -2,7 +2,7 @@
  * `<milagro-ask-pin>`: a dialogue with a PIN pad, for what needs the PIN in the middle of a page.
  * @module
  */
-import { css, html, type TemplateResult } from "lit";
+import { css, html, nothing, type TemplateResult } from "lit";
 import type { PinEvent } from "./pin-event.ts";
 import "./pin-pad.ts";
 import { Screen } from "./screen.ts";
@@ -13,6 +13,8 @@ export interface PinQuestion {
   readonly max: number;
   /** What was wrong with the last answer. */
   readonly said: string;
+  /** What the PIN is for, to be seen while it is entered. */
+  readonly quote?: string | undefined;
 }
 
 export class MilagroAskPin extends Screen {
@@ -47,6 +49,17 @@ export class MilagroAskPin extends Screen {
       h2 {
         font-size: 1.25rem;
       }
+      blockquote {
+        margin: 0;
+        padding: 0.6rem 0.9rem;
+        max-block-size: 9rem;
+        overflow-y: auto;
+        text-align: start;
+        white-space: pre-wrap;
+        overflow-wrap: anywhere;
+        border-inline-start: 4px solid var(--_accent);
+        background: var(--_tint);
+      }
     `,
   ];
 
@@ -80,10 +93,11 @@ export class MilagroAskPin extends Screen {
   }
 
   protected override content(): TemplateResult {
-    const { label, min, max, said } = this.question;
+    const { label, min, max, said, quote } = this.question;
     return html`<dialog aria-labelledby="label" @close=${() => this.#finish(undefined)}>
       <div class="inside">
         <h2 id="label">${label}</h2>
+        ${quote === undefined ? nothing : html`<blockquote dir="auto" tabindex="0">${quote}</blockquote>`}
         <p class="said" role="alert">${said}</p>
         <milagro-pin-pad
           label=${label}

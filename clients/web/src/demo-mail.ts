@@ -6,16 +6,16 @@
 import { callMpin } from "@milagro/client/mpin-call";
 import { type DemoMail, parseDemoMail } from "@milagro/protocol/login-messages";
 import { css, html, type TemplateResult } from "lit";
-import { Screen } from "./screen.ts";
+import { SetupScreen } from "./setup-screen.ts";
 import { webClient } from "./web-client.ts";
 
 const EVERY_MS = 1000;
 const CODE = /\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b/;
 
-export class MilagroDemoMail extends Screen {
+export class MilagroDemoMail extends SetupScreen {
   static override properties = { user: { attribute: false }, mails: { state: true } };
   static override styles = [
-    ...Screen.styles,
+    ...SetupScreen.styles,
     css`
       section {
         border: 1px dashed var(--_edge);
@@ -91,14 +91,14 @@ export class MilagroDemoMail extends Screen {
   }
 
   protected override content(): TemplateResult {
-    const { texts } = this;
+    const { setup } = this;
     return html`<section aria-labelledby="title">
       <div class="tight">
-        <h2 id="title">${texts.demoMail}</h2>
-        <p class="lead">${texts.demoMailHelp}</p>
+        <h2 id="title">${setup.demoMail}</h2>
+        <p class="lead">${setup.demoMailHelp}</p>
       </div>
-      <ul role="log">
-        ${this.mails.length === 0 ? html`<li class="lead">${texts.demoMailEmpty}</li>` : this.#newest.map((mail) => this.#mail(mail))}
+      <ul aria-live="polite">
+        ${this.mails.length === 0 ? html`<li class="lead">${setup.demoMailEmpty}</li>` : this.#newest.map((mail) => this.#mail(mail))}
       </ul>
     </section>`;
   }
@@ -121,7 +121,7 @@ export class MilagroDemoMail extends Screen {
           ? ""
           : html`<div class="row apart">
               <span class="code">${code}</span>
-              <button class="action small" type="button" @click=${() => this.#use(from, code)}>${this.texts.useCode}</button>
+              <button class="action small" type="button" @click=${() => this.#use(from, code)}>${this.setup.useCode}</button>
             </div>`
       }
     </li>`;

@@ -7,13 +7,13 @@
  */
 import { parseShortCode } from "@milagro/protocol/short-code";
 import { css, html, nothing, type TemplateResult } from "lit";
-import { Screen } from "./screen.ts";
+import { SetupScreen } from "./setup-screen.ts";
 
 export interface CodesFilled {
   readonly codes: readonly { readonly index: number; readonly text: string }[];
 }
 
-export class MilagroEnrolCodes extends Screen {
+export class MilagroEnrolCodes extends SetupScreen {
   static override properties = {
     authorities: { attribute: false },
     refused: { attribute: false },
@@ -23,7 +23,7 @@ export class MilagroEnrolCodes extends Screen {
     said: { state: true },
   };
   static override styles = [
-    ...Screen.styles,
+    ...SetupScreen.styles,
     css`
       .ours {
         display: grid;
@@ -62,17 +62,17 @@ export class MilagroEnrolCodes extends Screen {
   }
 
   protected override content(): TemplateResult {
-    const { texts } = this;
+    const { texts, setup } = this;
     return html`<div class="tight">
-        <h1 tabindex="-1">${texts.codesMailed(this.authorities.length)}</h1>
-        <p class="lead">${texts.codesMailedTo(this.user)}</p>
+        <h1 tabindex="-1">${setup.codesMailed(this.authorities.length)}</h1>
+        <p class="lead">${setup.codesMailedTo(this.user)}</p>
       </div>
       <form class="ours" novalidate @submit=${this.#submit}>
         ${this.authorities.map(({ index, name }, place) => this.#field(index, name, place))}
         <button class="action main wide" type="submit">${texts.next}</button>
       </form>
       <div class="row apart">
-        <button class="link" type="button" @click=${this.#again}>${texts.mailAgain}</button>
+        <button class="link" type="button" @click=${this.#again}>${setup.mailAgain}</button>
         <span role="status" class="lead">${this.said}</span>
       </div>
       ${
@@ -83,10 +83,10 @@ export class MilagroEnrolCodes extends Screen {
   }
 
   #field(index: number, name: string, place: number): TemplateResult {
-    const { texts } = this;
-    const wrong = this.wrong.has(index) ? texts.codeIncomplete : this.refused.includes(index) ? texts.codeRefused : "";
+    const { setup } = this;
+    const wrong = this.wrong.has(index) ? setup.codeIncomplete : this.refused.includes(index) ? setup.codeRefused : "";
     return html`<div class="field">
-      <label for="code-${index}">${texts.codeFrom(name)}</label>
+      <label for="code-${index}">${setup.codeFrom(name)}</label>
       <input
         id="code-${index}"
         class="code"
@@ -132,7 +132,7 @@ export class MilagroEnrolCodes extends Screen {
   };
 
   #again = (): void => {
-    this.said = this.texts.mailedAgain;
+    this.said = this.setup.mailedAgain;
     this.dispatchEvent(new CustomEvent("milagro-mail-again"));
   };
 

@@ -17,8 +17,9 @@ import { arrow, check, cross, key, mail, phone } from "./icons.ts";
 import { chooseLanguage } from "./language.ts";
 import type { PinEvent } from "./pin-event.ts";
 import "./pin-pad.ts";
-import { codeOf, Screen } from "./screen.ts";
-import type { WeakPin } from "./texts/texts.ts";
+import { codeOf } from "./screen.ts";
+import { SetupScreen } from "./setup-screen.ts";
+import type { WeakPin } from "./setup-texts/texts.ts";
 
 /** How an authority stands. */
 type Step = "asked" | "checked" | "failed";
@@ -33,14 +34,14 @@ type View =
   | { readonly name: "failed"; readonly code: string }
   | { readonly name: "offline"; readonly again: () => void };
 
-export class MilagroEnrol extends Screen {
+export class MilagroEnrol extends SetupScreen {
   static override properties = {
     finished: { attribute: false },
     screen: { state: true },
     advice: { state: true },
     steps: { state: true },
   };
-  static override styles = [...Screen.styles, enrolStyle];
+  static override styles = [...SetupScreen.styles, enrolStyle];
 
   declare finished: ((identity: string, pin: Pin | undefined) => void) | undefined;
   declare private screen: View;
@@ -76,7 +77,7 @@ export class MilagroEnrol extends Screen {
   }
 
   protected override content(): TemplateResult {
-    const { screen, texts } = this;
+    const { screen, texts, setup } = this;
     switch (screen.name) {
       case "loading":
         return this.#busy(texts.loading);
@@ -94,13 +95,13 @@ export class MilagroEnrol extends Screen {
           @milagro-mail-again=${this.#mailAgain}
         ></milagro-enrol-codes>${this.#cancelRow()}`;
       case "activation":
-        return this.#oneField("activation", texts.activationCode, texts.activationHelp, this.#submitActivation);
+        return this.#oneField("activation", setup.activationCode, setup.activationHelp, this.#submitActivation);
       case "quick-code":
-        return this.#oneField("quick-code", texts.quickCode, texts.quickCodeHelp, this.#claim);
+        return this.#oneField("quick-code", setup.quickCode, setup.quickCodeHelp, this.#claim);
       case "number":
-        return html`${this.#head(texts.pickNumber, texts.pickNumberHelp)}
+        return html`${this.#head(setup.pickNumber, setup.pickNumberHelp)}
           <p class="figure middle">${screen.number}</p>
-          <p class="row lead" role="status"><span class="wheel"></span>${texts.waitingForDevice}</p>
+          <p class="row lead" role="status"><span class="wheel"></span>${setup.waitingForDevice}</p>
           ${this.#cancelRow()}`;
       case "progress":
         return this.#progressView();
@@ -108,7 +109,7 @@ export class MilagroEnrol extends Screen {
       case "repeat":
         return this.#pinView(screen.name);
       case "registering":
-        return html`${this.#head(texts.registering, "")}${this.#stepsList()}`;
+        return html`${this.#head(setup.registering, "")}${this.#stepsList()}`;
       case "offline":
         return html`<div role="alert">${this.#head(texts.offline, this.advice || texts.offlineHelp)}</div>
           <div class="row">
@@ -142,27 +143,27 @@ export class MilagroEnrol extends Screen {
   }
 
   #interruptedView(pending: PendingEnrolment): TemplateResult {
-    const { texts } = this;
-    return html`${this.#head(texts.interrupted, texts.interruptedHelp(pending.user))}
+    const { texts, setup } = this;
+    return html`${this.#head(setup.interrupted, setup.interruptedHelp(pending.user))}
       <div class="row">
-        <button class="action main" type="button" data-focus @click=${() => this.#goOn(pending)}>${texts.goOn}</button>
+        <button class="action main" type="button" data-focus @click=${() => this.#goOn(pending)}>${setup.goOn}</button>
         <button class="action" type="button" @click=${() => this.#giveUp(pending)}>${texts.startOver}</button>
       </div>`;
   }
 
   #whoView(): TemplateResult {
-    const { texts } = this;
+    const { texts, setup } = this;
     const ways = this.#flow?.ways ?? [];
     const count = this.#flow?.authorities.length ?? 0;
     const wayTexts: Record<Way, readonly [TemplateResult, string, string]> = {
-      email: [mail, texts.byEmail, texts.byEmailHelp(count)],
-      activation: [key, texts.byActivation, texts.byActivationHelp],
-      "quick-code": [phone, texts.byQuickCode, texts.byQuickCodeHelp],
+      email: [mail, setup.byEmail, setup.byEmailHelp(count)],
+      activation: [key, setup.byActivation, setup.byActivationHelp],
+      "quick-code": [phone, setup.byQuickCode, setup.byQuickCodeHelp],
     };
     return html`${this.#head(texts.setUpDevice, "")}
       <form class="stack" novalidate @submit=${(event: Event) => event.preventDefault()}>
         <div class="field">
-          <label for="user">${texts.emailAddress}</label>
+          <label for="user">${setup.emailAddress}</label>
           <input
             id="user"
             type="email"
@@ -179,12 +180,12 @@ export class MilagroEnrol extends Screen {
           <p class="wrong" id="user-wrong" role="alert">${this.advice}</p>
         </div>
         <div class="field">
-          <label for="label">${texts.deviceName}</label>
-          <input id="label" type="text" maxlength="64" autocomplete="off" .value=${deviceLabel(texts)} aria-describedby="label-help" />
-          <p class="help" id="label-help">${texts.deviceNameHelp}</p>
+          <label for="label">${setup.deviceName}</label>
+          <input id="label" type="text" maxlength="64" autocomplete="off" .value=${deviceLabel(setup)} aria-describedby="label-help" />
+          <p class="help" id="label-help">${setup.deviceNameHelp}</p>
         </div>
         <fieldset class="tight">
-          <legend><h2>${texts.howToConfirm}</h2></legend>
+          <legend><h2>${setup.howToConfirm}</h2></legend>
           ${ways.map((way) => {
             const [icon, name, help] = wayTexts[way];
             return html`<button class="choice" type="button" data-way=${way} @click=${() => this.#begin(way)}>
@@ -228,16 +229,16 @@ export class MilagroEnrol extends Screen {
   }
 
   #progressView(): TemplateResult {
-    const { texts } = this;
-    return html`${this.#head(texts.makingKey(this.#flow?.authorities.length ?? 0), texts.makingKeyHelp)}${this.#stepsList()}`;
+    const { setup } = this;
+    return html`${this.#head(setup.makingKey(this.#flow?.authorities.length ?? 0), setup.makingKeyHelp)}${this.#stepsList()}`;
   }
 
   #stepsList(): TemplateResult {
-    const { texts } = this;
+    const { setup } = this;
     const said: Record<Step, string> = {
-      asked: texts.stepAsked,
-      checked: texts.stepChecked,
-      failed: texts.stepFailed,
+      asked: setup.stepAsked,
+      checked: setup.stepChecked,
+      failed: setup.stepFailed,
     };
     const sign: Record<Step, TemplateResult> = {
       asked: html`<span class="wheel"></span>`,
@@ -256,14 +257,14 @@ export class MilagroEnrol extends Screen {
   }
 
   #pinView(name: "choose" | "repeat"): TemplateResult {
-    const { texts } = this;
+    const { setup } = this;
     const { min, max } = this.#flow?.service.policy.pin ?? { min: 4, max: 8 };
     const first = name === "choose";
-    return html`${first ? this.#head(texts.choosePin, texts.choosePinHelp(min, max)) : this.#head(texts.repeatPin, texts.repeatPinHelp)}
+    return html`${first ? this.#head(setup.choosePin, setup.choosePinHelp(min, max)) : this.#head(setup.repeatPin, setup.repeatPinHelp)}
       <p class="said" role="alert">${this.advice}</p>
       <milagro-pin-pad
         data-focus
-        label=${first ? texts.choosePin : texts.repeatPin}
+        label=${first ? setup.choosePin : setup.repeatPin}
         min=${min}
         max=${max}
         ?invalid=${this.advice !== ""}
@@ -285,9 +286,9 @@ export class MilagroEnrol extends Screen {
   #begin = async (way: Way): Promise<void> => {
     const value = (id: string) => this.renderRoot.querySelector<HTMLInputElement>(id)?.value.trim() ?? "";
     const user = value("#user").toLowerCase();
-    const label = value("#label").replace(/\s+/g, " ") || deviceLabel(this.texts);
+    const label = value("#label").replace(/\s+/g, " ") || deviceLabel(this.setup);
     if (!/^[^\s@/]+@[^\s@/]+\.[^\s@/]+$/.test(user)) {
-      this.advice = this.texts.emailInvalid;
+      this.advice = this.setup.emailInvalid;
       this.renderRoot.querySelector<HTMLInputElement>("#user")?.focus();
       return;
     }
@@ -359,7 +360,7 @@ export class MilagroEnrol extends Screen {
           this.screen = { name: "number", number: await (this.#flow as EnrolFlow).claimQuickCode(text) };
         } catch (error) {
           if (!/^ERR_(ENCODING_INVALID|QUICK_CODE)/.test(codeOf(error))) throw error;
-          this.advice = this.texts.quickCodeRefused;
+          this.advice = this.setup.quickCodeRefused;
           this.screen = { name: "quick-code" };
           return;
         }
@@ -374,7 +375,7 @@ export class MilagroEnrol extends Screen {
       const progress = await (this.#flow as EnrolFlow).awaitApproval();
       if (progress.outcome === "unapproved") continue;
       if (progress.outcome === "rejected") {
-        this.advice = this.texts.deviceRefused;
+        this.advice = this.setup.deviceRefused;
         this.screen = { name: "quick-code" };
         return;
       }
@@ -407,17 +408,17 @@ export class MilagroEnrol extends Screen {
       this.screen = { name: "choose" };
     } else if (progress.outcome === "refused") {
       if (this.#way !== "email")
-        this.advice = this.#way === "activation" ? this.texts.activationRefused : this.texts.quickCodeRefused;
+        this.advice = this.#way === "activation" ? this.setup.activationRefused : this.setup.quickCodeRefused;
       await this.#evidenceView(progress.refusals.map(({ index }) => index));
     } else {
-      this.advice = this.texts.waitingFor(progress.missing.map(({ name }) => name).join(", "));
+      this.advice = this.setup.waitingFor(progress.missing.map(({ name }) => name).join(", "));
       this.screen = { name: "offline", again: () => void this.#progress(() => flow.submitAgain()) };
     }
   }
 
   #choosePin = (event: Event): void => {
     const weakness = this.#flow?.choose((event as PinEvent).take());
-    this.advice = weakness ? this.texts.weakPin[weakness as WeakPin] : "";
+    this.advice = weakness ? this.setup.weakPin[weakness as WeakPin] : "";
     if (!weakness) this.screen = { name: "repeat" };
   };
 
@@ -428,7 +429,7 @@ export class MilagroEnrol extends Screen {
       async () => {
         this.#pin = await this.#flow?.repeat(digits);
         if (!this.#pin) {
-          this.advice = this.texts.pinsDiffer;
+          this.advice = this.setup.pinsDiffer;
           this.screen = { name: "choose" };
           return;
         }

@@ -7,7 +7,8 @@ import { beginHandover, type Handover, handoverState, takeHandover } from "@mila
 import { css, html, type TemplateResult } from "lit";
 import type { LoggedIn } from "./login.ts";
 import { qrCode } from "./qr-code.ts";
-import { codeOf, Screen } from "./screen.ts";
+import { codeOf } from "./screen.ts";
+import { SetupScreen } from "./setup-screen.ts";
 import { webClient } from "./web-client.ts";
 
 type View =
@@ -15,10 +16,10 @@ type View =
   | { readonly name: "code"; readonly handover: Handover }
   | { readonly name: "failed"; readonly code: string };
 
-export class MilagroHandoverScreen extends Screen {
+export class MilagroHandoverScreen extends SetupScreen {
   static override properties = { interaction: {}, screen: { state: true } };
   static override styles = [
-    ...Screen.styles,
+    ...SetupScreen.styles,
     css`
       .qr {
         inline-size: min(15rem, 100%);
@@ -26,6 +27,9 @@ export class MilagroHandoverScreen extends Screen {
         border-radius: var(--_radius);
         border: 1px solid var(--_line);
         forced-color-adjust: none;
+      }
+      .middle {
+        justify-content: center;
       }
       figure {
         display: grid;
@@ -61,32 +65,32 @@ export class MilagroHandoverScreen extends Screen {
   }
 
   protected override content(): TemplateResult {
-    const { screen, texts } = this;
+    const { screen, texts, setup } = this;
     const title = html`<h1 tabindex="-1">${texts.withPhone}</h1>`;
     if (screen.name === "loading") {
       return html`${title}<p class="row" role="status"><span class="wheel"></span>${texts.loading}</p>`;
     }
     if (screen.name === "code") {
       const { url, number } = screen.handover;
-      return html`<div class="tight">${title}<p class="lead">${texts.scanCode}</p></div>
+      return html`<div class="tight">${title}<p class="lead">${setup.scanCode}</p></div>
         <figure>
-          ${qrCode(url, texts.scanCode)}
+          ${qrCode(url, setup.scanCode)}
           <figcaption class="tight">
-            <span class="lead">${texts.numberOnScreen}</span>
+            <span class="lead">${setup.numberOnScreen}</span>
             <strong class="figure">${number}</strong>
           </figcaption>
         </figure>
-        <p class="row lead" role="status"><span class="wheel"></span>${texts.waitingForPhone}</p>`;
+        <p class="row lead middle" role="status"><span class="wheel"></span>${setup.waitingForPhone}</p>`;
     }
     const reason = {
-      refused: () => texts.phoneRefused,
-      expired: () => texts.codeExpired,
+      refused: () => setup.phoneRefused,
+      expired: () => setup.codeExpired,
       failed: () => texts.failedHelp("code" in screen ? screen.code : ""),
     }[screen.name]();
     return html`${title}
       <div class="notice bad" role="alert"><p>${reason}</p></div>
       <div class="row">
-        <button class="action main" type="button" @click=${() => this.#begin()}>${texts.newQrCode}</button>
+        <button class="action main" type="button" @click=${() => this.#begin()}>${setup.newQrCode}</button>
       </div>`;
   }
 

@@ -9,7 +9,8 @@ import { type HandoverView, handoverIdOf, viewHandover } from "@milagro/client/m
 import type { LoginPurpose } from "@milagro/client/mpin-login";
 import { css, html, type TemplateResult } from "lit";
 import "./login.ts";
-import { codeOf, Screen } from "./screen.ts";
+import { codeOf } from "./screen.ts";
+import { SetupScreen } from "./setup-screen.ts";
 import { webClient } from "./web-client.ts";
 
 type View =
@@ -18,10 +19,10 @@ type View =
   | { readonly name: "pin"; readonly purpose: LoginPurpose }
   | { readonly name: "failed"; readonly code: string };
 
-export class MilagroHandover extends Screen {
+export class MilagroHandover extends SetupScreen {
   static override properties = { code: {}, screen: { state: true } };
   static override styles = [
-    ...Screen.styles,
+    ...SetupScreen.styles,
     css`
       dl {
         display: grid;
@@ -73,7 +74,7 @@ export class MilagroHandover extends Screen {
   }
 
   protected override content(): TemplateResult {
-    const { screen, texts } = this;
+    const { screen, texts, setup } = this;
     switch (screen.name) {
       case "loading":
         return html`<p class="row" role="status"><span class="wheel"></span>${texts.loading}</p>`;
@@ -82,11 +83,11 @@ export class MilagroHandover extends Screen {
       case "pin":
         return html`<milagro-login .purpose=${screen.purpose} @milagro-login=${this.#done}></milagro-login>`;
       case "done":
-        return this.#said(texts.otherScreenDone, texts.otherScreenDoneHelp);
+        return this.#said(setup.otherScreenDone, setup.otherScreenDoneHelp);
       case "stopped":
-        return this.#said(texts.otherScreenStopped, texts.otherScreenStoppedHelp);
+        return this.#said(setup.otherScreenStopped, setup.otherScreenStoppedHelp);
       case "expired":
-        return this.#said(texts.codeExpired, texts.scanCode);
+        return this.#said(setup.codeExpired, setup.scanCode);
       case "failed":
         return this.#said(texts.failed, texts.failedHelp(screen.code));
     }
@@ -100,20 +101,20 @@ export class MilagroHandover extends Screen {
   }
 
   #chooseView({ client, place, choices }: HandoverView): TemplateResult {
-    const { texts } = this;
+    const { setup } = this;
     return html`<div class="tight">
-        <h1 tabindex="-1">${texts.otherScreen}</h1>
-        <p class="lead">${texts.otherScreenAsks(client)}</p>
+        <h1 tabindex="-1">${setup.otherScreen}</h1>
+        <p class="lead">${setup.otherScreenAsks(client)}</p>
       </div>
       <dl>
-        <dt>${texts.browser}</dt>
+        <dt>${setup.browser}</dt>
         <dd><bdi>${place.agent}</bdi></dd>
-        <dt>${texts.networkAddress}</dt>
+        <dt>${setup.networkAddress}</dt>
         <dd><bdi>${place.address}</bdi></dd>
       </dl>
       <div class="tight">
-        <h2 id="which">${texts.whichNumber}</h2>
-        <p class="lead">${texts.whichNumberHelp}</p>
+        <h2 id="which">${setup.whichNumber}</h2>
+        <p class="lead">${setup.whichNumberHelp}</p>
       </div>
       <div class="numbers" role="group" aria-labelledby="which">
         ${choices.map(
@@ -121,7 +122,7 @@ export class MilagroHandover extends Screen {
             html`<button class="action" type="button" data-number=${number} @click=${() => this.#choose(number, client)}>${number}</button>`,
         )}
       </div>
-      <button class="link" type="button" @click=${this.#stop}>${texts.noneOfThese}</button>`;
+      <button class="link" type="button" @click=${this.#stop}>${setup.noneOfThese}</button>`;
   }
 
   async #load(): Promise<void> {

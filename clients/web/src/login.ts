@@ -26,7 +26,7 @@ export interface LoggedIn {
 
 type View =
   | { readonly name: "loading" | "accounts" | "enrol" | "phone" | "checking" }
-  | { readonly name: "pin"; readonly wrong?: { readonly attemptsLeft: number }; readonly waitUntil?: number }
+  | { readonly name: "pin"; readonly wrong?: { readonly attemptsLeft: number } }
   | { readonly name: "accepted"; readonly user: string }
   | { readonly name: "blocked"; readonly retryAfter?: number | undefined }
   | { readonly name: "revoked"; readonly authority: string }

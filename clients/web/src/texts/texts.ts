@@ -3,11 +3,6 @@
  * Names of people, services and devices come in as arguments and are never part of a sentence's grammar.
  * @module
  */
-import type { PinWeakness } from "@milagro/client/mpin-pin";
-
-/** Why a PIN is easily guessed; the codes are those of the client's `pinWeakness`. */
-export type WeakPin = Exclude<PinWeakness, "length">;
-
 export interface Texts {
   readonly pin: string;
   /** Said after each digit. The digits themselves are never said. */
@@ -15,7 +10,6 @@ export interface Texts {
   readonly digits: (count: number) => string;
   readonly deleteDigit: string;
   readonly confirmPin: string;
-
   readonly languageName: string;
   readonly language: string;
   readonly loading: string;
@@ -24,7 +18,6 @@ export interface Texts {
   readonly cancel: string;
   readonly tryAgain: string;
   readonly startOver: string;
-
   readonly logIn: string;
   readonly logInTo: (client: string) => string;
   readonly chooseAccount: string;
@@ -48,79 +41,6 @@ export interface Texts {
   readonly failedHelp: (code: string) => string;
   readonly loggedIn: string;
   readonly loggedInAs: (user: string) => string;
-
   readonly withPhone: string;
   readonly withPhoneHelp: string;
-  readonly scanCode: string;
-  readonly numberOnScreen: string;
-  readonly waitingForPhone: string;
-  readonly phoneRefused: string;
-  readonly codeExpired: string;
-  readonly newQrCode: string;
-  readonly withPin: string;
-
-  readonly otherScreen: string;
-  readonly otherScreenAsks: (client: string) => string;
-  readonly whichNumber: string;
-  readonly whichNumberHelp: string;
-  readonly noneOfThese: string;
-  readonly otherScreenDone: string;
-  readonly otherScreenDoneHelp: string;
-  readonly otherScreenStopped: string;
-  readonly otherScreenStoppedHelp: string;
-  readonly networkAddress: string;
-  readonly browser: string;
-
-  readonly emailAddress: string;
-  readonly emailInvalid: string;
-  readonly deviceName: string;
-  readonly deviceNameHelp: string;
-  readonly aPhone: string;
-  readonly aTablet: string;
-  readonly aComputer: string;
-  readonly howToConfirm: string;
-  readonly byEmail: string;
-  readonly byEmailHelp: (authorities: number) => string;
-  readonly byActivation: string;
-  readonly byActivationHelp: string;
-  readonly byQuickCode: string;
-  readonly byQuickCodeHelp: string;
-  readonly codesMailed: (authorities: number) => string;
-  readonly codesMailedTo: (address: string) => string;
-  readonly codeFrom: (authority: string) => string;
-  readonly codeIncomplete: string;
-  readonly codeRefused: string;
-  readonly activationRefused: string;
-  readonly quickCodeRefused: string;
-  readonly waitingFor: (authorities: string) => string;
-  readonly waitingForDevice: string;
-  readonly demoMail: string;
-  readonly demoMailHelp: string;
-  readonly demoMailEmpty: string;
-  readonly useCode: string;
-  readonly mailAgain: string;
-  readonly mailedAgain: string;
-  readonly activationCode: string;
-  readonly activationHelp: string;
-  readonly quickCode: string;
-  readonly quickCodeHelp: string;
-  readonly pickNumber: string;
-  readonly pickNumberHelp: string;
-  readonly deviceRefused: string;
-  readonly choosePin: string;
-  readonly choosePinHelp: (min: number, max: number) => string;
-  readonly repeatPin: string;
-  readonly repeatPinHelp: string;
-  readonly pinsDiffer: string;
-  readonly weakPin: Readonly<Record<WeakPin, string>>;
-  readonly makingKey: (authorities: number) => string;
-  readonly makingKeyHelp: string;
-  readonly stepAsked: string;
-  readonly stepChecked: string;
-  readonly stepFailed: string;
-  readonly registering: string;
-  readonly registered: string;
-  readonly interrupted: string;
-  readonly interruptedHelp: (user: string) => string;
-  readonly goOn: string;
 }

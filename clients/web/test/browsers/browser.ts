@@ -37,13 +37,18 @@ export interface BrowserEngine {
   close(): Promise<void>;
 }
 
-/** Waits until an expression in the page is truthy. */
+/** Waits until an expression in the page is truthy; a page that is just being left counts as not yet. */
 export async function until<T>(page: Page, expression: string, timeoutMs = 15_000): Promise<T> {
   const end = Date.now() + timeoutMs;
+  let cause: unknown;
   for (;;) {
-    const value = await page.evaluate<T>(expression);
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`never true in the page: ${expression}`);
+    try {
+      const value = await page.evaluate<T>(expression);
+      if (value) return value;
+    } catch (error) {
+      cause = error;
+    }
+    if (Date.now() > end) throw new Error(`never true in the page: ${expression}`, { cause });
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

@@ -1,0 +1,92 @@
+/** Arabic. @module */
+import type { SetupTexts } from "./texts.ts";
+
+/** Nouns after numbers: one, two, three to ten, more. */
+const number = (count: number, one: string, two: string, few: string, many: string) => {
+  if (count === 1) return one;
+  if (count === 2) return two;
+  return `${count} ${count >= 3 && count <= 10 ? few : many}`;
+};
+/** Keeps a name that is written from left to right in its place. */
+const name = (text: string) => `\u2068${text}\u2069`;
+const authorities = (count: number) => number(count, "جهة واحدة", "جهتان", "جهات", "جهة");
+
+export const texts: SetupTexts = {
+  scanCode: "امسح هذا الرمز بكاميرا جهاز سبق إعداده.",
+  numberOnScreen: "ثم اختر هذا الرقم هناك",
+  waitingForPhone: "في انتظار هاتفك…",
+  phoneRefused: "رُفض تسجيل الدخول على هاتفك.",
+  codeExpired: "انتهت صلاحية هذا الرمز.",
+  newQrCode: "إظهار رمز جديد",
+  withPin: "استخدام رمز PIN على هذا الجهاز",
+  otherScreen: "تسجيل الدخول على شاشة أخرى",
+  otherScreenAsks: (client) => `هناك من يريد الدخول إلى ${name(client)} باسمك من هنا:`,
+  whichNumber: "أي رقم يظهر على تلك الشاشة؟",
+  whichNumberHelp: "إن لم تكن أمامك شاشة كهذه أو لم تكن أنت، فلا تختر أيًّا منها.",
+  noneOfThese: "لا شيء منها، لم أكن أنا",
+  otherScreenDone: "تابع على الشاشة الأخرى",
+  otherScreenDoneHelp: "تم تسجيل دخولك هناك. يمكنك إغلاق هذه الصفحة.",
+  otherScreenStopped: "لم يدخل أحد",
+  otherScreenStoppedHelp: "لا تحصل الشاشة الأخرى على شيء. إن لم تبدأ ذلك أنت فتجاهل مثل هذه الرموز.",
+  networkAddress: "عنوان الشبكة",
+  browser: "المتصفح",
+  emailAddress: "عنوان البريد الإلكتروني",
+  emailInvalid: "هذا ليس عنوان بريد إلكتروني.",
+  deviceName: "اسم هذا الجهاز",
+  deviceNameHelp: "لتتعرف عليه في قائمتك.",
+  aPhone: "هاتف",
+  aTablet: "جهاز لوحي",
+  aComputer: "حاسوب",
+  howToConfirm: "كيف تثبت أنك أنت؟",
+  byEmail: "رموز بالبريد الإلكتروني",
+  byEmailHelp: (count) =>
+    `${number(count, "رسالة قصيرة", "رسالتان قصيرتان", "رسائل قصيرة", "رسالة قصيرة")}، واحدة من كل جهة`,
+  byActivation: "رمز التفعيل",
+  byActivationHelp: "أُعطي لك مسبقًا",
+  byQuickCode: "QuickCode",
+  byQuickCodeHelp: "الموافقة من جهاز سبق إعداده",
+  codesMailed: (count) => `${authorities(count)} أرسلت إليك رموزًا بالبريد`,
+  codesMailedTo: (address) => `كل جهة تتحقق بنفسها من أن ${name(address)} لك. اكتب الرموز أو ألصقها بأي ترتيب تصل به.`,
+  codeFrom: (authority) => `رمز من ${name(authority)}`,
+  codeIncomplete: "يتكون الرمز من ثمانية أحرف وأرقام.",
+  codeRefused: "لم يُقبل هذا الرمز. راجع أحدث رسالة.",
+  activationRefused: "لم يُقبل ذلك.",
+  quickCodeRefused: "لم يُقبل رمز QuickCode هذا. أنشئ رمزًا جديدًا.",
+  waitingFor: (authorities) => `لا جواب من ${name(authorities)}. لم يضع شيء: حاول مرة أخرى.`,
+  waitingForDevice: "في انتظار جهازك الآخر…",
+  demoMail: "صندوق بريدك في هذا العرض",
+  demoMailHelp: "أُرسلت هذه الرسائل فعلًا، لكن إلى مجلد. في غير العرض تصل إلى بريدك أنت.",
+  demoMailEmpty: "لا رسائل بعد…",
+  useCode: "استخدام هذا الرمز",
+  mailAgain: "إرسال الرموز مرة أخرى",
+  mailedAgain: "رموز جديدة في الطريق.",
+  activationCode: "رمز التفعيل",
+  activationHelp: "ألصق النص كاملًا كما أُعطي لك.",
+  quickCode: "QuickCode",
+  quickCodeHelp: "افتح حسابك على جهاز سبق إعداده واختر «إضافة جهاز».",
+  pickNumber: "اختر هذا الرقم على جهازك الآخر",
+  pickNumberHelp: "سيعرض ثلاثة أرقام. الرقم الصحيح يثبت أن هذا الجهاز أمامك.",
+  deviceRefused: "رفض الجهاز الآخر.",
+  choosePin: "اختر رمز PIN",
+  choosePinHelp: (min, max) => `من ${min} إلى ${max} أرقام. لا يُحفظ في أي مكان، ولا حتى هنا.`,
+  repeatPin: "أدخله مرة أخرى",
+  repeatPinHelp: "للتأكد من أنه ما قصدته.",
+  pinsDiffer: "الرمزان غير متطابقين. اختر من جديد.",
+  weakPin: {
+    repeated: "سهل التخمين: الأرقام نفسها تتكرر.",
+    run: "سهل التخمين: أرقام متتالية.",
+    year: "سهل التخمين: يبدو كأنه سنة.",
+    pattern: "سهل التخمين: خط على لوحة الأرقام.",
+    common: "سهل التخمين: اختاره كثير من الناس.",
+  },
+  makingKey: (count) => `${authorities(count)} تصنع مفتاحك`,
+  makingKeyHelp: "ترسل كل جهة جزءًا واحدًا مختومًا لهذا المتصفح. لا أحد سواك يملك المفتاح كاملًا.",
+  stepAsked: "تم الطلب",
+  stepChecked: "وصل الجزء وتم التحقق من البرهان",
+  stepFailed: "لم تُجب كما ينبغي",
+  registering: "جارٍ تسجيل هذا الجهاز…",
+  registered: "هذا الجهاز جاهز",
+  interrupted: "لم يكتمل بعد",
+  interruptedHelp: (user) => `توقف إعداد هذا الجهاز لحساب ${name(user)}.`,
+  goOn: "متابعة الإعداد",
+};

@@ -40,6 +40,11 @@ export interface Database<Tables> {
 export interface DatabaseOptions {
   /** Applied at opening, in order. */
   readonly migrations: readonly MigrationSet[];
+  /**
+   * Transactions of this process take turns and share commits, as on SQLite always. Right where nearly each appends to the audit log:
+   * on PostgreSQL those would else run at once and fail for each other's sake.
+   */
+  readonly takeTurns?: boolean;
   readonly sqlite?: SqliteOptions;
   readonly postgres?: PostgresOptions;
 }
@@ -63,7 +68,7 @@ export async function openDatabase<Tables>(url: string, options: DatabaseOptions
   const database: Database<Tables> = {
     kind: location.kind,
     db: kysely.withPlugin(outsideTransactions(kysely)),
-    transaction: transactions(kysely, location.kind),
+    transaction: transactions(kysely, location.kind, options.takeTurns ?? false),
     ping: async () => {
       await sql`select 1`.execute(kysely);
     },
@@ -103,13 +108,18 @@ export function parseDatabaseUrl(url: string): { kind: "sqlite"; path: string } 
 
 type Work<Tables, T> = (tx: Transaction<Tables>) => Promise<T>;
 
-function transactions<Tables>(kysely: Kysely<Tables>, kind: DatabaseKind): Database<Tables>["transaction"] {
+function transactions<Tables>(
+  kysely: Kysely<Tables>,
+  kind: DatabaseKind,
+  takeTurns: boolean,
+): Database<Tables>["transaction"] {
   const begin = <T>(work: Work<Tables, T>): Promise<T> => {
     const builder = kind === "postgres" ? kysely.transaction().setIsolationLevel("serializable") : kysely.transaction();
     return builder.execute(work);
   };
   // PostgreSQL groups the commits of its connections by itself.
-  const grouped = kind === "sqlite" ? groupCommit(begin) : withRetries(begin);
+  const patient = kind === "sqlite" ? begin : withRetries(begin);
+  const grouped = kind === "sqlite" || takeTurns ? groupCommit(patient) : patient;
   return (work) => {
     if (inTransaction(kysely)) {
       return Promise.reject(new TypeError("a transaction is already open here: use the one you were given"));

@@ -1,9 +1,10 @@
 /**
- * Group commit for a database that commits one transaction at a time and waits for the disk each time: transactions that queue up while one is at
- * work share the next commit. Each still succeeds or fails by itself, and none is reported before the commit that holds it is on disk.
+ * Group commit for a database that commits one transaction at a time and waits for the disk each time, or whose transactions all write one row:
+ * transactions that queue up while one is at work share the next commit. Each still succeeds or fails by itself, and none is reported before the commit that holds it is on disk.
  * @module
  */
 import { AsyncLocalStorage } from "node:async_hooks";
+import { MilagroError } from "@milagro/engine/error";
 import { sql, type Transaction } from "kysely";
 
 type Work<Tables, T> = (tx: Transaction<Tables>) => Promise<T>;
@@ -43,6 +44,7 @@ async function runGroup<Tables>(begin: Begin<Tables>, jobs: readonly Job<Tables>
   const outcomes: (() => void)[] = [];
   try {
     await begin(async (tx) => {
+      outcomes.length = 0; // it may run again
       for (const job of jobs) outcomes.push(await runInSavepoint(tx, job));
     });
   } catch {
@@ -60,6 +62,8 @@ async function runInSavepoint<Tables>(tx: Transaction<Tables>, job: Job<Tables>)
     const value = await job.run(tx);
     report = () => job.resolve(value);
   } catch (error) {
+    // In conflict with another process: all of it is to be done again, not this job refused.
+    if (error instanceof MilagroError && error.code === "ERR_DATABASE_BUSY") throw error;
     await sql`rollback to grouped`.execute(tx);
     report = () => job.reject(error);
   }

@@ -267,6 +267,35 @@ describe("postgres only", () => {
     expect(await database.db.selectFrom("thing").select("id").orderBy("id").execute()).toEqual([{ id: 1 }, { id: 2 }]);
     await database.close();
   });
+  check(
+    "transactions that take turns all get through, though each changes the same row, also from two processes",
+    async () => {
+      const location = (await server?.freshUrl()) ?? "";
+      const options = { migrations: [migrations], takeTurns: true };
+      const both = [await openDatabase<Tables>(location, options), await openDatabase<Tables>(location, options)];
+      await both[0]?.db.insertInto("thing").values(thing(1)).execute();
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 80 }, (_, i) =>
+          both[i % 2]?.transaction(async (tx) => {
+            const { size } = await tx.selectFrom("thing").select("size").where("id", "=", 1).executeTakeFirstOrThrow();
+            await tx
+              .updateTable("thing")
+              .set({ size: size + 1 })
+              .where("id", "=", 1)
+              .execute();
+            if (i % 10 === 0) throw new Error("changed its mind");
+          }),
+        ),
+      );
+      const failed = outcomes.flatMap((outcome, i) =>
+        outcome.status === "rejected" ? [[i, outcome.reason.message]] : [],
+      );
+      expect(failed).toEqual([0, 10, 20, 30, 40, 50, 60, 70].map((i) => [i, "changed its mind"]));
+      expect((await both[1]?.db.selectFrom("thing").select("size").executeTakeFirst())?.size).toBe(72);
+      for (const database of both) await database.close();
+    },
+  );
+
   check("a server that is not there is ERR_STORAGE_UNAVAILABLE", async () => {
     const opening = openDatabase("postgres://x@127.0.0.1:1/none", { migrations: [] });
     await expect(opening).rejects.toMatchObject({ code: "ERR_STORAGE_UNAVAILABLE" });

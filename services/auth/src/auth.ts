@@ -129,6 +129,7 @@ async function assemble(
   closers.push(() => keys.close());
   const store = await openDatabase<AuthTables>(config.database, {
     migrations: [auditMigrations, authMigrations, openIdMigrations],
+    takeTurns: true,
   });
   closers.push(() => store.close());
 

@@ -29,7 +29,6 @@ async function bundle(folder) {
     platform: "node",
     resolve: { conditionNames: ["@milagro/source", "node", "import", "default"] },
     external: ["pg-native"], // tried by `pg`, which does without
-    plugins: [{ name: "latin1", generateBundle: toLatin1 }],
     // What a browser loads late a service may need at once; `depd`, of the login server, wraps functions by `eval`.
     checks: { ineffectiveDynamicImport: false, eval: false },
     logLevel: "warn",
@@ -40,10 +39,4 @@ async function bundle(folder) {
     comments: { legal: true, annotation: false, jsdoc: false },
   });
   await build.close();
-}
-
-/** V8 keeps a text with a single letter beyond Latin-1 in two bytes a letter: the whole chunk would take twice the memory. */
-function toLatin1(_options, files) {
-  const spelled = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  for (const file of Object.values(files)) file.code = file.code.replace(/[^\0-\xff]/g, spelled);
 }

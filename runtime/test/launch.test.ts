@@ -12,6 +12,7 @@ const { isCurrent, programsOf, stampOf } = (await import(new URL("../launch.js",
 
 const BUILT_AT = 1_700_000_000;
 const FILES = [
+  "clients/web/dist/pages/index.html",
   "core/pure/tsconfig.json",
   "core/pure/package.json",
   "core/pure/src/deep/part.ts",
@@ -76,6 +77,7 @@ test("a source that was deleted makes bundles old", () => {
 test.each([
   ["the stamp, as when building was cut short", "node_modules/.milagro-built"],
   ["the bundle of a program", "services/one/bundle/main.js"],
+  ["the login server's pages", "clients/web/dist/pages/index.html"],
 ])("bundles are not current without %s", (_what, file) => {
   rmSync(join(root, file));
   expect(isCurrent(root)).toBe(false);

@@ -9,6 +9,8 @@ import { login } from "../src/mpin-login.ts";
 import type { MpinClient } from "../src/mpin-ports.ts";
 import { Crash, type Gate, loadEngine, MemoryStorage, OPEN_GATE, pinOf, World } from "./mpin-world.ts";
 
+/** Dozens of enrolments in one test. */
+const LIMIT_MS = 120_000;
 let founded: Founded;
 beforeAll(async () => {
   founded = await foundDomain(2);
@@ -82,11 +84,13 @@ async function eventsOf(): Promise<readonly string[]> {
 }
 
 describe("an enrolment that is stopped", () => {
-  // Stopping after one event is stopping before the next: what is on disk and at the others is the same.
-  test("before any call or access goes on: one account, no evidence spent twice", async () => {
+  // Stopping after one event is stopping before the next, and reading changes nothing: what is on disk and at the others is the same.
+  test("before any call or access goes on: one account, no evidence spent twice", { timeout: LIMIT_MS }, async () => {
     const events = await eventsOf();
-    expect(events.length).toBeGreaterThan(15);
+    const changing = events.map((what) => /^(?:http|put|delete) /.test(what));
+    expect(changing.filter(Boolean).length).toBeGreaterThan(8);
     for (let event = 1; event <= events.length; event += 1) {
+      if (event > 1 && !changing[event - 2]) continue;
       const world = new World(founded);
       const storage = new MemoryStorage();
       const failed = await enrolFromHere(world, world.device(storage, crashAt(event))).then(
@@ -99,7 +103,7 @@ describe("an enrolment that is stopped", () => {
     }
   });
 
-  test("any lost answer is asked for again, by the same device without a restart", async () => {
+  test("any lost answer is asked for again, by the same device without a restart", { timeout: LIMIT_MS }, async () => {
     const events = await eventsOf();
     for (const [i, what] of events.entries()) {
       if (!what.startsWith("http")) continue;
@@ -131,9 +135,11 @@ describe("an enrolment that is stopped", () => {
 
 test("a change of PIN that is stopped anywhere leaves the old one or the new one", async () => {
   const seen = new Set<string>();
+  const world = new World(founded);
+  const { storage: disk, identity } = await world.enrolled("8068");
   for (let event = 1; event <= 8; event += 1) {
-    const world = new World(founded);
-    const { storage, identity } = await world.enrolled("8068");
+    const storage = new MemoryStorage();
+    for (const [key, value] of disk.values) storage.values.set(key, value.slice());
     const stopped = world.device(storage, crashAt(event));
     await changePin(stopped, { identity, from: pinOf("8068"), to: pinOf("7392") }).catch(() => undefined);
     const outcomes = [];

@@ -16,8 +16,11 @@ import {
 import { loadEngine, MemoryStorage, pinOf, World } from "./mpin-world.ts";
 
 let founded: Founded;
+/** What another user's new device has claimed. */
+let foreign: ClaimedView;
 beforeAll(async () => {
   founded = await foundDomain(2);
+  ({ view: foreign } = await claimed("bob"));
 });
 
 const codeOf = (work: Promise<unknown>): Promise<string> =>
@@ -110,9 +113,8 @@ describe("a server that wants another request signed", () => {
   ])("%s gets neither login nor signature", async (_, change) => {
     const { world, old, view, approve } = await claimed();
     self = old.identity;
-    const { view: other } = await claimed("bob");
     world.calls.length = 0;
-    expect(await codeOf(approve({ view: change(view, other) }))).toBe("ERR_LOGIN_MISMATCH");
+    expect(await codeOf(approve({ view: change(view, foreign) }))).toBe("ERR_LOGIN_MISMATCH");
     expect(world.calls).toEqual([]);
   });
 

@@ -75,7 +75,9 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     const audit = createDtaAudit(clock);
     await checkAuditLog({ audit, store });
     const metrics = createMetrics("milagro-dta", VERSION);
-    const issuer = startIssuer(options, () => void recover());
+    // Set once there is something to recover: a thread that dies before fails the start itself.
+    const lost: { recover?: () => Promise<void> } = {};
+    const issuer = startIssuer(options, () => void lost.recover?.());
     closers.push(() => issuer.close());
     await issuer.call("seal", null); // a thread that cannot start is found out now
     const context: DtaContext = {
@@ -88,7 +90,7 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
       now: { domain: undefined, denied: [] },
       listeners: new Set(),
     };
-    const recover = async (): Promise<void> => {
+    lost.recover = async () => {
       for (const notify of context.listeners) notify();
       try {
         const { domain } = context.now;

@@ -23,8 +23,8 @@ export interface InteractionResult {
 }
 
 export interface Interactions {
-  /** Undefined for one that is unknown or over. @param browser - hash of the browser's cookie, absent for a login by handover */
-  find(uid: string, browser: string | undefined): Promise<Interaction | undefined>;
+  /** Undefined for one that is unknown or over. @param browser - hash of the cookie of the browser that asks */
+  find(uid: string, browser: string): Promise<Interaction | undefined>;
   /** Tells the application, and says where the browser must go now. */
   finish(uid: string, result: InteractionResult): Promise<string>;
 }

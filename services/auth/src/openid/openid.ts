@@ -95,7 +95,7 @@ export async function createOpenId(options: OpenIdOptions): Promise<OpenId> {
     // Only the browser that began a login may end it, or a link would log its receiver's account in at the sender's.
     find: async (uid, browser) => {
       const interaction = await interactionOf(uid);
-      if (!interaction || isApproval(uid) || browser === undefined) return interaction;
+      if (!interaction || isApproval(uid)) return interaction;
       const bound = await browsers.find(uid);
       return bound && bound.extra?.["browser"] === browser ? interaction : undefined;
     },

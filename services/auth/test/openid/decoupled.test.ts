@@ -111,7 +111,7 @@ describe("a request that the user approves", () => {
     expect(approval).toMatchObject({ client: "bank", message: "Pay 10 € to Bob" });
     expect(harness.told).toContain(approval?.id);
     const id = approval?.id ?? "";
-    expect(await harness.openId.find(id, undefined)).toEqual({
+    expect(await harness.openId.find(id, "any browser")).toEqual({
       client: "bank",
       payload: { type: "message", text: "Pay 10 € to Bob" },
     });

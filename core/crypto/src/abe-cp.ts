@@ -9,7 +9,7 @@
  *
  * The policy is public. A ciphertext without negations is version 1; with them 2.
  *
- * Source: Riepel, Wee: FABEO: Fast Attribute-Based Encryption with Optimal Security (CCS 2022) §3; Tomida, Kawahara, Nishimaki (PKC 2020).
+ * Source: Riepel, Wee: FABEO: Fast Attribute-Based Encryption with Optimal Security (CCS 2022); Tomida, Kawahara, Nishimaki (PKC 2020).
  * @module
  */
 import type { Engine, G1, G2, PairingInput, RandomBytes, Scalar } from "@milagro/engine/engine";

@@ -5,7 +5,7 @@
  *
  * The reuse rule: the k-th row of the same attribute, or of the same negated label, has use k (from 0), and rows of different use get
  * different randomness. With one randomness for all, `(u or x) and (u or y)` opens with `y` alone.
- * Source: Riepel, Wee: FABEO (CCS 2022) §3 (the function ρ).
+ * Source: Riepel, Wee: FABEO (CCS 2022), the function ρ.
  * @module
  */
 import type { AttributeSet } from "./attribute-set.ts";

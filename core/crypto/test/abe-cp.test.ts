@@ -16,7 +16,7 @@ const later = parseEpoch(20_001);
 
 const encapsulate = (policy: string, scope = domain.scope()) =>
   encapsulateToPolicy(engine, random, domain.publicKey, scope, parsePolicy(policy, schema), CONTEXT);
-const open = (ciphertext: CpCiphertext, holder = key, of: AbeDomain<"cp"> = domain, context = CONTEXT) =>
+const open = (ciphertext: CpCiphertext, holder = key, of: AbeDomain<"cp"> = domain, context: Uint8Array = CONTEXT) =>
   decapsulateWithAttributes(engine, holder, of.publicKey, parseCpCiphertext(ciphertext.bytes), context);
 const bytesOf = (secret: Secret<"shared secret">): string => secret.use((bytes) => bytes.join());
 

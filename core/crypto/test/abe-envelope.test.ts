@@ -25,7 +25,7 @@ const toPolicy = (text = plaintext) =>
   });
 const sealed = encodeAbeEnvelope(toPolicy());
 const key = cpKey(cp, { u: "1", region: "DE" });
-const open = (bytes: Uint8Array, holder = key, context = CONTEXT): string =>
+const open = (bytes: Uint8Array, holder = key, context: Uint8Array = CONTEXT): string =>
   openAbeEnvelope(engine, holder, cp.publicKey, parseAbeEnvelope(bytes), context).use((text) =>
     new TextDecoder().decode(text),
   );

@@ -35,7 +35,7 @@ import { parsePolicy } from "../src/policy-parser.ts";
 
 export const random: RandomBytes = (length) => new Uint8Array(randomBytes(length));
 export const engine = await createEngine({ random });
-export const CONTEXT = new TextEncoder().encode("a test");
+export const CONTEXT: Uint8Array = new TextEncoder().encode("a test");
 export const epoch: Epoch = parseEpoch(20_000);
 export const alice: Identity = parseIdentity("milagro:example/user/alice");
 export const bob: Identity = parseIdentity("milagro:example/user/bob");
@@ -82,7 +82,11 @@ export function makeAbeDomain<S extends AbeScheme>(scheme: S, size = 3): AbeDoma
 }
 
 /** All D-TAs of the domain sign. */
-export function approvalsOf(domain: AbeDomain<AbeScheme>, grant: AbeGrant, context = CONTEXT): Uint8Array[] {
+export function approvalsOf(
+  domain: AbeDomain<AbeScheme>,
+  grant: AbeGrant,
+  context: Uint8Array = CONTEXT,
+): Uint8Array[] {
   return domain.signers.map((signer) => signStatement(engine, signer, approvalStatement(grant, context)));
 }
 

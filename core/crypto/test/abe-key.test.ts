@@ -52,7 +52,7 @@ function opens(key: AbeKey<"cp">, policy: string): boolean {
 
 describe("no share without the approval of all D-TAs", () => {
   const approvals = approvalsOf(domain, grant);
-  const attempt = (of: CpGrant, signatures: readonly Uint8Array[], context = CONTEXT): string =>
+  const attempt = (of: CpGrant, signatures: readonly Uint8Array[], context: Uint8Array = CONTEXT): string =>
     codeOf(() => approveGrant(engine, random, of, context, domain.statementKeys, signatures));
 
   test("all of them suffice", () => {

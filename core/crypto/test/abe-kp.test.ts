@@ -30,7 +30,7 @@ const later = parseEpoch(20_001);
 
 const encapsulate = (values: AttributeValues, scope = domain.scope()) =>
   encapsulateToAttributes(engine, random, domain.publicKey, scope, attributesOf(schema, values), CONTEXT);
-const open = (key: AbeKey<"kp">, { bytes }: Pick<KpCiphertext, "bytes">, context = CONTEXT) =>
+const open = (key: AbeKey<"kp">, { bytes }: Pick<KpCiphertext, "bytes">, context: Uint8Array = CONTEXT) =>
   decapsulateWithPolicy(engine, key, domain.publicKey, parseKpCiphertext(bytes), context);
 const bytesOf = (secret: Secret<"shared secret">): string => secret.use((bytes) => bytes.join());
 const letter = encapsulate(LETTER);

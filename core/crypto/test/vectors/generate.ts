@@ -5,6 +5,7 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { createNobleEngine } from "@milagro/engine/noble";
+import { ciphertextPolicy, keyPolicy, policies } from "./build-abe.ts";
 import { identities, issuance, statements } from "./build-keys.ts";
 import { mpinFull, mpinIssuance, mpinLogin } from "./build-mpin.ts";
 import { encapsulation, envelopes, files } from "./build-sealing.ts";
@@ -36,6 +37,9 @@ export async function buildVectors(): Promise<ReadonlyMap<string, VectorFile>> {
     mpinIssuance,
     mpinLogin,
     mpinFull,
+    policies,
+    ciphertextPolicy,
+    keyPolicy,
   ];
   const built = new Map<string, VectorFile>();
   for (const build of all) {

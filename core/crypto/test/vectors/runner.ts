@@ -48,6 +48,7 @@ import type { Recipient } from "../../src/recipients.ts";
 import { signcrypt, unsigncrypt } from "../../src/signcryption.ts";
 import { agreeKey } from "../../src/sok.ts";
 import { type IdentityUsage, parseIdentityUsage, parseUsage } from "../../src/usage.ts";
+import { ABE_OPERATIONS } from "./runner-abe.ts";
 import { MPIN_OPERATIONS } from "./runner-mpin.ts";
 
 export type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
@@ -95,6 +96,9 @@ export class Input {
   }
   bytes(name: string): Uint8Array {
     return parseHex(this.text(name));
+  }
+  json(name: string): Json {
+    return this.#fields[name] as Json;
   }
   list(name: string): Input[] {
     return (this.#fields[name] as readonly Fields[]).map((fields) => new Input(fields));
@@ -338,6 +342,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     return { key: agreed.use(encodeHex) };
   },
   ...MPIN_OPERATIONS,
+  ...ABE_OPERATIONS,
 };
 
 /** The names of all operations. */

@@ -17,6 +17,9 @@ const OURS = [
   "mpin-issuance",
   "mpin-login",
   "mpin-full",
+  "policy",
+  "abe-cp",
+  "abe-kp",
 ];
 const read = (name: string): VectorFile => JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8"));
 const all = OURS.map(read);

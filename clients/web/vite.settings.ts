@@ -4,6 +4,7 @@
  */
 import { globSync } from "node:fs";
 import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { UserConfig } from "vite";
 
 /** Every page of a folder. */
@@ -19,7 +20,10 @@ export function settings(options: {
     root: options.root,
     base: "/",
     publicDir: false,
-    resolve: { conditions: ["@milagro/source", "browser", "module", "import", "default"] },
+    resolve: {
+      conditions: ["@milagro/source", "browser", "module", "import", "default"],
+      alias: { "typebox/schema": fileURLToPath(new URL("./src/no-compiler.ts", import.meta.url)) },
+    },
     build: {
       outDir: options.outDir,
       emptyOutDir: true,

@@ -164,6 +164,7 @@ inEachBrowser("a person", (open, { name }) => {
   }, 60_000);
 
   test("the login page fits 320 pixels, in Arabic as well", async () => {
+    await person.page.goto(`${stack.origin}/login`);
     await person.page.resize(320, 700);
     for (const language of ["en", "ar"]) {
       await person.page.evaluate(`document.documentElement.lang = "${language}"`);

@@ -252,14 +252,21 @@ export interface Browser {
   readonly sent: string[];
 }
 
-/** @param values - what it has stored before: the same browser, started again */
-export async function openBrowser(origin: string, values = new Map<string, Uint8Array>()): Promise<Browser> {
+/**
+ * @param values - what it has stored before: the same browser, started again
+ * @param http - its network, when pages are opened in it as well
+ */
+export async function openBrowser(
+  origin: string,
+  values = new Map<string, Uint8Array>(),
+  http?: HttpPort,
+): Promise<Browser> {
   const sent: string[] = [];
   const client = openMpinClient({
     engine: await createG1Engine({ random }),
     random,
     storage: storageOf(values),
-    http: fetchPort(origin, sent),
+    http: http ?? fetchPort(origin, sent),
     clock: Date.now,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     origin,

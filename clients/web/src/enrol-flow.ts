@@ -73,7 +73,6 @@ export class EnrolFlow {
 
   async begin(user: string, label: string): Promise<void> {
     this.#asking = await beginEnrolment(this.client, { service: this.service, user, label, loadEngine });
-    await askToPersist();
   }
 
   /** Goes on with what was interrupted. @returns true when only the registration is missing */
@@ -140,7 +139,10 @@ export class EnrolFlow {
   async register(): Promise<{ readonly identity: string } | undefined> {
     if (!this.#registering) throw new TypeError("nothing to register");
     const result = await this.#registering.register();
-    return result.outcome === "registered" ? { identity: result.account.identity } : undefined;
+    if (result.outcome !== "registered") return undefined;
+    // Not waited for: Firefox asks the person, who may never answer.
+    void askToPersist();
+    return { identity: result.account.identity };
   }
 
   /** Forgets an enrolment, here and in storage. */

@@ -5,6 +5,7 @@
 import { parseDomainId } from "@milagro/crypto/domain-id";
 import { generateDvsKey } from "@milagro/crypto/mpin-dvs";
 import { createEngine } from "@milagro/engine";
+import type { Engine } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { hashDescriptor, parseSignedDescriptor } from "@milagro/protocol/descriptor";
 import { encodeLoginService, type LoginServiceWire } from "@milagro/protocol/login-messages";
@@ -42,7 +43,7 @@ import { addAccountRoutes } from "./routes-account.ts";
 import { addHandoverRoutes, addQuickCodeRoutes } from "./routes-devices.ts";
 import { addLoginRoutes } from "./routes-login.ts";
 import { addSecurityHeaders } from "./security-headers.ts";
-import { openServerSecret, serverIdentity } from "./server-secret.ts";
+import { collectServerSecret, serverIdentity, storedServerSecret } from "./server-secret.ts";
 import { networkList } from "./ssrf-guard.ts";
 import { type AuthTables, authMigrations } from "./store-schema.ts";
 import { VERSION } from "./version.ts";
@@ -78,7 +79,7 @@ const MAX_BODY_BYTES = 65_536;
 export async function loadDomain(
   file: string,
   pin: string | undefined,
-): Promise<{ readonly text: string; readonly domain: TrustDomain }> {
+): Promise<{ readonly text: string; readonly domain: TrustDomain; readonly engine: Engine }> {
   let text: string;
   let parsed: unknown;
   try {
@@ -89,7 +90,8 @@ export async function loadDomain(
   }
   const engine = await createEngine({ random: systemRandom });
   const pinned = pin === undefined ? undefined : parseDomainId(pin);
-  return { text, domain: verifyDescriptor(engine, systemRandom, parseSignedDescriptor(parsed), { pin: pinned }) };
+  const domain = verifyDescriptor(engine, systemRandom, parseSignedDescriptor(parsed), { pin: pinned });
+  return { text, domain, engine };
 }
 
 /** Starts everything. What was opened before something failed is closed again. */
@@ -120,9 +122,9 @@ async function assemble(
   const { limits } = config;
   const allowed = networkList(config.webhookAllow);
   const pages = config.pages === undefined ? new Map() : loadPages(config.pages);
-  const { text, domain } = await loadDomain(config.domain, config.pin);
+  const { text, domain, engine } = await loadDomain(config.domain, config.pin);
   const server = serverIdentity(domain.name, config.service);
-  const nobody = generateDvsKey(await createEngine({ random: systemRandom }));
+  const nobody = generateDvsKey(engine);
 
   const keys = await openKeys(home.keys, passphrase);
   passphrase.destroy();
@@ -141,6 +143,7 @@ async function assemble(
   });
   const workers = await createWorkers({
     descriptor: text,
+    secret: await storedServerSecret(engine, domain, keys, log),
     size: config.workers,
     maxWaiting: limits.verifying,
     log,
@@ -177,7 +180,7 @@ async function assemble(
   };
   nobody.destroy();
 
-  const secret = await openServerSecret({
+  const secret = collectServerSecret({
     ...context,
     joinTokensFile: config.joinTokensFile,
     onCollected: () =>

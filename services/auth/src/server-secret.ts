@@ -6,7 +6,9 @@
 import { parseUtf8, utf8, wipe } from "@milagro/crypto/bytes";
 import { NO_EXPIRY } from "@milagro/crypto/epoch";
 import { type Identity, identityOf } from "@milagro/crypto/identity";
+import { parseServerSecret, verifyServerSecret } from "@milagro/crypto/mpin-server-key";
 import { Secret } from "@milagro/crypto/secret";
+import type { Engine } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { beginEnrolment, type Enrolment, exportEnrolment, resumeEnrolment } from "@milagro/protocol/enrolment";
 import { encodeSealedRequest, LATE_REQUEST_SECONDS } from "@milagro/protocol/issuance-messages";
@@ -19,7 +21,7 @@ import { createHttpPort, type HttpPort } from "@milagro/runtime/http-client";
 import { errorFields, type Log } from "@milagro/runtime/log";
 import { jitteredBackoffMs, systemRandom } from "@milagro/runtime/random";
 import type { Keys } from "./keys.ts";
-import type { Workers } from "./workers.ts";
+import type { ServerSecretBytes, Workers } from "./workers.ts";
 
 export interface ServerSecretOptions {
   readonly domain: TrustDomain;
@@ -70,22 +72,36 @@ export async function keepJoinTokens(keys: Keys, file: string, count: number): P
   wipe(bytes);
 }
 
-/** Goes on until the secret is there. @returns what stops it */
-export async function openServerSecret(options: ServerSecretOptions): Promise<{ stop(): Promise<void> }> {
-  const { keys, workers, log } = options;
-  const stored = keys.store.get(SECRET);
-  if (stored) {
-    const bytes = stored.use((secret) => secret.slice());
-    stored.destroy();
-    const good = await workers.pool.call("isServerSecret", bytes);
-    wipe(bytes);
-    if (good) {
-      await workers.setSecret(secretOf(keys));
-      return { stop: async () => {} };
-    }
-    log.warn("the stored server secret is not that of the domain: it is collected anew");
-    await keys.store.update({ remove: [SECRET, PENDING] });
+/** The secret that rests in the key store, if it is still the domain's; another one is thrown away. */
+export async function storedServerSecret(
+  engine: Engine,
+  domain: TrustDomain,
+  keys: Keys,
+  log: Log,
+): Promise<ServerSecretBytes | undefined> {
+  const entry = keys.store.get(SECRET);
+  if (!entry) return undefined;
+  const bytes = entry.use((secret) => secret.slice());
+  entry.destroy();
+  if (isOfDomain(engine, domain, bytes)) return new Secret("server secret", bytes);
+  wipe(bytes);
+  log.warn("the stored server secret is not that of the domain: it is collected anew");
+  await keys.store.update({ remove: [SECRET, PENDING] });
+  return undefined;
+}
+
+function isOfDomain(engine: Engine, domain: TrustDomain, bytes: Uint8Array): boolean {
+  const secret = parseServerSecret(engine, bytes);
+  try {
+    return verifyServerSecret(engine, domain.publicKeys.mpin, secret);
+  } finally {
+    secret.destroy();
   }
+}
+
+/** Collects it, unless it is there, and goes on until it is. @returns what stops it */
+export function collectServerSecret(options: ServerSecretOptions): { stop(): Promise<void> } {
+  if (options.workers.ready) return { stop: async () => {} };
   const stopping = new AbortController();
   const running = collect(options, stopping.signal);
   return {
@@ -94,16 +110,6 @@ export async function openServerSecret(options: ServerSecretOptions): Promise<{ 
       await running;
     },
   };
-}
-
-function secretOf(keys: Keys): Secret<"server secret"> {
-  const entry = keys.store.get(SECRET);
-  if (!entry) throw new TypeError("no server secret in the key store");
-  try {
-    return entry.use((bytes) => new Secret("server secret", bytes.slice()));
-  } finally {
-    entry.destroy();
-  }
 }
 
 async function collect(options: ServerSecretOptions, signal: AbortSignal): Promise<void> {
@@ -119,8 +125,7 @@ async function collect(options: ServerSecretOptions, signal: AbortSignal): Promi
         exported.destroy();
         const bytes = await workers.pool.call("finishServerEnrolment", { enrolment: copy, answers });
         await keys.store.update({ set: { [SECRET]: bytes }, remove: [PENDING, TOKENS] });
-        wipe(bytes);
-        await workers.setSecret(secretOf(keys));
+        await workers.setSecret(new Secret("server secret", bytes));
         await options.onCollected();
         log.info("server secret collected", { identity: options.server });
         return;

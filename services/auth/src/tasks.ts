@@ -17,12 +17,7 @@ import {
 } from "@milagro/crypto/mpin-identity";
 import { type LoginContext, type LoginSubject, type LoginTerms, loginSubject } from "@milagro/crypto/mpin-login";
 import { type OnePassContext, openOnePass } from "@milagro/crypto/mpin-one-pass";
-import {
-  encodeServerSecret,
-  type MpinServerSecret,
-  parseServerSecret,
-  verifyServerSecret,
-} from "@milagro/crypto/mpin-server-key";
+import { encodeServerSecret, type MpinServerSecret } from "@milagro/crypto/mpin-server-key";
 import { openLogin, parseLoginNonce } from "@milagro/crypto/mpin-two-pass";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
@@ -155,20 +150,6 @@ export function createTasks({ engine, random, domain, serverSecret }: TaskEnviro
       const bytes = encodeServerSecret(engine, secret);
       secret.destroy();
       return transferring(bytes, [bytes.buffer as ArrayBuffer]);
-    },
-
-    /** Whether a stored secret is that of the domain as it is now. The bytes are wiped. */
-    isServerSecret(bytes: Uint8Array): boolean {
-      try {
-        const secret = parseServerSecret(engine, bytes);
-        try {
-          return verifyServerSecret(engine, domain.publicKeys.mpin, secret);
-        } finally {
-          secret.destroy();
-        }
-      } finally {
-        wipe(bytes);
-      }
     },
   };
 }

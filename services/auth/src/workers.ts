@@ -29,6 +29,8 @@ export interface Workers {
 
 export interface WorkersOptions {
   readonly descriptor: string;
+  /** Kept, for workers that start later, and destroyed at the end. */
+  readonly secret: ServerSecretBytes | undefined;
   readonly size: number;
   readonly maxWaiting: number;
   readonly log: Log;
@@ -47,8 +49,9 @@ interface Waiting {
 /** At this size a product costs little more per login than the hashing does. */
 const MAX_BATCH = 64;
 
-export async function createWorkers({ descriptor, size, maxWaiting, log, onBatch }: WorkersOptions): Promise<Workers> {
-  let secret: ServerSecretBytes | undefined;
+export async function createWorkers(options: WorkersOptions): Promise<Workers> {
+  const { descriptor, size, maxWaiting, log, onBatch } = options;
+  let { secret } = options;
   const start = (current: ServerSecretBytes | undefined): WorkerPool<Tasks> =>
     createWorkerPool<Tasks>({
       url: workerUrl(import.meta.url, "./worker"),

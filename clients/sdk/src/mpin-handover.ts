@@ -5,7 +5,8 @@
  */
 import { encodeBase64url, parseBase64url } from "@milagro/crypto/base64url";
 import { callMpin } from "./mpin-call.ts";
-import { type Accepted, readOutcome } from "./mpin-login.ts";
+import type { Accepted } from "./mpin-login.ts";
+import { readOutcome } from "./mpin-login-messages.ts";
 import type { MpinClient } from "./mpin-ports.ts";
 import { readBytes, readInteger, readList, readObject, readOneOf, readText } from "./mpin-read.ts";
 

@@ -4,7 +4,7 @@ import { parseLoginChallenge, parseLoginOutcome, parseLoginStarted, parseMe } fr
 import { parseSignatureList, parseSignatureOutcome } from "@milagro/protocol/signature-messages";
 import { describe, expect, test } from "vitest";
 import { readHandover, readHandoverState, readHandoverView } from "../src/mpin-handover.ts";
-import { readChallenge, readOutcome, readStarted } from "../src/mpin-login.ts";
+import { readChallenge, readOutcome, readStarted } from "../src/mpin-login-messages.ts";
 import { readMe } from "../src/mpin-session.ts";
 import { readSignatures, readSigned } from "../src/mpin-sign.ts";
 

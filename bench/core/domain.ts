@@ -15,7 +15,7 @@ import { formatDomainId } from "@milagro/crypto/domain-id";
 import type { Engine } from "@milagro/engine/engine";
 import { encodeCeremonyProposal, parseCeremonyProposal } from "@milagro/protocol/ceremony-messages";
 import { encodeSignedDescriptor } from "@milagro/protocol/descriptor";
-import type { EvidenceSource } from "@milagro/protocol/enrolment";
+import type { EvidenceBinding, EvidencePerAuthority } from "@milagro/protocol/enrolment";
 import { requestKeyThumbprint } from "@milagro/protocol/request-key";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { sleep, systemClock } from "@milagro/runtime/clock";
@@ -36,7 +36,13 @@ export interface BenchDomain {
   readonly domain: TrustDomain;
   readonly client: ClientDeps;
   /** Evidence that every D-TA takes: a grant of a registrar that they trust. */
-  grantFor(identity: string): EvidenceSource;
+  grantFor(identity: string): (binding: Pick<EvidenceBinding, "requestKey">) => EvidencePerAuthority;
+  /** One join token of each D-TA, each for one key. */
+  tokensFor(identities: string, usages: readonly string[]): Promise<readonly string[]>;
+  /** Whatever the services' keys rest under. */
+  readonly passphraseFile: string;
+  /** Starts another service, which stops with the domain. */
+  start: typeof startService;
   startKms(): Promise<Service>;
   startEndpoint(
     name: string,
@@ -113,17 +119,22 @@ export async function startDomain({ engine, count, env = {} }: BenchDomainOption
       domain,
       x25519: nativeX25519,
     };
-    const tokensFor = async (identity: string): Promise<string> => {
-      const order = { v: 1, identities: identity, usages: ["enc", "sig"], ttlSeconds: 600, uses: 1 };
+    const tokensFor = async (identities: string, usages: readonly string[]): Promise<readonly string[]> => {
+      const order = { v: 1, identities, usages, ttlSeconds: 600, uses: 1 };
       const tokens = await Promise.all(dtas.map((dta) => admin(dta, "POST", "/v1/join-tokens", order)));
-      return tokens.map((body) => (body as { token: string }).token).join("\n");
+      return tokens.map((body) => (body as { token: string }).token);
     };
+    const writeTokens = async (file: string, identity: string): Promise<void> =>
+      writeFileSync(file, (await tokensFor(identity, ["enc", "sig"])).join("\n"), { mode: 0o600 });
     return {
       folder,
       dtas,
       domain,
       client,
       stop,
+      tokensFor,
+      passphraseFile: passphrase,
+      start,
       grantFor:
         (identity) =>
         ({ requestKey }) => {
@@ -148,7 +159,7 @@ export async function startDomain({ engine, count, env = {} }: BenchDomainOption
         };
         writeFileSync(join(home, "config.json"), JSON.stringify({ limits }));
         writeFileSync(join(home, "policy.json"), JSON.stringify(KMS_POLICY));
-        writeFileSync(join(home, "tokens"), await tokensFor(`milagro:${DOMAIN}/service/kms`), { mode: 0o600 });
+        await writeTokens(join(home, "tokens"), `milagro:${DOMAIN}/service/kms`);
         const where = ["--listen", `127.0.0.1:${kmsPort}`, "--bus-listen", `127.0.0.1:${busPort}`];
         const own = ["--passphrase-file", passphrase, "--join-tokens", join(home, "tokens")];
         const args = ["serve", "--home", home, "--domain", join(folder, "domain.json"), ...where, ...own];
@@ -166,7 +177,7 @@ export async function startDomain({ engine, count, env = {} }: BenchDomainOption
           evidenceFile: "evidence",
         };
         writeFileSync(join(home, "config.json"), JSON.stringify(settings));
-        writeFileSync(join(home, "evidence"), await tokensFor(identity), { mode: 0o600 });
+        await writeTokens(join(home, "evidence"), identity);
         const service = await start("endpoint", ["run", "--home", home], { logFile: logFile(name) });
         return { service, identity, socket: join(home, "endpoint.sock") };
       },
@@ -199,6 +210,14 @@ function policyOf(publicKey: KeyObject): unknown {
         maxEpochsAhead: 1,
         maxEpochsBack: 30,
       },
+      {
+        identities: everybody,
+        usages: ["mpin", "mpin-server"],
+        evidence: ["join-token", "grant"],
+        maxEpochsAhead: 1,
+        maxEpochsBack: 1,
+      },
+      { identities: everybody, usages: ["permit"], evidence: [], maxEpochsAhead: 1, maxEpochsBack: 1 },
     ],
     registrars: [{ name: REGISTRAR, publicKey: publicKey.export({ format: "jwk" }), identities: everybody }],
     oidc: [],

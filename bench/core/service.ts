@@ -10,6 +10,7 @@ const PROGRAMS = {
   dta: "services/dta/bin/milagro-dta.js",
   kms: "services/kms/bin/milagro-kms.js",
   endpoint: "clients/endpoint/bin/milagro-endpoint.js",
+  auth: "services/auth/bin/milagro-auth.js",
 } as const;
 export type Program = keyof typeof PROGRAMS;
 
@@ -17,6 +18,8 @@ export interface Ready {
   readonly url?: string;
   readonly admin?: string;
   readonly busUrl?: string;
+  /** Of a login server: how browsers reach it. */
+  readonly origin?: string;
 }
 
 export interface Service {

@@ -21,11 +21,26 @@ export interface Row {
   /** The best round, of ours and of the peer. */
   readonly minimum: number;
   readonly peerMinimum: number | null;
+  /** What one has to know to read it. */
+  readonly note?: string;
 }
 
 export interface CompareOptions {
   /** Wall time to spend on each contender, about. By default what `--budget` says, or 1500. */
   readonly budgetMs?: number;
+  /** For the rows of these peers. */
+  readonly notes?: Readonly<Record<string, string>>;
+}
+
+/** A figure measured some other way than by `compare`. Its unit says which direction is better: rates end in `/s`. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly peer?: string;
+  readonly peerValue?: number;
+  readonly minimum?: number;
+  readonly note?: string;
 }
 
 /** What an area is given to report with. */
@@ -37,8 +52,7 @@ export interface Reporter {
    * row without a peer when there is none.
    */
   compare(name: string, ours: Run, peers?: Readonly<Record<string, Run>>, options?: CompareOptions): Promise<void>;
-  /** A figure measured some other way. Say in the unit which direction is better: rates end in `/s`. */
-  add(figure: { name: string; value: number; unit: string; peer?: string; peerValue?: number; minimum?: number }): void;
+  add(figure: Figure): void;
   /** For people, on stderr. */
   progress(text: string): void;
 }
@@ -68,17 +82,11 @@ export function createReporter(
       names.forEach((peer, i) => {
         const theirs = rounds[i + 1] as readonly number[];
         const ratio = median(theirs.map((ms, turn) => ms / (own[turn] as number)));
-        emit(
-          row(area, name, "ms", value, minimum, {
-            name: peer,
-            value: median(theirs),
-            minimum: Math.min(...theirs),
-            ratio,
-          }),
-        );
+        const other = { name: peer, value: median(theirs), minimum: Math.min(...theirs), ratio };
+        emit(row(area, name, "ms", value, minimum, other, options.notes?.[peer]));
       });
     },
-    add({ name, value, unit, peer, peerValue, minimum = value }) {
+    add({ name, value, unit, peer, peerValue, minimum = value, note }) {
       const other =
         peer !== undefined && peerValue !== undefined
           ? {
@@ -88,7 +96,7 @@ export function createReporter(
               ratio: unit.endsWith("/s") ? value / peerValue : peerValue / value,
             }
           : undefined;
-      emit(row(area, name, unit, value, minimum, other));
+      emit(row(area, name, unit, value, minimum, other, note));
     },
   };
 }
@@ -100,6 +108,7 @@ function row(
   value: number,
   minimum: number,
   peer?: { name: string; value: number; minimum: number; ratio: number },
+  note?: string,
 ): Row {
   return {
     area,
@@ -111,6 +120,7 @@ function row(
     ratio: peer ? round(peer.ratio) : null,
     minimum: round(minimum),
     peerMinimum: peer ? round(peer.minimum) : null,
+    ...(note === undefined ? {} : { note }),
   };
 }
 

@@ -6,7 +6,7 @@ import type { Row } from "./reporter.ts";
 
 const HEADINGS = ["", "median", "best", "unit", "peer", "median", "best", "ratio"];
 
-/** A table of one area; a name that repeats (one row per peer) is shown once. */
+/** A table of one area; a name that repeats (one row per peer) is shown once. Notes stand below. */
 export function formatTable(rows: readonly Row[]): string {
   const cells = rows.map((row, i) => [
     rows[i - 1]?.name === row.name ? "" : row.name,
@@ -23,7 +23,11 @@ export function formatTable(rows: readonly Row[]): string {
     line
       .map((cell, c) => (c === 0 || c === 3 || c === 4 ? cell.padEnd(widths[c] ?? 0) : cell.padStart(widths[c] ?? 0)))
       .join("  ");
-  return [format(HEADINGS), widths.map((w) => "─".repeat(w)).join("  "), ...cells.map(format)].join("\n");
+  const notes = rows.flatMap(({ name, peer, note }) =>
+    note === undefined ? [] : [`${peer === null ? name : `${name}, ${peer}`}: ${note}`],
+  );
+  const lines = [format(HEADINGS), widths.map((w) => "─".repeat(w)).join("  "), ...cells.map(format)];
+  return [...lines, ...(notes.length === 0 ? [] : ["", ...new Set(notes)])].join("\n");
 }
 
 function number(value: number | null): string {

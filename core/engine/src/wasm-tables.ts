@@ -34,7 +34,7 @@ export function createWasmTables(machine: Machine<FullWasmExports>): WasmTables 
         return layout.take(d, size);
       }),
     multiScalar: (group, points, scalars) =>
-      machine.run((layout) => {
+      machine.runSecret((layout) => {
         const d = layout.reserve(size);
         const first = layout.putAll(points, size);
         const second = layout.putAll(scalars, SCALAR_BYTES);

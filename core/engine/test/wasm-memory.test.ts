@@ -44,6 +44,8 @@ test.each(WASM_TIERS)("no secret operation leaves anything in linear memory (%s)
   gt.powerSecret(target, k);
   engine.pair(g1.multiplySecret(point, k), g2.generator);
   g1.encode(g1.decode(g1.encode(point)));
+  // its scalars are public, its points may be the components of a key
+  g1.multiScalar([g1.multiplySecret(point, k), point], [scalars.one, scalars.one]);
   const after = memory();
   // the state after a secret operation is the state before any: constants, and zeros
   expect(after.length).toBe(before.length);

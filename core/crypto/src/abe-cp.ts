@@ -13,7 +13,16 @@
  * @module
  */
 import type { Engine, G1, G2, PairingInput, RandomBytes, Scalar } from "@milagro/engine/engine";
-import { areMultiples2, bindingOf, finish, mask, refuseDecapsulation, SEED_LENGTH, seedOf } from "./abe-kem.ts";
+import {
+  areMultiples2,
+  bindingOf,
+  drawWeights,
+  finish,
+  mask,
+  refuseDecapsulation,
+  SEED_LENGTH,
+  seedOf,
+} from "./abe-kem.ts";
 import { type AbeKey, abeVersion, scalarStream } from "./abe-key.ts";
 import { type AbePoints, type AbeScope, abePoints, targetOf, valueScalar } from "./abe-points.ts";
 import { gatherRows, maskRows, pointsOfRow, splitRows } from "./abe-rows.ts";
@@ -29,7 +38,7 @@ import { formatPolicy } from "./policy-format.ts";
 import { parsePolicy } from "./policy-parser.ts";
 import { compilePolicy, type PolicyRows, rowHolder } from "./policy-rows.ts";
 import { simplifyPolicy } from "./policy-simplify.ts";
-import { baseMultiply2, randomWeight, weightSource } from "./precomputed.ts";
+import { baseMultiply2 } from "./precomputed.ts";
 import type { Secret } from "./secret.ts";
 
 /** A ciphertext taken apart: of the right shape; whether it opens shows when it is opened. */
@@ -197,8 +206,7 @@ function rowsMatch(
   claimed: readonly G1[],
 ): boolean {
   const { g1, scalars } = engine;
-  const draw = weightSource(engine);
-  const weights = claimed.map(() => randomWeight(engine, draw));
+  const weights = drawWeights(engine, claimed.length);
   const hashes = uses.map((): { points: G1[]; weights: Scalar[] } => ({ points: [], weights: [] }));
   let share = scalars.zero;
   let next = 0;

@@ -14,7 +14,7 @@
  */
 import type { Engine, G2, Gt, Scalar } from "@milagro/engine/engine";
 import { type AbeScheme, type AbeScope, encodeScope } from "./abe-points.ts";
-import { wipe, xorBytes } from "./bytes.ts";
+import { concat, u32, wipe, xorBytes } from "./bytes.ts";
 import { MilagroError } from "./error.ts";
 import { deriveKey, digest } from "./kdf.ts";
 import type { DomainPublicKey } from "./master-public.ts";
@@ -63,6 +63,15 @@ export function finish(
   const key = deriveKey(m, "MILAGRO-V1-ABE-KEY", head, v, binding, context);
   wipe(m);
   return new Secret("shared secret", key);
+}
+
+/** Random 128-bit weights, two from each hash of a fresh seed. */
+export function drawWeights(engine: Engine, count: number): readonly Scalar[] {
+  const seed = engine.scalars.encode(engine.scalars.random());
+  return Array.from({ length: count }, (_, i) => {
+    const half = digest("MILAGRO-V1-ABE-WEIGHT", seed, u32(i >>> 1)).subarray(16 * (i & 1), 16 * (i & 1) + 16);
+    return engine.scalars.decode(concat(new Uint8Array(16), half), { zero: "allow" });
+  });
 }
 
 /** Whether points are the multiples of g2 that the scalars say. */

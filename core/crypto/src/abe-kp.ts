@@ -11,7 +11,16 @@
  * @module
  */
 import type { Engine, G1, G2, PairingInput, RandomBytes, Scalar } from "@milagro/engine/engine";
-import { areMultiples2, bindingOf, finish, mask, refuseDecapsulation, SEED_LENGTH, seedOf } from "./abe-kem.ts";
+import {
+  areMultiples2,
+  bindingOf,
+  drawWeights,
+  finish,
+  mask,
+  refuseDecapsulation,
+  SEED_LENGTH,
+  seedOf,
+} from "./abe-kem.ts";
 import { type AbeKey, abeVersion, rowsOf, scalarStream } from "./abe-key.ts";
 import { type AbeScope, abePoints, targetOf } from "./abe-points.ts";
 import { gatherRows, splitRows } from "./abe-rows.ts";
@@ -29,7 +38,7 @@ import { type Epoch, parseEpoch } from "./epoch.ts";
 import { MilagroError } from "./error.ts";
 import type { DomainPublicKey } from "./master-public.ts";
 import { rowHolder } from "./policy-rows.ts";
-import { baseMultiply2, randomWeight, weightSource } from "./precomputed.ts";
+import { baseMultiply2 } from "./precomputed.ts";
 import type { Secret } from "./secret.ts";
 
 /** A ciphertext taken apart: of the right shape; whether it opens shows when it is opened. */
@@ -170,8 +179,7 @@ function pointsMatch(
   claimed: readonly G1[],
 ): boolean {
   const { g1 } = engine;
-  const draw = weightSource(engine);
-  const weights = claimed.map(() => randomWeight(engine, draw));
+  const weights = drawWeights(engine, claimed.length);
   const hashes = components.map(abePoints(engine, scope).of);
   const expected = g1.multiplySecret(g1.multiScalar(hashes, weights), s);
   return g1.equals(g1.multiScalar(claimed, weights), expected);

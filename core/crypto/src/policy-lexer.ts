@@ -22,6 +22,7 @@ const QUOTED = /"((?:[^"\\\p{Cc}]|\\["\\])*)"/uy;
 const SIGN = /!=|<=|>=|&&|\|\||\.\.|[=:<>&|!(){}[\],]/y;
 /** Signs that mean the same as another. */
 const SYNONYMS: Readonly<Record<string, string>> = { ":": "=", "&&": "&", "||": "|" };
+const OPEN_QUOTE = "this text is not closed, or holds a character or escape that is not allowed";
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}|\p{Cc}/u;
 const WHOLE_WORD = /^(?:[\p{L}\p{M}\p{Nd}_@+/-]|\.(?!\.))+$/u;
 
@@ -53,33 +54,30 @@ export function readTokens(text: string): readonly PolicyToken[] {
     refusePolicy({ line: 1, column: 1 }, "longer than 16 KiB, or broken text");
   }
   const tokens: PolicyToken[] = [];
-  let [offset, line, lineStart] = [0, 1, 0];
+  let offset = 0;
+  let at: PolicyPosition = { line: 1, column: 1 };
   const match = (pattern: RegExp): RegExpExecArray | undefined => {
     pattern.lastIndex = offset;
     return pattern.exec(text) ?? undefined;
   };
+  // Positions move on from the last one: counting each time from the line's start would take quadratic time.
+  const pass = (part: string): void => {
+    const lines = part.split("\n");
+    const last = [...(lines.at(-1) as string)].length;
+    at =
+      lines.length > 1
+        ? { line: at.line + lines.length - 1, column: last + 1 }
+        : { line: at.line, column: at.column + last };
+    offset += part.length;
+  };
   for (;;) {
     const skipped = match(SKIP);
-    if (skipped) {
-      offset += skipped[0].length;
-      const lines = skipped[0].split("\n");
-      if (lines.length > 1) {
-        line += lines.length - 1;
-        lineStart = offset - (lines.at(-1) as string).length;
-      }
-    }
-    const at = { line, column: [...text.slice(lineStart, offset)].length + 1 };
+    if (skipped) pass(skipped[0]);
     if (offset === text.length) return [...tokens, { kind: "end", text: "", at }];
     const found = match(WORD) ?? match(QUOTED) ?? match(SIGN);
-    if (!found)
-      return refusePolicy(
-        at,
-        text[offset] === '"'
-          ? "this text is not closed, or holds a character or escape that is not allowed"
-          : "a character that has no meaning here",
-      );
-    offset += found[0].length;
+    if (!found) return refusePolicy(at, text[offset] === '"' ? OPEN_QUOTE : "a character that has no meaning here");
     tokens.push(tokenOf(found, at));
+    pass(found[0]);
   }
 }
 

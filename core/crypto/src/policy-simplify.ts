@@ -37,20 +37,31 @@ function branches(of: readonly PolicyNode[], negated: boolean): readonly PolicyN
   return of.map((branch) => simplify(branch, negated));
 }
 
-function gate(kind: "and" | "or", of: readonly PolicyNode[]): PolicyNode {
-  const flat = of.flatMap((branch) => (branch.kind === kind ? branch.of : [branch]));
-  const distinct = [...new Map(flat.map((branch) => [textOf(branch), branch])).values()];
-  const left = distinct.filter((branch) => !distinct.some((other) => other !== branch && absorbs(kind, other, branch)));
-  return left.length === 1 ? (left[0] as PolicyNode) : { kind, of: left };
+/** A branch with what it is compared by: its text, and the texts of its own branches where it is a gate of the other kind. */
+interface Entry {
+  readonly branch: PolicyNode;
+  readonly text: string;
+  readonly parts: ReadonlySet<string> | undefined;
 }
 
-/** Whether `other` makes `branch` superfluous: in an `or`, an `and` that has all of other's conditions and more; dually. */
-function absorbs(kind: "and" | "or", other: PolicyNode, branch: PolicyNode): boolean {
+function gate(kind: "and" | "or", of: readonly PolicyNode[]): PolicyNode {
   const inner = kind === "or" ? "and" : "or";
-  if (branch.kind !== inner) return false;
-  const parts = new Set(branch.of.map(textOf));
-  const needed = other.kind === inner ? other.of : [other];
-  return needed.length < parts.size && needed.every((part) => parts.has(textOf(part)));
+  const entries = new Map<string, Entry>();
+  for (const branch of of.flatMap((each) => (each.kind === kind ? each.of : [each]))) {
+    const text = textOf(branch);
+    entries.set(text, { branch, text, parts: branch.kind === inner ? new Set(branch.of.map(textOf)) : undefined });
+  }
+  const all = [...entries.values()];
+  const left = all.filter((entry) => !all.some((other) => other !== entry && isImplied(entry, other)));
+  return left.length === 1 ? (left[0] as Entry).branch : { kind, of: left.map(({ branch }) => branch) };
+}
+
+/** Whether `other` makes the branch superfluous: in an `or`, an `and` that has all of other's conditions and more; dually. */
+function isImplied({ parts }: Entry, other: Entry): boolean {
+  if (!parts) return false;
+  const needed = other.parts ?? [other.text];
+  for (const part of needed) if (!parts.has(part)) return false;
+  return (other.parts?.size ?? 1) < parts.size;
 }
 
 function normal(condition: Condition): Condition {

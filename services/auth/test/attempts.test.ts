@@ -5,7 +5,7 @@ import {
   type PostgresServer,
   startPostgres,
 } from "../../../tests/support/postgres-server.ts";
-import { blockAfter } from "../src/attempts.ts";
+import { blockAfter, countAttempt } from "../src/attempts.ts";
 import type { Auth } from "../src/auth.ts";
 import { type EnrolledDevice, enrolDevice, type Founded, foundDomain } from "./domain.ts";
 import { adminOf, Browser, cleanUp, makeHome, start, startHome, stop } from "./support.ts";
@@ -135,7 +135,6 @@ test("an attempt that was counted stays counted when the server is gone before i
   const first = await startHome(home);
   const device = await registered(first);
   const { attempts } = first.context.config;
-  const { countAttempt } = await import("../src/attempts.ts");
   // What a login does before it computes anything; then nothing more.
   await countAttempt(first.context.store.db, attempts, device.identity, Date.now());
   await stop(first);

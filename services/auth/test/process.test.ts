@@ -53,37 +53,26 @@ async function serve(...args: readonly string[]): Promise<Started> {
   return { child, ended, auth: JSON.parse(line), err: () => err };
 }
 
-function makeFiles(): { readonly home: string; readonly args: readonly string[] } {
+/** One home for all tests here, since a passphrase at its real cost is what takes the time. */
+let files: { readonly home: string; readonly args: readonly string[]; readonly domain: string };
+beforeAll(() => {
   const folder = newFolder();
   const [pass, domain] = [join(folder, "pass"), join(folder, "domain.json")];
   writeFileSync(pass, `${PASSPHRASE}\n`, { mode: 0o600 });
   writeFileSync(domain, JSON.stringify(encodeSignedDescriptor(founded.signed)));
   const home = join(folder, "home");
-  const initialised = run(
-    "init",
-    "--home",
-    home,
-    "--service",
-    "login",
-    "--domain",
-    domain,
-    "--passphrase-file",
-    pass,
-    "--listen",
-    "127.0.0.1:0",
-    "--log-level",
-    "debug",
-  );
+  const args = ["--home", home, "--passphrase-file", pass];
+  const more = ["--listen", "127.0.0.1:0", "--log-level", "debug"];
+  const initialised = run("init", "--service", "login", "--domain", domain, ...args, ...more);
   expect(initialised.stderr).toBe("");
-  const said = JSON.parse(initialised.stdout);
-  expect(said).toMatchObject({
+  expect(JSON.parse(initialised.stdout)).toMatchObject({
     initialised: true,
     server: "milagro:example.org/mpin-server/login",
     approvalKey: { kty: "OKP", crv: "Ed25519" },
   });
   for (const file of ["auth.keys", "config.json"]) expect(statSync(join(home, file)).mode & 0o077).toBe(0);
-  return { home, args: ["--home", home, "--passphrase-file", pass] };
-}
+  files = { home, args, domain };
+});
 
 async function giveSecret(home: string): Promise<void> {
   const keys = await openKeys(join(home, "auth.keys"), passphraseFromText(PASSPHRASE));
@@ -91,8 +80,20 @@ async function giveSecret(home: string): Promise<void> {
   await keys.close();
 }
 
+test("without its server secret it answers, is not ready, and checks no login", async () => {
+  const { args } = files;
+  const { auth, child, ended } = await serve(...args);
+  const browser = new Browser(auth as Auth);
+  expect((await browser.call("GET", "/health")).status).toBe(200);
+  expect((await browser.call("GET", "/ready")).status).toBe(503);
+  const device = enrolDevice(founded);
+  expect((await browser.login(device, "2580")).json.code).toBe("ERR_SERVER_SECRET_MISSING");
+  child.kill("SIGTERM");
+  expect(await ended).toBe(0);
+});
+
 test("killed between counting and answering, the program has lost no count and no device", async () => {
-  const { home, args } = makeFiles();
+  const { home, args } = files;
   await giveSecret(home);
   const first = await serve(...args);
   const device = enrolDevice(founded);
@@ -125,20 +126,8 @@ test("killed between counting and answering, the program has lost no count and n
   for (const secret of [PASSPHRASE, '2580"', again.cookie ?? "-"]) expect(output).not.toContain(secret);
 });
 
-test("without its server secret it answers, is not ready, and checks no login", async () => {
-  const { args } = makeFiles();
-  const { auth, child, ended } = await serve(...args);
-  const browser = new Browser(auth as Auth);
-  expect((await browser.call("GET", "/health")).status).toBe(200);
-  expect((await browser.call("GET", "/ready")).status).toBe(503);
-  const device = enrolDevice(founded);
-  expect((await browser.login(device, "2580")).json.code).toBe("ERR_SERVER_SECRET_MISSING");
-  child.kill("SIGTERM");
-  expect(await ended).toBe(0);
-});
-
 test("says what is wrong with a command, a home and a passphrase, each with an exit status", () => {
-  const { home, args } = makeFiles();
+  const { home, args, domain } = files;
   expect(run("--help").stdout).toContain("milagro-auth serve");
   expect(run("--version").stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   expect(run("dance").stderr).toContain("ERR_CONFIG_INVALID");
@@ -149,16 +138,6 @@ test("says what is wrong with a command, a home and a passphrase, each with an e
   const refused = run("serve", "--home", home, "--passphrase-file", wrong);
   expect([refused.status, refused.stdout]).toEqual([1, ""]);
   expect(refused.stderr).toContain("ERR_KEYSTORE_PASSPHRASE");
-  const again = run(
-    "init",
-    "--home",
-    home,
-    "--service",
-    "login",
-    "--domain",
-    join(home, "../domain.json"),
-    "--passphrase-file",
-    wrong,
-  );
+  const again = run("init", "--home", home, "--service", "login", "--domain", domain, "--passphrase-file", wrong);
   expect(again.stderr).toContain("ERR_FILE_EXISTS");
 });

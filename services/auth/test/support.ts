@@ -3,7 +3,7 @@
  * @module
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request as httpRequest } from "node:http";
+import { Agent, request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeBase64url, parseBase64url } from "@milagro/crypto/base64url";
@@ -143,6 +143,27 @@ export function send(
     request.on("error", reject);
     request.end(body);
   });
+}
+
+/** Garbage over sixteen connections. @returns how often each status was the answer */
+export async function flood(auth: Auth, count: number): Promise<Map<number, number>> {
+  const headers = { host: new URL(auth.origin).host, "content-type": "application/json", origin: auth.origin };
+  const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+  const statuses = new Map<number, number>();
+  const once = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const outgoing = httpRequest(`${auth.url}/v1/registrations`, { method: "POST", headers, agent }, (incoming) => {
+        const { statusCode = 0 } = incoming;
+        statuses.set(statusCode, (statuses.get(statusCode) ?? 0) + 1);
+        incoming.resume();
+        incoming.on("end", resolve);
+      });
+      outgoing.on("error", reject);
+      outgoing.end('{"v":1,"garbage":true}');
+    });
+  for (let sent = 0; sent < count; sent += 100) await Promise.all(Array.from({ length: 100 }, once));
+  agent.destroy();
+  return statuses;
 }
 
 /** A login on its way. */

@@ -4,12 +4,20 @@ import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Auth } from "../src/auth.ts";
 import { isPublicAddress, networkList, parseWebhookUrl, resolveTarget } from "../src/ssrf-guard.ts";
-import { type EnrolledDevice, enrolDevice, type Founded, foundDomain } from "./domain.ts";
+import { drawDevice, type EnrolledDevice, enrolDevice, type Founded, foundDomain } from "./domain.ts";
 import { adminOf, Browser, cleanUp, logged, start } from "./support.ts";
 
+const ALLOW = { webhookAllow: ["127.0.0.1"] };
 let founded: Founded;
+let auth: Auth;
+const clock = { nowMs: Date.now() };
 beforeAll(async () => {
   founded = await foundDomain();
+  auth = await start(founded, ALLOW, { clock: () => clock.nowMs });
+});
+afterEach(async () => {
+  for (const table of ["auth_deliveries", "auth_webhooks"] as const)
+    await auth.context.store.db.deleteFrom(table).execute();
 });
 const receivers: Server[] = [];
 afterEach(() => {
@@ -53,23 +61,20 @@ async function receive(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, got, until };
 }
 
-async function registered(auth: Auth): Promise<EnrolledDevice> {
-  const device = enrolDevice(founded);
+async function registered(): Promise<EnrolledDevice> {
+  const device = enrolDevice(founded, { user: drawDevice(), nowMs: clock.nowMs });
   await new Browser(auth).register(device);
   return device;
 }
 
-const ALLOW = { webhookAllow: ["127.0.0.1"] };
-
 test("an event is a CloudEvent, signed with the webhook's secret, and reported once it happened", async () => {
-  const auth = await start(founded, ALLOW);
   const { url, got, until } = await receive();
   const body = { v: 1, url, types: ["login.accepted", "login.refused"] };
   const { id, secret } = (await adminOf(auth).request({ method: "POST", path: "/v1/webhooks", body })).body as {
     id: string;
     secret: string;
   };
-  const device = await registered(auth); // not asked for
+  const device = await registered(); // not asked for
   await new Browser(auth).login(device, "1111");
   await new Browser(auth).login(device, "2580");
   await until(2);
@@ -82,7 +87,7 @@ test("an event is a CloudEvent, signed with the webhook's secret, and reported o
   for (const { headers, text } of got) {
     const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${text}`;
     expect(headers["webhook-signature"]).toBe(`v1,${createHmac("sha256", key).update(signed).digest("base64")}`);
-    expect(Math.abs(Number(headers["webhook-timestamp"]) - Date.now() / 1000)).toBeLessThan(60);
+    expect(Math.abs(Number(headers["webhook-timestamp"]) - clock.nowMs / 1000)).toBeLessThan(60);
   }
   const rows = await auth.context.store.db.selectFrom("auth_webhooks").selectAll().execute();
   expect(JSON.stringify(rows)).not.toContain(secret.slice(6, 30));
@@ -94,13 +99,11 @@ test("an event is a CloudEvent, signed with the webhook's secret, and reported o
 });
 
 test("a receiver that fails, or sends elsewhere, gets the same event again later; nothing is followed", async () => {
-  const clock = { nowMs: Date.now() };
-  const auth = await start(founded, ALLOW, { clock: () => clock.nowMs });
   const { url, got, until } = await receive([503, 302]);
   const body = { v: 1, url, types: ["device.registered"] };
   const admin = adminOf(auth);
   const { id } = (await admin.request({ method: "POST", path: "/v1/webhooks", body })).body as { id: string };
-  await registered(auth);
+  await registered();
   await until(1);
   const due = async () =>
     auth.context.store.db.selectFrom("auth_deliveries").select(["attempts", "due_ms"]).executeTakeFirst();
@@ -184,7 +187,6 @@ describe("a webhook cannot be turned against the inside", () => {
   });
 
   test("what became private after it was added is looked at again at each delivery", async () => {
-    const auth = await start(founded, ALLOW);
     const { url, got } = await receive();
     const admin = adminOf(auth);
     await admin.request({ method: "POST", path: "/v1/webhooks", body: { v: 1, url, types: ["device.registered"] } });
@@ -193,14 +195,13 @@ describe("a webhook cannot be turned against the inside", () => {
       .set({ url: url.replace("127.0.0.1", "[::1]") })
       .execute();
     const lines = logged.length;
-    await registered(auth);
+    await registered();
     while (!logged.slice(lines).some((line) => line.includes("ERR_WEBHOOK_REFUSED")))
       await new Promise((resolve) => setTimeout(resolve, 5));
     expect(got).toEqual([]);
   });
 
   test("types that do not exist are refused", async () => {
-    const auth = await start(founded, ALLOW);
     const body = { v: 1, url: "http://127.0.0.1/", types: ["login.anything"] };
     await expect(adminOf(auth).request({ method: "POST", path: "/v1/webhooks", body })).rejects.toMatchObject({
       code: "ERR_MESSAGE_INVALID",

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { inEachBrowser } from "../../clients/web/test/browsers/engines.ts";
 import { find, type Visit, visit } from "../../clients/web/test/browsers/visit.ts";
+import { askForCodes, bringCodes, choosePin } from "./login-person.ts";
 import { type LoginStack, startLoginStack } from "./login-stack.ts";
 
 const PIN = "4071";
@@ -9,33 +10,6 @@ beforeAll(async () => {
   stack = await startLoginStack();
 }, 120_000);
 afterAll(() => stack.close());
-
-/** Up to the fields for the codes. */
-async function askForCodes(person: Visit, user: string): Promise<void> {
-  await person.click("[data-enrol]");
-  await person.fill("#user", user);
-  await person.click("[data-way=email]");
-  await person.see("milagro-enrol-codes input.code");
-}
-
-/** Takes the three codes out of the three mails. */
-async function bringCodes(person: Visit): Promise<void> {
-  const mails = `${find("milagro-demo-mail")}?.shadowRoot.querySelectorAll("li .action")`;
-  for (const place of [0, 1, 2]) {
-    await person.page.evaluate(`new Promise((resolve) => {
-      const look = () => { const all = ${mails}; if (all?.length === 3) { all[${place}].click(); resolve(); } else setTimeout(look, 50); };
-      look();
-    })`);
-  }
-  await person.click("milagro-enrol-codes button[type=submit]");
-}
-
-async function choosePin(person: Visit, pin: string): Promise<void> {
-  await person.read("Choose a PIN");
-  await person.pin(pin);
-  await person.read("Enter it once more");
-  await person.pin(pin);
-}
 
 inEachBrowser("a person", (open, { name }) => {
   const user = `${name}@example.org`;

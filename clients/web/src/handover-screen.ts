@@ -60,6 +60,11 @@ export class MilagroHandoverScreen extends SetupScreen {
     this.#begun++;
   }
 
+  /** What the QR code says, while one is shown. */
+  get address(): string | undefined {
+    return this.screen.name === "code" ? this.screen.handover.url : undefined;
+  }
+
   protected override get view(): string {
     return this.screen.name;
   }

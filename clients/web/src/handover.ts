@@ -81,7 +81,11 @@ export class MilagroHandover extends SetupScreen {
       case "choose":
         return this.#chooseView(screen.handover);
       case "pin":
-        return html`<milagro-login .purpose=${screen.purpose} @milagro-login=${this.#done}></milagro-login>`;
+        return html`<milagro-login
+          .purpose=${screen.purpose}
+          @milagro-login=${this.#done}
+          @milagro-failed=${this.#failed}
+        ></milagro-login>`;
       case "done":
         return this.#said(setup.otherScreenDone, setup.otherScreenDoneHelp);
       case "stopped":
@@ -143,6 +147,12 @@ export class MilagroHandover extends SetupScreen {
 
   #stop = (): void => {
     this.screen = { name: "stopped" };
+  };
+
+  /** The server has looked at the number before the PIN: a wrong one ended it. */
+  #failed = (event: CustomEvent<{ readonly code: string }>): void => {
+    if (event.detail.code === "ERR_NUMBER_MISMATCH") this.screen = { name: "stopped" };
+    if (event.detail.code === "ERR_HANDOVER_UNKNOWN") this.screen = { name: "expired" };
   };
 
   #done = (): void => {

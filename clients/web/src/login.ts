@@ -2,8 +2,8 @@
  * `<milagro-login>`: choose the account, enter the PIN, see what came of it. A device that is not set up is set up here, and a screen
  * that is not one's own shows a QR code instead. Both are fetched when somebody wants them.
  *
- * Attributes: `interaction` (uid of an application's login), `setup` (begins with setting up this device). Property: `purpose`. Event: `milagro-login`, with user, identity and
- * where to go next; the page goes there.
+ * Attributes: `interaction` (uid of an application's login), `setup` (begins with setting up this device). Property: `purpose`.
+ * Events: `milagro-login`, with user, identity and where to go next, and the page goes there; `milagro-failed`, with the code.
  * @module
  */
 import { type Account, listAccounts } from "@milagro/client/mpin-account";
@@ -267,7 +267,7 @@ export class MilagroLogin extends Screen {
       } else if (only && more.length === 0) this.#choose(only);
       else this.screen = { name: "accounts" };
     } catch (error) {
-      this.screen = { name: "failed", code: codeOf(error) };
+      this.#fail(error);
     }
   }
 
@@ -329,7 +329,7 @@ export class MilagroLogin extends Screen {
         }
       },
       (error: unknown) => {
-        if (this.#prepared === prepared) this.screen = { name: "failed", code: codeOf(error) };
+        if (this.#prepared === prepared) this.#fail(error);
       },
     );
   }
@@ -356,7 +356,7 @@ export class MilagroLogin extends Screen {
       const outcome = "outcome" in login ? login : await login.answer(pin);
       if (this.isConnected) this.#show(outcome);
     } catch (error) {
-      this.screen = { name: "failed", code: codeOf(error) };
+      this.#fail(error);
     } finally {
       pin.destroy();
     }
@@ -376,6 +376,12 @@ export class MilagroLogin extends Screen {
     } else {
       this.screen = { name: "offline" };
     }
+  }
+
+  #fail(error: unknown): void {
+    const code = codeOf(error);
+    this.screen = { name: "failed", code };
+    this.dispatchEvent(new CustomEvent("milagro-failed", { detail: { code } }));
   }
 
   /** Counts down until the server looks at another attempt. */
@@ -412,7 +418,7 @@ export class MilagroLogin extends Screen {
       this.#choose(account);
       if (pin) await this.#answer(pin);
     } catch (error) {
-      this.screen = { name: "failed", code: codeOf(error) };
+      this.#fail(error);
     } finally {
       pin?.destroy();
     }

@@ -3,7 +3,7 @@
  * in CI, where all are installed, that is an error.
  * @module
  */
-import { afterAll, beforeAll, describe } from "vitest";
+import { afterAll, describe } from "vitest";
 import type { BrowserEngine, Page } from "./browser.ts";
 import { chromiumEngine } from "./chromium.ts";
 import { firefoxEngine } from "./firefox.ts";
@@ -18,7 +18,6 @@ export function inEachBrowser(title: string, tests: (open: () => Promise<Page>, 
     if (missing && process.env["CI"] === "true") throw new Error(`${engine.name} cannot run: ${missing}`);
     describe.skipIf(missing !== undefined)(`${title} in ${engine.name}${missing ? ` (${missing})` : ""}`, () => {
       const pages: Page[] = [];
-      beforeAll(() => {}, 60_000);
       tests(async () => {
         const page = await engine.open();
         pages.push(page);

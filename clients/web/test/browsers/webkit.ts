@@ -4,7 +4,9 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, globSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import type { BrowserEngine, NamedKey } from "./browser.ts";
 
 const DRIVER = "/usr/bin/WebKitWebDriver";
@@ -26,19 +28,23 @@ const KEYS: Readonly<Record<string, string>> = {
   ArrowUp: "\ue013",
 };
 
-interface Driver {
-  readonly url: string;
-  stop(): void;
-}
-let running: Promise<Driver> | undefined;
+/** The virtual screen, shared by all sessions. */
+let screen: Promise<{ readonly child: ChildProcess; readonly display: string }> | undefined;
+const drivers = new Set<ChildProcess>();
 
-async function start(): Promise<Driver> {
-  const screen = spawn(SCREEN, ["-displayfd", "1", "-screen", "0", "1600x1400x24", "-nolisten", "tcp"], {
+async function startScreen() {
+  const child = spawn(SCREEN, ["-displayfd", "1", "-screen", "0", "1600x1400x24", "-nolisten", "tcp"], {
     stdio: ["ignore", "pipe", "ignore"],
   });
-  const display = await firstLine(screen);
-  const port = 20_000 + (process.pid % 20_000);
-  const driver = spawn(DRIVER, [`--port=${port}`, "--host=127.0.0.1"], {
+  return { child, display: await firstLine(child) };
+}
+
+/** A driver holds one session at a time, so each page gets one. */
+async function startDriver(): Promise<{ readonly child: ChildProcess; readonly url: string }> {
+  screen ??= startScreen();
+  const { display } = await screen;
+  const port = await freePort();
+  const child = spawn(DRIVER, [`--port=${port}`, "--host=127.0.0.1"], {
     env: {
       ...process.env,
       DISPLAY: `:${display}`,
@@ -47,21 +53,26 @@ async function start(): Promise<Driver> {
     },
     stdio: "ignore",
   });
+  drivers.add(child);
   const url = `http://127.0.0.1:${port}`;
-  const stop = () => {
-    driver.kill();
-    screen.kill();
-  };
   for (let tries = 0; ; tries++) {
-    if (driver.exitCode !== null) throw new Error("WebKitWebDriver ended");
+    if (child.exitCode !== null) throw new Error("WebKitWebDriver ended");
     const ready = await fetch(`${url}/status`).then(
       () => true,
       () => false,
     );
-    if (ready) return { url, stop };
-    if (tries > 200) throw new Error("WebKitWebDriver does not answer");
+    if (ready) return { child, url };
+    if (tries > 400) throw new Error("WebKitWebDriver does not answer");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 function firstLine(child: ChildProcess): Promise<string> {
@@ -90,8 +101,7 @@ export const webkitEngine: BrowserEngine = {
     return browserPath() ? undefined : "no MiniBrowser of WebKitGTK";
   },
   async open() {
-    running ??= start();
-    const { url } = await running;
+    const { child, url } = await startDriver();
     const options = { binary: browserPath(), args: ["--automation"] };
     const { sessionId } = await call<{ sessionId: string }>(`${url}/session`, "POST", {
       capabilities: { alwaysMatch: { browserName: "MiniBrowser", "webkitgtk:browserOptions": options } },
@@ -133,12 +143,18 @@ export const webkitEngine: BrowserEngine = {
       type: (text) => keys([...text]),
       resize: (width, height) => call(`${session}/window/rect`, "POST", { x: 0, y: 0, width, height }),
       screenshot: async () => Buffer.from(await call<string>(`${session}/screenshot`, "GET"), "base64"),
-      close: () => call(session, "DELETE"),
+      close: async () => {
+        if (!drivers.delete(child)) return;
+        await call(session, "DELETE").catch(() => {});
+        child.kill();
+      },
     };
   },
   async close() {
-    const driver = await running?.catch(() => undefined);
-    running = undefined;
-    driver?.stop();
+    for (const driver of drivers) driver.kill();
+    drivers.clear();
+    const shared = await screen?.catch(() => undefined);
+    screen = undefined;
+    shared?.child.kill();
   },
 };

@@ -1,0 +1,32 @@
+/**
+ * Steps that several tests of pages take.
+ * @module
+ */
+import { find, type Visit } from "../../clients/web/test/browsers/visit.ts";
+
+/** Up to the fields for the codes. */
+export async function askForCodes(person: Visit, user: string): Promise<void> {
+  await person.click("[data-enrol]");
+  await person.fill("#user", user);
+  await person.click("[data-way=email]");
+  await person.see("milagro-enrol-codes input.code");
+}
+
+/** Takes the three codes out of the three mails. */
+export async function bringCodes(person: Visit): Promise<void> {
+  const mails = `${find("milagro-demo-mail")}?.shadowRoot.querySelectorAll("li .action")`;
+  for (const place of [0, 1, 2]) {
+    await person.page.evaluate(`new Promise((resolve) => {
+      const look = () => { const all = ${mails}; if (all?.length === 3) { all[${place}].click(); resolve(); } else setTimeout(look, 50); };
+      look();
+    })`);
+  }
+  await person.click("milagro-enrol-codes button[type=submit]");
+}
+
+export async function choosePin(person: Visit, pin: string): Promise<void> {
+  await person.read("Choose a PIN");
+  await person.pin(pin);
+  await person.read("Enter it once more");
+  await person.pin(pin);
+}

@@ -68,7 +68,7 @@ describe("of 100 guesses at once exactly the allowed number is looked at", () =>
     expect(late.json).toMatchObject({ outcome: "blocked" });
     expect(late.json.retryAfter).toBeGreaterThan(3500);
     await stop(auth);
-  });
+  }, 90_000);
 
   let server: PostgresServer | undefined;
   beforeAll(async () => {
@@ -76,14 +76,18 @@ describe("of 100 guesses at once exactly the allowed number is looked at", () =>
   });
   afterAll(() => server?.stop());
 
-  needsPostgres("on PostgreSQL, over two servers", async () => {
-    const database = (await server?.freshUrl()) ?? "";
-    const settings = { limits: HIGH, database, origin: "http://localhost:7999" };
-    const servers = [await start(founded, settings), await start(founded, settings)];
-    const device = await registered(servers[0] as Auth);
-    expect(await guess(servers, device, 100)).toEqual({ refused: 5, blocked: 95 });
-    for (const auth of servers) await stop(auth);
-  });
+  needsPostgres(
+    "on PostgreSQL, over two servers",
+    async () => {
+      const database = (await server?.freshUrl()) ?? "";
+      const settings = { limits: HIGH, database, origin: "http://localhost:7999" };
+      const servers = [await start(founded, settings), await start(founded, settings)];
+      const device = await registered(servers[0] as Auth);
+      expect(await guess(servers, device, 100)).toEqual({ refused: 5, blocked: 95 });
+      for (const auth of servers) await stop(auth);
+    },
+    90_000,
+  );
 });
 
 test("blocks end, double, and end for good until an administrator acts; success forgets the count", async () => {

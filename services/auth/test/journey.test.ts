@@ -69,7 +69,7 @@ async function journey(database: string): Promise<void> {
 }
 
 test("on SQLite", () => journey(`sqlite:${join(newFolder(), "auth.sqlite")}`));
-needsPostgres("on PostgreSQL", async () => journey((await server?.freshUrl()) ?? ""));
+needsPostgres("on PostgreSQL", async () => journey((await server?.freshUrl()) ?? ""), 90_000);
 
 needsPostgres(
   "when PostgreSQL goes away, every call ends closed; when it is back, what was counted is counted",

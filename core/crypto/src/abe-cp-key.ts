@@ -44,7 +44,9 @@ export function issueCpKeyShare(
   const { g1 } = engine;
   const points = abePoints(engine, grant.scope);
   const seed = issueSeed(engine, master, statement);
-  const t = scalarStream(engine, seed)();
+  const draw = scalarStream(engine, seed);
+  const t = draw();
+  draw.end();
   wipe(seed);
   const masked = master.use((alpha) => g1.add(baseMultiply1(engine, alpha), points.baseTable.multiplySecret(t)));
   const components = componentsOf(grant.attributes).map((component) => g1.multiplySecret(points.of(component), t));

@@ -176,6 +176,7 @@ function scalarsOf(engine: Engine, rows: PolicyRows, m: Uint8Array, binding: Uin
   const s = draw();
   const uses = Array.from({ length: rows.uses }, draw);
   const shares = shareSecret(engine, rows, s, draw);
+  draw.end();
   wipe(seed);
   return { s, uses, shares };
 }

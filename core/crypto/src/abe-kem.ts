@@ -13,8 +13,9 @@
  * @module
  */
 import type { Engine, G2, Gt, Scalar } from "@milagro/engine/engine";
+import { sha256 } from "@noble/hashes/sha2.js";
 import { type AbeScheme, type AbeScope, encodeScope } from "./abe-points.ts";
-import { concat, u32, wipe, xorBytes } from "./bytes.ts";
+import { concat, wipe, xorBytes } from "./bytes.ts";
 import { MilagroError } from "./error.ts";
 import { deriveKey, digest } from "./kdf.ts";
 import type { DomainPublicKey } from "./master-public.ts";
@@ -65,12 +66,19 @@ export function finish(
   return new Secret("shared secret", key);
 }
 
-/** Random 128-bit weights, two from each hash of a fresh seed. */
+/** Random 128-bit weights, two from each hash of a fresh seed. They are used once, in the process that drew them. */
 export function drawWeights(engine: Engine, count: number): readonly Scalar[] {
-  const seed = engine.scalars.encode(engine.scalars.random());
+  const message = concat(engine.scalars.encode(engine.scalars.random()), new Uint8Array(4));
+  const counter = new DataView(message.buffer, message.length - 4);
+  const bytes = new Uint8Array(32);
+  let hash = bytes;
   return Array.from({ length: count }, (_, i) => {
-    const half = digest("MILAGRO-V1-ABE-WEIGHT", seed, u32(i >>> 1)).subarray(16 * (i & 1), 16 * (i & 1) + 16);
-    return engine.scalars.decode(concat(new Uint8Array(16), half), { zero: "allow" });
+    if (i % 2 === 0) {
+      counter.setUint32(0, i);
+      hash = sha256(message);
+    }
+    bytes.set(hash.subarray(16 * (i % 2), 16 * (i % 2) + 16), 16);
+    return engine.scalars.decode(bytes, { zero: "allow" });
   });
 }
 

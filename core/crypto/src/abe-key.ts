@@ -10,12 +10,12 @@
  * @module
  */
 import type { Engine, G1, G2, Scalar } from "@milagro/engine/engine";
+import { sha384 } from "@noble/hashes/sha2.js";
 import { type AbeGrant, type CpGrant, encodeGrant, type GrantOf, type KpGrant, parseGrant } from "./abe-grant.ts";
 import type { AbeScheme } from "./abe-points.ts";
 import { componentsOf, hasNegation } from "./attribute-set.ts";
-import { ByteReader, concat, equalBytes, lengthPrefixed, u8, u32 } from "./bytes.ts";
+import { ByteReader, concat, equalBytes, lengthPrefixed, transcript, u8, wipe } from "./bytes.ts";
 import { MilagroError } from "./error.ts";
-import { hashToScalar } from "./kdf.ts";
 import { compilePolicy, type PolicyRows } from "./policy-rows.ts";
 
 /** Points of a share or key, in the order of the header comment. */
@@ -167,12 +167,19 @@ function lengthsOf(grant: AbeGrant): { readonly g1: number; readonly g2: number 
   return { g1: rows.length + rows.filter(({ kind }) => kind === "negation").length, g2: uses };
 }
 
-/** Scalars from a seed: `hashToScalar("MILAGRO-V1-ABE-SCALAR", seed, u32 i)`, i from 0. */
-export function scalarStream(engine: Engine, seed: Uint8Array): () => Scalar {
+/** Scalars from a seed: `hashToScalar("MILAGRO-V1-ABE-SCALAR", seed, u32 i)`, i from 0. Call `end` to wipe what was made of the seed. */
+export function scalarStream(engine: Engine, seed: Uint8Array): (() => Scalar) & { readonly end: () => void } {
+  // One transcript whose last four bytes count: a policy of a hundred rows draws a hundred scalars.
+  const message = transcript("MILAGRO-V1-ABE-SCALAR", seed, new Uint8Array(4));
+  const counter = new DataView(message.buffer, message.length - 4);
   let index = 0;
-  return () => {
-    const scalar = hashToScalar(engine, "MILAGRO-V1-ABE-SCALAR", seed, u32(index));
+  const draw = (): Scalar => {
+    counter.setUint32(0, index);
     index += 1;
+    const hash = sha384(message);
+    const scalar = engine.scalars.reduce(hash);
+    wipe(hash);
     return scalar;
   };
+  return Object.assign(draw, { end: () => wipe(message) });
 }

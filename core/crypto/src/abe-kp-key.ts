@@ -36,6 +36,7 @@ export function issueKpKeyShare(
   const timesG1 = (k: Scalar): G1 => baseMultiply1(engine, k);
   const rows = maskRows(engine, abePoints(engine, grant.scope), policy, shares, uses, timesG1);
   const share = makeShare<"kp">(engine, grant, { g2: uses.map((r) => baseMultiply2(engine, r)), g1: rows });
+  draw.end();
   wipe(seed);
   engine.zeroise(...uses);
   // A gate k = 1 hands its own scalar on, so some of these may be the master's: those stay.

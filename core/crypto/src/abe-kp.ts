@@ -152,7 +152,9 @@ export function decapsulateWithPolicy(
 
 function scalarOf(engine: Engine, m: Uint8Array, binding: Uint8Array): Scalar {
   const seed = seedOf(m, binding);
-  const s = scalarStream(engine, seed)();
+  const draw = scalarStream(engine, seed);
+  const s = draw();
+  draw.end();
   wipe(seed);
   return s;
 }

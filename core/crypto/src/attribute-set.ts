@@ -44,7 +44,7 @@ export type Component =
     };
 
 /** Components of one set; points cost memory and time at every authority. */
-export const MAX_COMPONENTS = 2048;
+export const MAX_COMPONENTS = 1024;
 
 const TYPES = { texts: 0, negatable: 1, integer: 2, date: 3 } as const;
 

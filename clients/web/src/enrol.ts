@@ -3,6 +3,8 @@
  * authority answered → a PIN, twice → registered. Reloading the page loses nothing but the PIN.
  *
  * Property `finished`: called once with the identity and the PIN, which is then the callee's to use up. Event `milagro-cancel`.
+ *
+ * Long because it is one conversation: its views, and what each answer leads to, are read together.
  * @module
  */
 import type { Pin } from "@milagro/client/mpin";

@@ -4,6 +4,8 @@
  *
  * Attributes: `interaction` (uid of an application's login), `setup` (begins with setting up this device). Property: `purpose`.
  * Events: `milagro-login`, with user, identity and where to go next, and the page goes there; `milagro-failed`, with the code.
+ *
+ * Long because it is one conversation: its views, and what each outcome leads to, are read together.
  * @module
  */
 import { type Account, listAccounts } from "@milagro/client/mpin-account";

@@ -653,6 +653,12 @@ export const ERROR_CODES = {
     "A file for a local program cannot be written.",
     "Check the folder, its owner and its mode.",
   ),
+  ERR_PASSKEY_UNAVAILABLE: define(
+    500,
+    1,
+    "There is no passkey with a PRF here, or the person said no.",
+    "Go on without; or use a browser and an authenticator that have it.",
+  ),
   ERR_PASSPHRASE_INVALID: define(
     400,
     1,

@@ -94,6 +94,7 @@ needsPostgres(
     expect(answer.json).toMatchObject({ outcome: "refused" });
     expect(answer.json.attemptsLeft).toBeLessThanOrEqual(3);
   },
+  90_000,
 );
 
 test("a check that breaks in its worker ends closed: no outcome, the attempt stays counted, and the next login works", async () => {

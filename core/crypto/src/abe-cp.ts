@@ -88,9 +88,7 @@ export function encapsulateToPolicy(
   policy: Policy,
   context: Uint8Array,
 ): { readonly ciphertext: CpCiphertext; readonly sharedSecret: Secret<"shared secret"> } {
-  const simple = simplifyPolicy(policy);
-  const policyText = utf8(formatPolicy(simple, { compact: true }));
-  const rows = compilePolicy(simple);
+  const { simple, policyText, rows } = prepare(policy);
   if (scope.epoch !== NO_EXPIRY && rows.rows.some(({ label }) => label === EPOCH_LABEL)) {
     throw new MilagroError("ERR_POLICY_INVALID", "keys bound to one epoch have no attribute epoch to ask for");
   }
@@ -112,6 +110,24 @@ export function encapsulateToPolicy(
   engine.zeroise(target, s, ...uses, ...shares);
   const ciphertext = { bytes: concat(head, v), version, epoch: scope.epoch, policy: simple, policyText, rows };
   return { ciphertext, sharedSecret: finish(m, head, v, binding, context) };
+}
+
+interface PreparedPolicy {
+  readonly simple: Policy;
+  readonly policyText: Uint8Array;
+  readonly rows: PolicyRows;
+}
+
+const prepared = new WeakMap<Policy, PreparedPolicy>();
+
+/** Once per policy *object*: whoever writes much under one policy keeps it. */
+function prepare(policy: Policy): PreparedPolicy {
+  const known = prepared.get(policy);
+  if (known) return known;
+  const simple = simplifyPolicy(policy);
+  const fresh = { simple, policyText: utf8(formatPolicy(simple, { compact: true })), rows: compilePolicy(simple) };
+  prepared.set(policy, fresh);
+  return fresh;
 }
 
 /**

@@ -59,13 +59,20 @@ export function maskRows(
   timesX: (k: Scalar) => G1,
 ): G1[] {
   const { g1, scalars } = engine;
+  // The branches of an `or` have one share, and it is one object: a range of twenty prefixes takes one multiplication of X.
+  const multiples = new Map<Scalar, G1>();
+  const onX = (share: Scalar): G1 => {
+    const product = multiples.get(share) ?? timesX(share);
+    multiples.set(share, product);
+    return product;
+  };
   return policy.rows.flatMap((row, i) => {
     const [share, r] = [shares[i] as Scalar, uses[row.use] as Scalar];
-    if (row.kind !== "negation") return [g1.add(timesX(share), g1.multiplySecret(points.of(row), r))];
+    if (row.kind !== "negation") return [g1.add(onX(share), g1.multiplySecret(points.of(row), r))];
     const { h0, h1 } = points.negation(row.label);
     const x = valueScalar(engine, row.label, row.value);
     return [
-      g1.subtract(g1.multiplySecret(h0, r), timesX(share)),
+      g1.subtract(g1.multiplySecret(h0, r), onX(share)),
       g1.add(g1.multiplySecret(h1, r), timesX(scalars.multiply(share, x))),
     ];
   });

@@ -17,6 +17,7 @@ import { type AeadPort, nobleAead } from "./aead.ts";
 import { ByteReader, concat, equalBytes, lengthPrefixed, transcript, utf8, wipe } from "./bytes.ts";
 import { type DomainId, parseDomainId } from "./domain-id.ts";
 import { MilagroError } from "./error.ts";
+import { type ChunkIterator, readFront } from "./file-front.ts";
 import { decapsulate, encapsulate, type IbeCiphertext, ibeCiphertextLength, parseIbeCiphertext } from "./ibe.ts";
 import type { IdentityKey } from "./identity-key.ts";
 import { deriveKey } from "./kdf.ts";
@@ -40,21 +41,11 @@ export interface FileOpener {
   readonly recipient: Recipient;
 }
 
-/** The chunks of a file that follow its header. */
-export interface ChunkIterator extends AsyncIterable<Uint8Array> {
-  next(): Promise<IteratorResult<Uint8Array, void>>;
-  /** Closes the source. */
-  return(): Promise<IteratorResult<Uint8Array, void>>;
-  [Symbol.asyncIterator](): ChunkIterator;
-}
-
 /** The first line of every file. */
 export const FILE_MAGIC = "milagro.dev/envelope v1\n";
 
 const MAGIC = utf8(FILE_MAGIC);
 const COMMITMENT_LENGTH = 32;
-/** 1024 recipients with identities of 255 bytes, and room. */
-const MAX_HEADER_LENGTH = 512 * 1024;
 
 /**
  * Seals a stream. The first chunk is line and header, each further one a segment.
@@ -122,36 +113,10 @@ export async function* openFile(
  * returned).
  * @throws `ERR_ENVELOPE_INVALID`
  */
-export async function readFileHeader(
+export function readFileHeader(
   source: ByteStream,
 ): Promise<{ readonly header: FileHeader; readonly rest: ChunkIterator }> {
-  const chunks = streamOf(source);
-  const parts: Uint8Array[] = [];
-  let filled = 0;
-  const fill = async (length: number): Promise<Uint8Array> => {
-    while (filled < length) {
-      const { value, done } = await chunks.next();
-      if (done) throw new MilagroError("ERR_ENVELOPE_INVALID", "not a sealed file, or cut short");
-      parts.push(value);
-      filled += value.length;
-    }
-    return concat(...parts);
-  };
-  try {
-    const start = MAGIC.length + 4;
-    const front = await fill(start);
-    if (!equalBytes(front.subarray(0, MAGIC.length), MAGIC)) {
-      throw new MilagroError("ERR_ENVELOPE_INVALID", "not a sealed file of this version");
-    }
-    const length = new ByteReader(front.slice(MAGIC.length, start), "ERR_ENVELOPE_INVALID").integer(32);
-    if (length > MAX_HEADER_LENGTH) throw new MilagroError("ERR_ENVELOPE_INVALID", "the header is too long");
-    const whole = await fill(start + length);
-    const header = parseHeader(whole.slice(start, start + length));
-    return { header, rest: withFront(whole.slice(start + length), chunks) };
-  } catch (cause) {
-    await chunks.return();
-    throw cause;
-  }
+  return readFront(source, MAGIC, parseHeader);
 }
 
 function openHeader(
@@ -206,25 +171,4 @@ function deriveKeys(
   } finally {
     sharedSecret.destroy();
   }
-}
-
-async function* streamOf(source: ByteStream): AsyncGenerator<Uint8Array, void> {
-  yield* source;
-}
-
-/** A stream with its first chunk put back; `return` closes what is behind it, also when nothing was read. */
-function withFront(first: Uint8Array, chunks: AsyncGenerator<Uint8Array, void>): ChunkIterator {
-  let front = first.length > 0 ? first : undefined;
-  return {
-    next: async () => {
-      if (!front) return chunks.next();
-      const value = front;
-      front = undefined;
-      return { value, done: false };
-    },
-    return: () => chunks.return(),
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }

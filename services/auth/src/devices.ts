@@ -30,10 +30,11 @@ export function parseOwnIdentity(context: Pick<AuthContext, "domain" | "config">
 
 /** The pinned input of a device that may log in; for anybody else, one of the same length that no answer fits. */
 export async function inputFor(
-  { store, domain, nobody }: Pick<AuthContext, "store" | "domain" | "nobody">,
+  { domain, nobody }: Pick<AuthContext, "domain" | "nobody">,
+  db: Kysely<AuthTables>,
   identity: MpinIdentity,
 ): Promise<Uint8Array> {
-  const device = await readDevice(store.db, identity);
+  const device = await readDevice(db, identity);
   const stranger = dvsInput(domain.domainId, identity, NO_EXPIRY, nobody);
   return device && device.state !== "revoked" && device.blocked === 0 ? parseBase64url(device.input) : stranger;
 }

@@ -150,7 +150,7 @@ export async function proveLogin(
   const { store, workers, count } = context;
   workers.admit();
   const taken = await takeLogin(context, session, caller);
-  const { login, identity, attempt } = taken;
+  const { login, identity, attempt, input } = taken;
   const purpose = parseLoginPurpose(JSON.parse(login.purpose));
   if (attempt.kind === "blocked") {
     count.login(purpose.type, "blocked");
@@ -159,7 +159,7 @@ export async function proveLogin(
   const payload = login.payload === null ? undefined : parseLoginPayload(JSON.parse(login.payload));
   const holds = await workers.verify({
     source: clientNetwork(caller.address),
-    input: await inputFor(context, identity),
+    input,
     permitEpoch: login.permit_epoch ?? undefined,
     claim: {
       type: "two-pass",
@@ -225,7 +225,9 @@ async function takeLogin(context: AuthContext, session: Uint8Array, { browser }:
       .returningAll()
       .executeTakeFirst();
     if (!login) throw unknownLogin();
-    return { login, identity, attempt: await countAttempt(db, config.attempts, identity, now) };
+    const attempt = await countAttempt(db, config.attempts, identity, now);
+    // Read here, where the connection is at hand: by itself it would wait for others' commits.
+    return { login, identity, attempt, input: await inputFor(context, db, identity) };
   });
 }
 

@@ -37,7 +37,7 @@ export async function signText(
   const window = { nowMs: now, seconds: config.signatureWindowSeconds };
   if (!isTimely(proof, window))
     throw new MilagroError("ERR_REQUEST_EXPIRED", "the signature was made at another time, by the server's clock");
-  const input = await inputFor(context, identity);
+  const input = await inputFor(context, context.store.db, identity);
   const onePass = { origin: context.origin(), client: config.service, message: signedTextMessage(text) };
   const { replayKey, keepUntilMs } = replayEntry(
     { subject: loginSubject(input as MpinInput), context: onePass, proof },

@@ -14,7 +14,7 @@ export async function askForCodes(person: Visit, user: string): Promise<void> {
 
 /** Takes the three codes out of the three mails. */
 export async function bringCodes(person: Visit): Promise<void> {
-  const mails = `${find("milagro-demo-mail")}?.shadowRoot.querySelectorAll("li .action")`;
+  const mails = `${find("milagro-demo-mail")}?.shadowRoot?.querySelectorAll("li .action")`;
   for (const place of [0, 1, 2]) {
     await person.page.evaluate(`new Promise((resolve) => {
       const look = () => { const all = ${mails}; if (all?.length === 3) { all[${place}].click(); resolve(); } else setTimeout(look, 50); };

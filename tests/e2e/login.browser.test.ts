@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { inEachBrowser } from "../../clients/web/test/browsers/engines.ts";
-import { find, type Visit, visit } from "../../clients/web/test/browsers/visit.ts";
+import { type Visit, visit } from "../../clients/web/test/browsers/visit.ts";
 import { askForCodes, bringCodes, choosePin } from "./login-person.ts";
 import { type LoginStack, startLoginStack } from "./login-stack.ts";
 

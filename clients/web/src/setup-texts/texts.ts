@@ -14,7 +14,6 @@ export interface SetupTexts {
   readonly phoneRefused: string;
   readonly codeExpired: string;
   readonly newQrCode: string;
-  readonly withPin: string;
   readonly otherScreen: string;
   readonly otherScreenAsks: (client: string) => string;
   readonly whichNumber: string;
@@ -74,7 +73,6 @@ export interface SetupTexts {
   readonly stepChecked: string;
   readonly stepFailed: string;
   readonly registering: string;
-  readonly registered: string;
   readonly interrupted: string;
   readonly interruptedHelp: (user: string) => string;
   readonly goOn: string;

@@ -16,7 +16,6 @@ export const texts: Texts = {
   digits: (count) => `عدد الأرقام المدخلة: ${count}`,
   deleteDigit: "حذف الرقم الأخير",
   confirmPin: "تأكيد رمز PIN",
-  languageName: "العربية",
   language: "اللغة",
   loading: "لحظة من فضلك…",
   next: "متابعة",

@@ -9,7 +9,6 @@ export const texts: Texts = {
   digits: (count) => `${count} Ziffern eingegeben`,
   deleteDigit: "Letzte Ziffer löschen",
   confirmPin: "PIN bestätigen",
-  languageName: "Deutsch",
   language: "Sprache",
   loading: "Einen Moment …",
   next: "Weiter",

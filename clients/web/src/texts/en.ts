@@ -9,7 +9,6 @@ export const texts: Texts = {
   digits: (count) => `${count} digits entered`,
   deleteDigit: "Delete last digit",
   confirmPin: "Confirm PIN",
-  languageName: "English",
   language: "Language",
   loading: "One moment …",
   next: "Continue",

@@ -7,7 +7,6 @@ export const texts: Texts = {
   digits: (count) => `${count}桁を入力しました`,
   deleteDigit: "最後の数字を消す",
   confirmPin: "PINを確定",
-  languageName: "日本語",
   language: "言語",
   loading: "少々お待ちください…",
   next: "次へ",

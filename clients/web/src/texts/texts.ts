@@ -10,7 +10,6 @@ export interface Texts {
   readonly digits: (count: number) => string;
   readonly deleteDigit: string;
   readonly confirmPin: string;
-  readonly languageName: string;
   readonly language: string;
   readonly loading: string;
   readonly next: string;

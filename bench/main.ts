@@ -29,6 +29,8 @@ Areas: ${available.join(", ")} (default: all but ${[...ON_REQUEST].join(", ")})
   --save   also write bench/results/<area>.json with machine and commit
   --budget milliseconds for each contender of each row, about (default 1500)`;
 
+// Ending in order ends also the processes that a benchmark has started.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 process.exitCode = await main();
 
 async function main(): Promise<number> {

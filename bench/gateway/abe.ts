@@ -11,7 +11,7 @@
 import { randomBytes } from "node:crypto";
 import { decapsulateWithAttributes, encapsulateToPolicy, parseCpCiphertext } from "@milagro/crypto/abe-cp";
 import { issueCpKeyShare } from "@milagro/crypto/abe-cp-key";
-import { approvalStatement, approveGrant, grantAttributes } from "@milagro/crypto/abe-grant";
+import { approvalStatement, approveEntitlement, attributeEntitlement } from "@milagro/crypto/abe-entitlement";
 import { combineAbeKeyShares, encodeAbeKey } from "@milagro/crypto/abe-key";
 import type { AbeScope } from "@milagro/crypto/abe-points";
 import { parseAttributeSchema } from "@milagro/crypto/attribute-schema";
@@ -69,24 +69,30 @@ function abeOperations(engine: Engine, size: number): Operations {
   const approved = (domainId: DomainId) => {
     const values = Object.fromEntries(labels.map((label) => [label, "v"]));
     // The uid comes on top of the attributes.
-    const grant = grantAttributes({ domainId, identity: IDENTITY, epoch: EPOCH }, schema, values);
-    const approvals = signers.map((signer) => signStatement(engine, signer, approvalStatement(grant, CONTEXT)));
+    const entitlement = attributeEntitlement({ domainId, identity: IDENTITY, epoch: EPOCH }, schema, values);
+    const approvals = signers.map((signer) => signStatement(engine, signer, approvalStatement(entitlement, CONTEXT)));
     const statementKeys = signers.map((signer) => derivePublicShare(engine, signer));
-    return approveGrant(engine, random, grant, CONTEXT, statementKeys, approvals);
+    return approveEntitlement(engine, random, entitlement, CONTEXT, statementKeys, approvals);
   };
   const scopeOf = (domainId: DomainId): AbeScope<"cp"> => ({ domainId, scheme: "cp", epoch: EPOCH });
   const encrypt = (domainId: DomainId) =>
     encapsulateToPolicy(engine, random, publicKey, scopeOf(domainId), policy, CONTEXT);
   const prepare = () => {
     const domainId = parseDomainId(random(32));
-    const grant = approved(domainId);
-    const shares = masters.map((master) => issueCpKeyShare(engine, master, grant));
-    return { domainId, grant, key: combineAbeKeyShares(engine, shares), ciphertext: encrypt(domainId).ciphertext };
+    const entitlement = approved(domainId);
+    const shares = masters.map((master) => issueCpKeyShare(engine, master, entitlement));
+    return {
+      domainId,
+      entitlement,
+      key: combineAbeKeyShares(engine, shares),
+      ciphertext: encrypt(domainId).ciphertext,
+    };
   };
   const known = prepare();
   return {
     bytes: known.ciphertext.bytes.length,
-    keygen: () => encodeAbeKey(engine, issueCpKeyShare(engine, masters[0] as MasterSecretShare<"cp">, known.grant)),
+    keygen: () =>
+      encodeAbeKey(engine, issueCpKeyShare(engine, masters[0] as MasterSecretShare<"cp">, known.entitlement)),
     encrypt: () => encrypt(known.domainId),
     // In a domain nobody has seen nothing that is remembered helps.
     first: () => encrypt(parseDomainId(random(32))),

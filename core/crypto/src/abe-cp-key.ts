@@ -12,7 +12,7 @@
  * @module
  */
 import type { Engine, G1, G2, RandomBytes } from "@milagro/engine/engine";
-import type { ApprovedGrant, CpGrant } from "./abe-grant.ts";
+import type { ApprovedEntitlement, CpEntitlement } from "./abe-entitlement.ts";
 import { type AbeKey, type AbeKeyShare, makeShare, scalarStream } from "./abe-key.ts";
 import { abePoints } from "./abe-points.ts";
 import { componentsOf } from "./attribute-set.ts";
@@ -38,19 +38,21 @@ export function issueSeed(
 export function issueCpKeyShare(
   engine: Engine,
   master: MasterSecretShare<"cp">,
-  { grant, statement }: ApprovedGrant<CpGrant>,
+  { entitlement, statement }: ApprovedEntitlement<CpEntitlement>,
 ): AbeKeyShare<"cp"> {
   if (master.scheme !== "cp") throw new TypeError("keys with attributes are issued from the cp master");
   const { g1 } = engine;
-  const points = abePoints(engine, grant.scope);
+  const points = abePoints(engine, entitlement.scope);
   const seed = issueSeed(engine, master, statement);
   const draw = scalarStream(engine, seed);
   const t = draw();
   draw.end();
   wipe(seed);
   const masked = master.use((alpha) => g1.add(baseMultiply1(engine, alpha), points.baseTable.multiplySecret(t)));
-  const components = componentsOf(grant.attributes).map((component) => g1.multiplySecret(points.of(component), t));
-  const share = makeShare<"cp">(engine, grant, { g2: [baseMultiply2(engine, t)], g1: [masked, ...components] });
+  const components = componentsOf(entitlement.attributes).map((component) =>
+    g1.multiplySecret(points.of(component), t),
+  );
+  const share = makeShare<"cp">(engine, entitlement, { g2: [baseMultiply2(engine, t)], g1: [masked, ...components] });
   engine.zeroise(t);
   return share;
 }
@@ -65,7 +67,7 @@ export function verifyCpKeyShare(
   return verify(engine, random, publicShare.g2, share);
 }
 
-/** Whether the key is the one of its grant. */
+/** Whether the key is the one of its entitlement. */
 export function verifyCpKey(
   engine: Engine,
   random: RandomBytes,
@@ -77,8 +79,8 @@ export function verifyCpKey(
 
 function verify(engine: Engine, random: RandomBytes, master: G2, key: AbeKeyShare<"cp"> | AbeKey<"cp">): boolean {
   const { g1, g2 } = engine;
-  const points = abePoints(engine, key.grant.scope);
-  const hashes = componentsOf(key.grant.attributes).map(points.of);
+  const points = abePoints(engine, key.entitlement.scope);
+  const hashes = componentsOf(key.entitlement.attributes).map(points.of);
   const weights = hashes.map(() => randomWeight(engine, random));
   return key.use(({ g1: [masked, ...components], g2: [sk1] }) =>
     engine.pairingCheck([

@@ -142,17 +142,17 @@ export function decapsulateWithAttributes(
   ciphertext: CpCiphertext,
   context: Uint8Array,
 ): Secret<"shared secret"> {
-  const { grant } = key;
+  const { entitlement } = key;
   const { rows, policyText } = ciphertext;
-  if (grant.scope.epoch !== ciphertext.epoch) {
+  if (entitlement.scope.epoch !== ciphertext.epoch) {
     throw new MilagroError("ERR_POLICY_UNSATISFIED", "encapsulated to keys of another epoch");
   }
-  const holder = rowHolder(grant.attributes);
+  const holder = rowHolder(entitlement.attributes);
   const chosen = chooseRows(engine, rows, (row) => holder(row) !== undefined);
   if (!chosen) throw new MilagroError("ERR_POLICY_UNSATISFIED", "the key's attributes do not satisfy the policy");
 
   const { head, v, s2, uses2, points } = decodePoints(engine, ciphertext);
-  const components = componentsOf(grant.attributes);
+  const components = componentsOf(entitlement.attributes);
   const target = key.use(({ g1: [sk3, ...own], g2: [sk1] }) => {
     const gathered = gatherRows(engine, rows, chosen, splitRows(rows, points), (row) => {
       const index = holder(row) as number;
@@ -167,11 +167,11 @@ export function decapsulateWithAttributes(
   });
   const m = mask(engine, target, head, v);
   engine.zeroise(target);
-  const binding = bindingOf(grant.scope, publicKey, policyText);
+  const binding = bindingOf(entitlement.scope, publicKey, policyText);
   const scalars = scalarsOf(engine, rows, m, binding);
   const sound =
     areMultiples2(engine, [s2, ...uses2], [scalars.s, ...scalars.uses]) &&
-    rowsMatch(engine, abePoints(engine, grant.scope), rows, scalars, points);
+    rowsMatch(engine, abePoints(engine, entitlement.scope), rows, scalars, points);
   engine.zeroise(scalars.s, ...scalars.uses, ...scalars.shares);
   if (!sound) {
     wipe(m);

@@ -89,7 +89,7 @@ export function openAbeEnvelope(
   context: Uint8Array,
 ): Secret<"plaintext"> {
   const { scheme, domainId } = envelope;
-  if (key.scheme !== scheme || !equalBytes(key.grant.scope.domainId, domainId)) {
+  if (key.scheme !== scheme || !equalBytes(key.entitlement.scope.domainId, domainId)) {
     throw new MilagroError("ERR_NOT_RECIPIENT", "sealed in another trust domain, or under the other scheme");
   }
   const bound = bindContext(context);

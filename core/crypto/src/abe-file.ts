@@ -120,7 +120,7 @@ function openHeader(
   { domainId, abe, commitment: sent }: PolicyFileHeader,
   opener: AbeKey<"cp">,
 ): Uint8Array {
-  if (!equalBytes(opener.grant.scope.domainId, domainId)) {
+  if (!equalBytes(opener.entitlement.scope.domainId, domainId)) {
     throw new MilagroError("ERR_NOT_RECIPIENT", "sealed in another trust domain");
   }
   const shared = decapsulateWithAttributes(engine, opener, options.publicKey, abe, bindContext(options.context));

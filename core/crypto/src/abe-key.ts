@@ -1,7 +1,7 @@
 /**
- * Attribute keys and their shares: a grant with its points. Shares add up point by point.
+ * Attribute keys and their shares: an entitlement with its points. Shares add up point by point.
  *
- *   bytes = u8 version ‖ u8 kind ‖ len32 grant ‖ points in G2 (96 each) ‖ points in G1 (48 each)
+ *   bytes = u8 version ‖ u8 kind ‖ len32 entitlement ‖ points in G2 (96 each) ‖ points in G1 (48 each)
  *   kind 1 share, 2 key · version 1, with negations 2
  *   cp: G2  t·g2                                G1  α·g1 + t·B, then one point for each component of the attribute set
  *   kp: G2  one for each use of the policy      G1  one point for each row, two for a negated one
@@ -11,7 +11,14 @@
  */
 import type { Engine, G1, G2, Scalar } from "@milagro/engine/engine";
 import { sha384 } from "@noble/hashes/sha2.js";
-import { type AbeGrant, type CpGrant, encodeGrant, type GrantOf, type KpGrant, parseGrant } from "./abe-grant.ts";
+import {
+  type AbeEntitlement,
+  type CpEntitlement,
+  type EntitlementOf,
+  encodeEntitlement,
+  type KpEntitlement,
+  parseEntitlement,
+} from "./abe-entitlement.ts";
 import type { AbeScheme } from "./abe-points.ts";
 import { componentsOf, hasNegation } from "./attribute-set.ts";
 import { ByteReader, concat, equalBytes, lengthPrefixed, transcript, u8, wipe } from "./bytes.ts";
@@ -28,15 +35,15 @@ export interface AbeKeyPoints {
 class OwnedAbePoints<Kind extends "share" | "key", S extends AbeScheme> {
   readonly kind: Kind;
   readonly scheme: S;
-  readonly grant: GrantOf<S>;
+  readonly entitlement: EntitlementOf<S>;
   readonly #engine: Engine;
   #points: AbeKeyPoints | undefined;
 
-  constructor(engine: Engine, kind: Kind, grant: GrantOf<S>, points: AbeKeyPoints) {
+  constructor(engine: Engine, kind: Kind, entitlement: EntitlementOf<S>, points: AbeKeyPoints) {
     this.#engine = engine;
     this.kind = kind;
-    this.scheme = grant.scope.scheme as S;
-    this.grant = grant;
+    this.scheme = entitlement.scope.scheme as S;
+    this.entitlement = entitlement;
     this.#points = points;
   }
 
@@ -77,40 +84,40 @@ export function abeVersion(negation: boolean): 1 | 2 {
 /** For the module that issues. */
 export function makeShare<S extends AbeScheme>(
   engine: Engine,
-  grant: GrantOf<S>,
+  entitlement: EntitlementOf<S>,
   points: AbeKeyPoints,
 ): AbeKeyShare<S> {
-  return new OwnedAbePoints(engine, "share", grant, points);
+  return new OwnedAbePoints(engine, "share", entitlement, points);
 }
 
 /**
  * Adds the shares of all D-TAs. Check the sum with `verifyCpKey` or `verifyKpKey` before using it; the shares may be destroyed.
- * @throws `ERR_SHARE_INVALID` for no shares, shares of different grants, and sums that are the identity element
+ * @throws `ERR_SHARE_INVALID` for no shares, shares of different entitlements, and sums that are the identity element
  */
 export function combineAbeKeyShares<S extends AbeScheme>(engine: Engine, shares: readonly AbeKeyShare<S>[]): AbeKey<S> {
   const [first] = shares;
   if (!first) throw new MilagroError("ERR_SHARE_INVALID", "no shares to add");
-  const grant = encodeGrant(first.grant);
-  if (shares.some((share) => !equalBytes(encodeGrant(share.grant), grant))) {
-    throw new MilagroError("ERR_SHARE_INVALID", "shares of different grants do not add up to a key");
+  const entitlement = encodeEntitlement(first.entitlement);
+  if (shares.some((share) => !equalBytes(encodeEntitlement(share.entitlement), entitlement))) {
+    throw new MilagroError("ERR_SHARE_INVALID", "shares of different entitlements do not add up to a key");
   }
   const all = shares.map((share) => share.use((points) => points));
-  const { g1: length1, g2: length2 } = lengthsOf(first.grant);
+  const { g1: length1, g2: length2 } = lengthsOf(first.entitlement);
   const g1 = Array.from({ length: length1 }, (_, i) => engine.g1.sum(all.map((points) => points.g1[i] as G1)));
   const g2 = Array.from({ length: length2 }, (_, i) => engine.g2.sum(all.map((points) => points.g2[i] as G2)));
   if (g1.some(engine.g1.isIdentity) || g2.some(engine.g2.isIdentity)) {
     throw new MilagroError("ERR_SHARE_INVALID", "the shares add up to nothing");
   }
-  return new OwnedAbePoints(engine, "key", first.grant, { g1, g2 });
+  return new OwnedAbePoints(engine, "key", first.entitlement, { g1, g2 });
 }
 
 /** The encoding of the header comment, for sealing and nothing else. The caller wipes it. */
 export function encodeAbeKey<S extends AbeScheme>(engine: Engine, key: AbeKey<S> | AbeKeyShare<S>): Uint8Array {
   return key.use(({ g1, g2 }) =>
     concat(
-      u8(versionOf(key.grant)),
+      u8(versionOf(key.entitlement)),
       u8(KINDS[key.kind]),
-      lengthPrefixed(32, encodeGrant(key.grant)),
+      lengthPrefixed(32, encodeEntitlement(key.entitlement)),
       ...g2.map((point) => engine.g2.encode(point)),
       ...g1.map((point) => engine.g1.encode(point)),
     ),
@@ -136,34 +143,37 @@ function parse<K extends Kind, S extends AbeScheme>(
   try {
     const reader = new ByteReader(bytes, "ERR_ATTRIBUTE_KEY_INVALID");
     const [version, kindByte] = [reader.integer(8), reader.integer(8)];
-    const grant = parseGrant(scheme, reader.prefixed(32));
-    if (version !== versionOf(grant) || kindByte !== KINDS[kind]) throw new Error("another version or kind");
-    const { g1: length1, g2: length2 } = lengthsOf(grant);
+    const entitlement = parseEntitlement(scheme, reader.prefixed(32));
+    if (version !== versionOf(entitlement) || kindByte !== KINDS[kind]) throw new Error("another version or kind");
+    const { g1: length1, g2: length2 } = lengthsOf(entitlement);
     if (reader.remaining !== 96 * length2 + 48 * length1) throw new Error("another length");
     const g2 = Array.from({ length: length2 }, () => engine.g2.decode(reader.take(96)));
     const g1 = Array.from({ length: length1 }, () => engine.g1.decode(reader.take(48)));
-    return new OwnedAbePoints(engine, kind, grant, { g1, g2 });
+    return new OwnedAbePoints(engine, kind, entitlement, { g1, g2 });
   } catch (cause) {
     throw new MilagroError("ERR_ATTRIBUTE_KEY_INVALID", "not an attribute key or share of this scheme", { cause });
   }
 }
 
-const compiled = new WeakMap<KpGrant, PolicyRows>();
+const compiled = new WeakMap<KpEntitlement, PolicyRows>();
 
 /** The rows of a policy key. */
-export function rowsOf(grant: KpGrant): PolicyRows {
-  const rows = compiled.get(grant) ?? compilePolicy(grant.policy);
-  compiled.set(grant, rows);
+export function rowsOf(entitlement: KpEntitlement): PolicyRows {
+  const rows = compiled.get(entitlement) ?? compilePolicy(entitlement.policy);
+  compiled.set(entitlement, rows);
   return rows;
 }
 
-function versionOf(grant: AbeGrant): 1 | 2 {
-  return abeVersion("attributes" in grant ? hasNegation(grant.attributes) : rowsOf(grant).hasNegation);
+function versionOf(entitlement: AbeEntitlement): 1 | 2 {
+  return abeVersion(
+    "attributes" in entitlement ? hasNegation(entitlement.attributes) : rowsOf(entitlement).hasNegation,
+  );
 }
 
-function lengthsOf(grant: AbeGrant): { readonly g1: number; readonly g2: number } {
-  if ("attributes" in grant) return { g1: 1 + componentsOf((grant as CpGrant).attributes).length, g2: 1 };
-  const { rows, uses } = rowsOf(grant);
+function lengthsOf(entitlement: AbeEntitlement): { readonly g1: number; readonly g2: number } {
+  if ("attributes" in entitlement)
+    return { g1: 1 + componentsOf((entitlement as CpEntitlement).attributes).length, g2: 1 };
+  const { rows, uses } = rowsOf(entitlement);
   return { g1: rows.length + rows.filter(({ kind }) => kind === "negation").length, g2: uses };
 }
 

@@ -11,7 +11,7 @@
  */
 import type { Engine, G1, G2, PairingInput, RandomBytes, Scalar } from "@milagro/engine/engine";
 import { issueSeed } from "./abe-cp-key.ts";
-import type { ApprovedGrant, KpGrant } from "./abe-grant.ts";
+import type { ApprovedEntitlement, KpEntitlement } from "./abe-entitlement.ts";
 import { type AbeKey, type AbeKeyShare, makeShare, rowsOf, scalarStream } from "./abe-key.ts";
 import { abePoints, valueScalar } from "./abe-points.ts";
 import { maskRows, splitRows } from "./abe-rows.ts";
@@ -25,17 +25,17 @@ import { baseMultiply1, baseMultiply2, preparedLines, randomWeight } from "./pre
 export function issueKpKeyShare(
   engine: Engine,
   master: MasterSecretShare<"kp">,
-  { grant, statement }: ApprovedGrant<KpGrant>,
+  { entitlement, statement }: ApprovedEntitlement<KpEntitlement>,
 ): AbeKeyShare<"kp"> {
   if (master.scheme !== "kp") throw new TypeError("keys with a policy are issued from the kp master");
-  const policy = rowsOf(grant);
+  const policy = rowsOf(entitlement);
   const seed = issueSeed(engine, master, statement);
   const draw = scalarStream(engine, seed);
   const uses = Array.from({ length: policy.uses }, draw);
   const shares = master.use((alpha) => shareSecret(engine, policy, alpha, draw));
   const timesG1 = (k: Scalar): G1 => baseMultiply1(engine, k);
-  const rows = maskRows(engine, abePoints(engine, grant.scope), policy, shares, uses, timesG1);
-  const share = makeShare<"kp">(engine, grant, { g2: uses.map((r) => baseMultiply2(engine, r)), g1: rows });
+  const rows = maskRows(engine, abePoints(engine, entitlement.scope), policy, shares, uses, timesG1);
+  const share = makeShare<"kp">(engine, entitlement, { g2: uses.map((r) => baseMultiply2(engine, r)), g1: rows });
   draw.end();
   wipe(seed);
   engine.zeroise(...uses);
@@ -54,7 +54,7 @@ export function verifyKpKeyShare(
   return verify(engine, random, publicShare.g2, share);
 }
 
-/** Whether the key is the one of its grant. */
+/** Whether the key is the one of its entitlement. */
 export function verifyKpKey(
   engine: Engine,
   random: RandomBytes,
@@ -71,8 +71,8 @@ interface Sum {
 
 function verify(engine: Engine, random: RandomBytes, master: G2, key: AbeKeyShare<"kp"> | AbeKey<"kp">): boolean {
   const { g1, g2, scalars } = engine;
-  const policy = rowsOf(key.grant);
-  const points = abePoints(engine, key.grant.scope);
+  const policy = rowsOf(key.entitlement);
+  const points = abePoints(engine, key.entitlement.scope);
   const draw = (): Scalar => randomWeight(engine, random);
   const total = draw();
   const weights = checkWeights(engine, policy, total, draw);

@@ -114,12 +114,12 @@ export function decapsulateWithPolicy(
   ciphertext: KpCiphertext,
   context: Uint8Array,
 ): Secret<"shared secret"> {
-  const { grant } = key;
+  const { entitlement } = key;
   const { attributes } = ciphertext;
-  if (grant.scope.epoch !== ciphertext.epoch) {
+  if (entitlement.scope.epoch !== ciphertext.epoch) {
     throw new MilagroError("ERR_POLICY_UNSATISFIED", "encapsulated to keys of another epoch");
   }
-  const policy = rowsOf(grant);
+  const policy = rowsOf(entitlement);
   const holder = rowHolder(attributes);
   const chosen = chooseRows(engine, policy, (row) => holder(row) !== undefined);
   if (!chosen) throw new MilagroError("ERR_POLICY_UNSATISFIED", "the attributes do not satisfy the key's policy");
@@ -139,9 +139,9 @@ export function decapsulateWithPolicy(
   });
   const m = mask(engine, target, head, v);
   engine.zeroise(target);
-  const binding = bindingOf(grant.scope, publicKey, encodeAttributes(attributes));
+  const binding = bindingOf(entitlement.scope, publicKey, encodeAttributes(attributes));
   const s = scalarOf(engine, m, binding);
-  const sound = areMultiples2(engine, [s2], [s]) && pointsMatch(engine, grant.scope, components, s, points);
+  const sound = areMultiples2(engine, [s2], [s]) && pointsMatch(engine, entitlement.scope, components, s, points);
   engine.zeroise(s);
   if (!sound) {
     wipe(m);

@@ -6,7 +6,17 @@ import type { AttributeValues } from "../src/attribute-set.ts";
 import { NO_EXPIRY, parseEpoch } from "../src/epoch.ts";
 import { parsePolicy } from "../src/policy-parser.ts";
 import type { Secret } from "../src/secret.ts";
-import { type AbeDomain, bob, CONTEXT, cpGrant, cpKey, engine, makeAbeDomain, random, schema } from "./abe-fixtures.ts";
+import {
+  type AbeDomain,
+  bob,
+  CONTEXT,
+  cpEntitlement,
+  cpKey,
+  engine,
+  makeAbeDomain,
+  random,
+  schema,
+} from "./abe-fixtures.ts";
 import { codeOf, flip } from "./fixtures.ts";
 
 const domain = makeAbeDomain("cp");
@@ -109,7 +119,7 @@ describe("what opens is decided by the arithmetic, not by the check before it", 
   const { ciphertext } = encapsulate("role = boss and region != DE");
 
   test("a key that claims what it has no points for fails", () => {
-    const claim = cpGrant(domain, { ...ALICE, role: "boss", region: "US" });
+    const claim = cpEntitlement(domain, { ...ALICE, role: "boss", region: "US" });
     const claimed = key.use((points) => combineAbeKeyShares(engine, [makeShare<"cp">(engine, claim, points)]));
     expect(codeOf(() => open(ciphertext, claimed))).toBe("ERR_DECAPSULATION_FAILED");
     expect(verifyCpKey(engine, random, domain.publicKey, claimed)).toBe(false);

@@ -7,14 +7,14 @@ import { createEngine } from "@milagro/engine";
 import type { RandomBytes } from "@milagro/engine/engine";
 import { issueCpKeyShare } from "../src/abe-cp-key.ts";
 import {
-  type AbeGrant,
-  type ApprovedGrant,
+  type AbeEntitlement,
+  type ApprovedEntitlement,
   approvalStatement,
-  approveGrant,
-  type CpGrant,
-  grantAttributes,
-  grantPolicy,
-} from "../src/abe-grant.ts";
+  approveEntitlement,
+  attributeEntitlement,
+  type CpEntitlement,
+  policyEntitlement,
+} from "../src/abe-entitlement.ts";
 import { type AbeKey, combineAbeKeyShares } from "../src/abe-key.ts";
 import { issueKpKeyShare } from "../src/abe-kp-key.ts";
 import type { AbeScheme, AbeScope } from "../src/abe-points.ts";
@@ -84,14 +84,24 @@ export function makeAbeDomain<S extends AbeScheme>(scheme: S, size = 3): AbeDoma
 /** All D-TAs of the domain sign. */
 export function approvalsOf(
   domain: AbeDomain<AbeScheme>,
-  grant: AbeGrant,
+  entitlement: AbeEntitlement,
   context: Uint8Array = CONTEXT,
 ): Uint8Array[] {
-  return domain.signers.map((signer) => signStatement(engine, signer, approvalStatement(grant, context)));
+  return domain.signers.map((signer) => signStatement(engine, signer, approvalStatement(entitlement, context)));
 }
 
-export function approve<G extends AbeGrant>(domain: AbeDomain<AbeScheme>, grant: G): ApprovedGrant<G> {
-  return approveGrant(engine, random, grant, CONTEXT, domain.statementKeys, approvalsOf(domain, grant));
+export function approve<G extends AbeEntitlement>(
+  domain: AbeDomain<AbeScheme>,
+  entitlement: G,
+): ApprovedEntitlement<G> {
+  return approveEntitlement(
+    engine,
+    random,
+    entitlement,
+    CONTEXT,
+    domain.statementKeys,
+    approvalsOf(domain, entitlement),
+  );
 }
 
 export interface HolderOptions {
@@ -100,19 +110,23 @@ export interface HolderOptions {
   readonly boundToEpoch?: boolean;
 }
 
-const grantOptions = (domain: AbeDomain<AbeScheme>, options: HolderOptions) => ({
+const entitlementOptions = (domain: AbeDomain<AbeScheme>, options: HolderOptions) => ({
   domainId: domain.domainId,
   identity: options.identity ?? alice,
   epoch: options.epoch ?? epoch,
   boundToEpoch: options.boundToEpoch ?? true,
 });
 
-export function cpGrant(domain: AbeDomain<"cp">, values: AttributeValues, options: HolderOptions = {}): CpGrant {
-  return grantAttributes(grantOptions(domain, options), schema, values);
+export function cpEntitlement(
+  domain: AbeDomain<"cp">,
+  values: AttributeValues,
+  options: HolderOptions = {},
+): CpEntitlement {
+  return attributeEntitlement(entitlementOptions(domain, options), schema, values);
 }
 
 export function cpKey(domain: AbeDomain<"cp">, values: AttributeValues, options: HolderOptions = {}): AbeKey<"cp"> {
-  const approved = approve(domain, cpGrant(domain, values, options));
+  const approved = approve(domain, cpEntitlement(domain, values, options));
   return combineAbeKeyShares(
     engine,
     domain.masters.map((master) => issueCpKeyShare(engine, master, approved)),
@@ -120,7 +134,7 @@ export function cpKey(domain: AbeDomain<"cp">, values: AttributeValues, options:
 }
 
 export function kpKey(domain: AbeDomain<"kp">, policy: string, options: HolderOptions = {}): AbeKey<"kp"> {
-  const approved = approve(domain, grantPolicy(grantOptions(domain, options), parsePolicy(policy, schema)));
+  const approved = approve(domain, policyEntitlement(entitlementOptions(domain, options), parsePolicy(policy, schema)));
   return combineAbeKeyShares(
     engine,
     domain.masters.map((master) => issueKpKeyShare(engine, master, approved)),

@@ -41,7 +41,7 @@ function combine(key: ReturnType<typeof cpKey>, s2: ReturnType<typeof g2.add>, r
 
 const holder = cpKey(domain, { y: "1" });
 const componentFor = (label: string): G1 => {
-  const index = componentsOf(holder.grant.attributes).findIndex((component) => component.label === label);
+  const index = componentsOf(holder.entitlement.attributes).findIndex((component) => component.label === label);
   return holder.use(({ g1: [, ...components] }) => components[index] as G1);
 };
 const twice = (point: G1): G1 => g1.add(point, point);

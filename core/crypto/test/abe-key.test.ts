@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { decapsulateWithAttributes, encapsulateToPolicy } from "../src/abe-cp.ts";
 import { issueCpKeyShare, verifyCpKey, verifyCpKeyShare } from "../src/abe-cp-key.ts";
-import { approveGrant, type CpGrant, encodeGrant, grantAttributes, parseGrant } from "../src/abe-grant.ts";
+import {
+  approveEntitlement,
+  attributeEntitlement,
+  type CpEntitlement,
+  encodeEntitlement,
+  parseEntitlement,
+} from "../src/abe-entitlement.ts";
 import {
   type AbeKey,
   type AbeKeyPoints,
@@ -22,7 +28,7 @@ import {
   approve,
   bob,
   CONTEXT,
-  cpGrant,
+  cpEntitlement,
   cpKey,
   engine,
   epoch,
@@ -34,12 +40,12 @@ import { codeOf, flip } from "./fixtures.ts";
 
 const domain = makeAbeDomain("cp");
 const VALUES: AttributeValues = { u: "1", region: "DE", clearance: 3 };
-const grant = cpGrant(domain, VALUES);
-const approved = approve(domain, grant);
+const entitlement = cpEntitlement(domain, VALUES);
+const approved = approve(domain, entitlement);
 const shares = domain.masters.map((master) => issueCpKeyShare(engine, master, approved));
 const [share] = shares as [AbeKeyShare<"cp">];
 const pointsOf = (owner: AbeKeyShare<"cp"> | AbeKey<"cp">): AbeKeyPoints => owner.use((points) => points);
-const keyOf = (of: CpGrant, points: AbeKeyPoints): AbeKey<"cp"> =>
+const keyOf = (of: CpEntitlement, points: AbeKeyPoints): AbeKey<"cp"> =>
   combineAbeKeyShares(engine, [makeShare<"cp">(engine, of, points)]);
 
 function opens(key: AbeKey<"cp">, policy: string): boolean {
@@ -51,57 +57,63 @@ function opens(key: AbeKey<"cp">, policy: string): boolean {
 }
 
 describe("no share without the approval of all D-TAs", () => {
-  const approvals = approvalsOf(domain, grant);
-  const attempt = (of: CpGrant, signatures: readonly Uint8Array[], context: Uint8Array = CONTEXT): string =>
-    codeOf(() => approveGrant(engine, random, of, context, domain.statementKeys, signatures));
+  const approvals = approvalsOf(domain, entitlement);
+  const attempt = (of: CpEntitlement, signatures: readonly Uint8Array[], context: Uint8Array = CONTEXT): string =>
+    codeOf(() => approveEntitlement(engine, random, of, context, domain.statementKeys, signatures));
 
   test("all of them suffice", () => {
-    expect(attempt(grant, approvals)).toBe("ok");
+    expect(attempt(entitlement, approvals)).toBe("ok");
   });
 
   test.each<[string, () => string]>([
-    ["one is missing", () => attempt(grant, approvals.slice(1))],
-    ["none is there", () => attempt(grant, [])],
-    ["one is empty", () => attempt(grant, [approvals[0], new Uint8Array(0), approvals[2]] as Uint8Array[])],
-    ["one more is there", () => attempt(grant, [...approvals, approvals[0] as Uint8Array])],
-    ["one stands for two", () => attempt(grant, [approvals[0], approvals[0], approvals[2]] as Uint8Array[])],
-    ["two are exchanged", () => attempt(grant, [approvals[1], approvals[0], approvals[2]] as Uint8Array[])],
-    ["they are for another identity", () => attempt(cpGrant(domain, VALUES, { identity: bob }), approvals)],
-    ["they are for other attributes", () => attempt(cpGrant(domain, { ...VALUES, u: "2" }), approvals)],
-    ["they are for another epoch", () => attempt(cpGrant(domain, VALUES, { epoch: parseEpoch(20_001) }), approvals)],
-    ["they are for a bound key", () => attempt(cpGrant(domain, VALUES, { boundToEpoch: false }), approvals)],
-    ["they are for another request", () => attempt(grant, approvals, random(4))],
-    ["they are another domain's", () => attempt(grant, approvalsOf(makeAbeDomain("cp"), grant))],
+    ["one is missing", () => attempt(entitlement, approvals.slice(1))],
+    ["none is there", () => attempt(entitlement, [])],
+    ["one is empty", () => attempt(entitlement, [approvals[0], new Uint8Array(0), approvals[2]] as Uint8Array[])],
+    ["one more is there", () => attempt(entitlement, [...approvals, approvals[0] as Uint8Array])],
+    ["one stands for two", () => attempt(entitlement, [approvals[0], approvals[0], approvals[2]] as Uint8Array[])],
+    ["two are exchanged", () => attempt(entitlement, [approvals[1], approvals[0], approvals[2]] as Uint8Array[])],
+    ["they are for another identity", () => attempt(cpEntitlement(domain, VALUES, { identity: bob }), approvals)],
+    ["they are for other attributes", () => attempt(cpEntitlement(domain, { ...VALUES, u: "2" }), approvals)],
+    [
+      "they are for another epoch",
+      () => attempt(cpEntitlement(domain, VALUES, { epoch: parseEpoch(20_001) }), approvals),
+    ],
+    ["they are for a bound key", () => attempt(cpEntitlement(domain, VALUES, { boundToEpoch: false }), approvals)],
+    ["they are for another request", () => attempt(entitlement, approvals, random(4))],
+    ["they are another domain's", () => attempt(entitlement, approvalsOf(makeAbeDomain("cp"), entitlement))],
   ])("not when %s", (_, run) => {
     expect(run()).toBe("ERR_APPROVAL_MISSING");
   });
 });
 
-describe("grants", () => {
+describe("entitlements", () => {
   const options = { domainId: domain.domainId, identity: alice, epoch };
 
   test("are read back as they were written", () => {
-    expect(parseGrant("cp", encodeGrant(grant))).toEqual(grant);
-    const free = cpGrant(domain, VALUES, { boundToEpoch: false });
-    expect(parseGrant("cp", encodeGrant(free))).toEqual(free);
+    expect(parseEntitlement("cp", encodeEntitlement(entitlement))).toEqual(entitlement);
+    const free = cpEntitlement(domain, VALUES, { boundToEpoch: false });
+    expect(parseEntitlement("cp", encodeEntitlement(free))).toEqual(free);
   });
 
   test.each<[string, () => unknown]>([
-    ["a uid of the requester's choice", () => grantAttributes(options, schema, { ...VALUES, uid: bob })],
-    ["an epoch of the requester's choice", () => grantAttributes(options, schema, { ...VALUES, epoch: 99_999 })],
-    ["a key for no epoch", () => grantAttributes({ ...options, epoch: NO_EXPIRY }, schema, VALUES)],
-    ["the other scheme", () => parseGrant("kp", encodeGrant(grant))],
-    ["another version", () => parseGrant("cp", flip(encodeGrant(grant), 0))],
-    ["bytes cut short", () => parseGrant("cp", encodeGrant(grant).slice(0, -1))],
-    ["bytes left over", () => parseGrant("cp", new Uint8Array([...encodeGrant(grant), 0]))],
-    ["another epoch than the hashes'", () => parseGrant("cp", flip(encodeGrant(grant), 43))],
-    ["another identity than the uid", () => parseGrant("cp", flip(encodeGrant(grant), 46 + alice.length - 1))],
+    ["a uid of the requester's choice", () => attributeEntitlement(options, schema, { ...VALUES, uid: bob })],
+    ["an epoch of the requester's choice", () => attributeEntitlement(options, schema, { ...VALUES, epoch: 99_999 })],
+    ["a key for no epoch", () => attributeEntitlement({ ...options, epoch: NO_EXPIRY }, schema, VALUES)],
+    ["the other scheme", () => parseEntitlement("kp", encodeEntitlement(entitlement))],
+    ["another version", () => parseEntitlement("cp", flip(encodeEntitlement(entitlement), 0))],
+    ["bytes cut short", () => parseEntitlement("cp", encodeEntitlement(entitlement).slice(0, -1))],
+    ["bytes left over", () => parseEntitlement("cp", new Uint8Array([...encodeEntitlement(entitlement), 0]))],
+    ["another epoch than the hashes'", () => parseEntitlement("cp", flip(encodeEntitlement(entitlement), 43))],
+    [
+      "another identity than the uid",
+      () => parseEntitlement("cp", flip(encodeEntitlement(entitlement), 46 + alice.length - 1)),
+    ],
   ])("%s is refused", (_, run) => {
-    expect(codeOf(run)).toBe("ERR_GRANT_INVALID");
+    expect(codeOf(run)).toBe("ERR_ENTITLEMENT_INVALID");
   });
 
   test("two values of a negated label are refused before anything is issued", () => {
-    expect(codeOf(() => cpGrant(domain, { region: ["DE", "FR"] }))).toBe("ERR_ATTRIBUTE_INVALID");
+    expect(codeOf(() => cpEntitlement(domain, { region: ["DE", "FR"] }))).toBe("ERR_ATTRIBUTE_INVALID");
   });
 });
 
@@ -109,7 +121,7 @@ describe("issuing", () => {
   test("gives the same share to the same request, and an unrelated one to any other", () => {
     const [master] = domain.masters as [(typeof domain.masters)[number]];
     const points = (values: AttributeValues, identity = alice): readonly string[] => {
-      const other = issueCpKeyShare(engine, master, approve(domain, cpGrant(domain, values, { identity })));
+      const other = issueCpKeyShare(engine, master, approve(domain, cpEntitlement(domain, values, { identity })));
       return pointsOf(other).g1.map((point) => encodeHex(engine.g1.encode(point)));
     };
     const first = points(VALUES);
@@ -135,7 +147,7 @@ describe("issuing", () => {
 describe("a false share is found", () => {
   const other = engine.g1.multiplyPublic(engine.g1.generator, engine.scalars.fromInteger(7));
   const published = domain.publicShares[0] as (typeof domain.publicShares)[number];
-  const verifies = (points: AbeKeyPoints, of = grant): boolean =>
+  const verifies = (points: AbeKeyPoints, of = entitlement): boolean =>
     verifyCpKeyShare(engine, random, published, makeShare<"cp">(engine, of, points));
 
   test("with any one point changed", () => {
@@ -156,13 +168,13 @@ describe("a false share is found", () => {
 
   test("of another D-TA, for other attributes, or for another epoch", () => {
     expect(verifyCpKeyShare(engine, random, domain.publicShares[1] as never, share)).toBe(false);
-    expect(verifies(pointsOf(share), cpGrant(domain, { ...VALUES, u: "2" }))).toBe(false);
-    expect(verifies(pointsOf(share), cpGrant(domain, VALUES, { epoch: parseEpoch(20_001) }))).toBe(false);
+    expect(verifies(pointsOf(share), cpEntitlement(domain, { ...VALUES, u: "2" }))).toBe(false);
+    expect(verifies(pointsOf(share), cpEntitlement(domain, VALUES, { epoch: parseEpoch(20_001) }))).toBe(false);
   });
 
   test("by the sum too", () => {
     const { g1, g2 } = pointsOf(share);
-    const wrong = makeShare<"cp">(engine, grant, { g2, g1: g1.with(1, other) });
+    const wrong = makeShare<"cp">(engine, entitlement, { g2, g1: g1.with(1, other) });
     const key = combineAbeKeyShares(engine, [wrong, ...shares.slice(1)]);
     expect(verifyCpKey(engine, random, domain.publicKey, key)).toBe(false);
   });
@@ -171,9 +183,9 @@ describe("a false share is found", () => {
 describe("shares do not mix", () => {
   test("of different identities, attributes or epochs are not added", () => {
     for (const of of [
-      cpGrant(domain, VALUES, { identity: bob }),
-      cpGrant(domain, { ...VALUES, u: "2" }),
-      cpGrant(domain, VALUES, { epoch: parseEpoch(20_001) }),
+      cpEntitlement(domain, VALUES, { identity: bob }),
+      cpEntitlement(domain, { ...VALUES, u: "2" }),
+      cpEntitlement(domain, VALUES, { epoch: parseEpoch(20_001) }),
     ]) {
       const [foreign] = domain.masters.map((master) => issueCpKeyShare(engine, master, approve(domain, of)));
       const mixed = [foreign as AbeKeyShare<"cp">, ...shares.slice(1)];
@@ -183,12 +195,12 @@ describe("shares do not mix", () => {
   });
 
   test("added nevertheless, they open only what each of the two could: not with the attributes of either", () => {
-    const bobs = cpGrant(domain, { u: "1", region: "FR", v: "1" }, { identity: bob });
+    const bobs = cpEntitlement(domain, { u: "1", region: "FR", v: "1" }, { identity: bob });
     const approvedBobs = approve(domain, bobs);
     const [, ...theirs] = domain.masters.map((master) => issueCpKeyShare(engine, master, approvedBobs));
     const mine = pointsOf(share);
     // Components by position: alice has clearance (4), region, its negation, u, uid, its negation; bob region, …, u, uid, …, v.
-    const claim = cpGrant(domain, { u: "1", region: "DE", v: "1", clearance: 3 });
+    const claim = cpEntitlement(domain, { u: "1", region: "DE", v: "1", clearance: 3 });
     const sum = theirs.map(pointsOf).reduce<AbeKeyPoints>(
       (left, right) => ({
         g2: [engine.g2.add(left.g2[0] as never, right.g2[0] as never)],
@@ -209,9 +221,9 @@ describe("shares do not mix", () => {
   });
 
   test("of two epochs cannot be swapped: the sum does not verify and opens nothing", () => {
-    const tomorrow = approve(domain, cpGrant(domain, VALUES, { epoch: parseEpoch(20_001) }));
+    const tomorrow = approve(domain, cpEntitlement(domain, VALUES, { epoch: parseEpoch(20_001) }));
     const [old] = domain.masters.map((master) => issueCpKeyShare(engine, master, tomorrow));
-    const relabelled = makeShare<"cp">(engine, grant, pointsOf(old as AbeKeyShare<"cp">));
+    const relabelled = makeShare<"cp">(engine, entitlement, pointsOf(old as AbeKeyShare<"cp">));
     const key = combineAbeKeyShares(engine, [relabelled, ...shares.slice(1)]);
     expect(verifyCpKey(engine, random, domain.publicKey, key)).toBe(false);
     expect(opens(key, "u = 1")).toBe(false);
@@ -221,7 +233,7 @@ describe("shares do not mix", () => {
 describe("colluding users", () => {
   const hers = cpKey(domain, { u: "1", v: "2" });
   const his = cpKey(domain, { u: "2", v: "1" }, { identity: bob });
-  const claim = cpGrant(domain, { u: "1", v: "1" });
+  const claim = cpEntitlement(domain, { u: "1", v: "1" });
 
   test("every mixture of two keys' components fails where neither key suffices", () => {
     const [a, b] = [pointsOf(hers), pointsOf(his)];
@@ -244,7 +256,10 @@ describe("colluding users", () => {
     }
     expect(failed).toBe(36);
     expect(
-      opens(keyOf(cpGrant(domain, { u: "1", v: "1" }), pointsOf(cpKey(domain, { u: "1", v: "1" }))), "u = 1 and v = 1"),
+      opens(
+        keyOf(cpEntitlement(domain, { u: "1", v: "1" }), pointsOf(cpKey(domain, { u: "1", v: "1" }))),
+        "u = 1 and v = 1",
+      ),
     ).toBe(true);
   });
 
@@ -253,7 +268,7 @@ describe("colluding users", () => {
     const helper = cpKey(domain, { region: "FR" }, { identity: bob });
     const points = pointsOf(excluded);
     const borrowed = pointsOf(helper).g1[2] as never;
-    const lying = cpGrant(domain, { region: "FR" });
+    const lying = cpEntitlement(domain, { region: "FR" });
     const mixed = keyOf(lying, { ...points, g1: points.g1.with(2, borrowed) });
     expect(opens(mixed, "region != DE")).toBe(false);
     expect(opens(keyOf(lying, points), "region != DE")).toBe(false);
@@ -273,8 +288,8 @@ describe("encodings", () => {
     expect(codeOf(() => parseAbeKey(engine, "kp", bytes))).toBe("ERR_ATTRIBUTE_KEY_INVALID");
   });
 
-  test("have 96 + 48 + 48 bytes a component beside the grant", () => {
-    expect(bytes.length).toBe(6 + encodeGrant(grant).length + 96 + 48 * (1 + 9));
+  test("have 96 + 48 + 48 bytes a component beside the entitlement", () => {
+    expect(bytes.length).toBe(6 + encodeEntitlement(entitlement).length + 96 + 48 * (1 + 9));
   });
 
   test("another version, a cut, a byte more, a changed point are refused; a changed attribute does not verify", () => {
@@ -285,9 +300,9 @@ describe("encodings", () => {
     for (let at = start; at < bytes.length; at += 48) {
       expect(codeOf(() => parseAbeKey(engine, "cp", bytes.with(at, 0x9f)))).toBe("ERR_ATTRIBUTE_KEY_INVALID");
     }
-    const u2 = cpGrant(domain, { ...VALUES, u: "2" });
+    const u2 = cpEntitlement(domain, { ...VALUES, u: "2" });
     const relabelled = bytes.slice();
-    relabelled.set(encodeGrant(u2), 6);
+    relabelled.set(encodeEntitlement(u2), 6);
     const changed = parseAbeKey(engine, "cp", relabelled);
     expect(verifyCpKey(engine, random, domain.publicKey, changed)).toBe(false);
     expect(opens(changed, "u = 2")).toBe(false);

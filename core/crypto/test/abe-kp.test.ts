@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { approveGrant, encodeGrant, grantPolicy, type KpGrant, parseGrant } from "../src/abe-grant.ts";
+import {
+  approveEntitlement,
+  encodeEntitlement,
+  type KpEntitlement,
+  parseEntitlement,
+  policyEntitlement,
+} from "../src/abe-entitlement.ts";
 import {
   type AbeKey,
   type AbeKeyPoints,
@@ -34,11 +40,11 @@ const open = (key: AbeKey<"kp">, { bytes }: Pick<KpCiphertext, "bytes">, context
   decapsulateWithPolicy(engine, key, domain.publicKey, parseKpCiphertext(bytes), context);
 const bytesOf = (secret: Secret<"shared secret">): string => secret.use((bytes) => bytes.join());
 const letter = encapsulate(LETTER);
-const grantOf = (policy: string, identity = alice, at = epoch): KpGrant =>
-  grantPolicy({ domainId: domain.domainId, identity, epoch: at }, parsePolicy(policy, schema));
+const entitlementOf = (policy: string, identity = alice, at = epoch): KpEntitlement =>
+  policyEntitlement({ domainId: domain.domainId, identity, epoch: at }, parsePolicy(policy, schema));
 const pointsOf = (owner: AbeKeyShare<"kp"> | AbeKey<"kp">): AbeKeyPoints => owner.use((points) => points);
-const keyOf = (grant: KpGrant, points: AbeKeyPoints): AbeKey<"kp"> =>
-  combineAbeKeyShares(engine, [makeShare<"kp">(engine, grant, points)]);
+const keyOf = (entitlement: KpEntitlement, points: AbeKeyPoints): AbeKey<"kp"> =>
+  combineAbeKeyShares(engine, [makeShare<"kp">(engine, entitlement, points)]);
 
 describe("a key whose policy the attributes satisfy opens", () => {
   test.each([
@@ -68,7 +74,7 @@ describe("what opens is decided by the arithmetic", () => {
 
   test("not by what a key says its policy is", () => {
     for (const policy of ["role = analyst and group = a", "role = boss or group = a"]) {
-      const lying = keyOf(grantOf(policy), pointsOf(key));
+      const lying = keyOf(entitlementOf(policy), pointsOf(key));
       expect(codeOf(() => open(lying, letter.ciphertext))).toBe("ERR_DECAPSULATION_FAILED");
       expect(verifyKpKey(engine, random, domain.publicKey, lying)).toBe(false);
     }
@@ -94,9 +100,9 @@ describe("what opens is decided by the arithmetic", () => {
       { g2, g1: [his.g1[0] as never, hers.g1[1] as never] },
     ]);
     for (const mixture of mixtures) {
-      expect(codeOf(() => open(keyOf(grantOf(policy), mixture), ciphertext))).toBe("ERR_DECAPSULATION_FAILED");
+      expect(codeOf(() => open(keyOf(entitlementOf(policy), mixture), ciphertext))).toBe("ERR_DECAPSULATION_FAILED");
     }
-    expect(codeOf(() => open(keyOf(grantOf(policy), hers), ciphertext))).toBe("ok");
+    expect(codeOf(() => open(keyOf(entitlementOf(policy), hers), ciphertext))).toBe("ok");
   });
 
   test("components of two ciphertexts do not either", () => {
@@ -119,7 +125,7 @@ describe("shares of policy keys", () => {
   ];
 
   test.each(policies)("%s: each verifies against its D-TA only, and any changed point shows", (policy) => {
-    const approved = approve(domain, grantOf(policy));
+    const approved = approve(domain, entitlementOf(policy));
     const shares = domain.masters.map((master) => issueKpKeyShare(engine, master, approved));
     const other = engine.g1.multiplyPublic(engine.g1.generator, engine.scalars.fromInteger(7));
     const verifies = (share: AbeKeyShare<"kp">, i: number): boolean =>
@@ -131,24 +137,28 @@ describe("shares of policy keys", () => {
     const { g1, g2 } = pointsOf(shares[0] as AbeKeyShare<"kp">);
     g1.forEach((point, i) => {
       const changed = { g2, g1: g1.with(i, engine.g1.add(point, other)) };
-      expect(verifies(makeShare<"kp">(engine, approved.grant, changed), 0)).toBe(false);
+      expect(verifies(makeShare<"kp">(engine, approved.entitlement, changed), 0)).toBe(false);
     });
     g2.forEach((point, i) => {
       const changed = { g1, g2: g2.with(i, engine.g2.add(point, engine.g2.generator)) };
-      expect(verifies(makeShare<"kp">(engine, approved.grant, changed), 0)).toBe(false);
+      expect(verifies(makeShare<"kp">(engine, approved.entitlement, changed), 0)).toBe(false);
     });
   });
 
   test("the same request gives the same share; another identity, epoch or policy an unrelated one", () => {
     const [master] = domain.masters as [(typeof domain.masters)[number]];
-    const share = (grant: KpGrant): string =>
-      encodeAbeKey(engine, issueKpKeyShare(engine, master, approve(domain, grant)))
+    const share = (entitlement: KpEntitlement): string =>
+      encodeAbeKey(engine, issueKpKeyShare(engine, master, approve(domain, entitlement)))
         .slice(-48)
         .join();
     const policy = "u = 1 and v = 1";
-    const first = share(grantOf(policy));
-    expect(share(grantOf(policy))).toBe(first);
-    for (const other of [grantOf(policy, bob), grantOf(policy, alice, later), grantOf("u = 1 and v = 2")]) {
+    const first = share(entitlementOf(policy));
+    expect(share(entitlementOf(policy))).toBe(first);
+    for (const other of [
+      entitlementOf(policy, bob),
+      entitlementOf(policy, alice, later),
+      entitlementOf("u = 1 and v = 2"),
+    ]) {
       expect(share(other)).not.toBe(first);
     }
   });
@@ -156,7 +166,7 @@ describe("shares of policy keys", () => {
   test("a single condition shares the master itself, and leaves it whole", () => {
     const [master] = domain.masters as [(typeof domain.masters)[number]];
     for (const policy of ["u = 1", "u = 1 or v = 1", "u = 1 and v = 1"]) {
-      const approved = approve(domain, grantOf(policy));
+      const approved = approve(domain, entitlementOf(policy));
       issueKpKeyShare(engine, master, approved);
       const share = issueKpKeyShare(engine, master, approved);
       expect(verifyKpKeyShare(engine, random, domain.publicShares[0] as never, share)).toBe(true);
@@ -165,16 +175,16 @@ describe("shares of policy keys", () => {
 
   test("of different policies are not added", () => {
     const shares = ["u = 1", "u = 2"].map((policy, i) =>
-      issueKpKeyShare(engine, domain.masters[i] as never, approve(domain, grantOf(policy))),
+      issueKpKeyShare(engine, domain.masters[i] as never, approve(domain, entitlementOf(policy))),
     );
     expect(codeOf(() => combineAbeKeyShares(engine, shares))).toBe("ERR_SHARE_INVALID");
   });
 
   test("are not issued on approvals of another policy", () => {
-    const grant = grantOf("u = 1");
+    const entitlement = entitlementOf("u = 1");
     const { statementKeys } = domain;
     const wrong = [0, 1, 2].map(() => new Uint8Array(48).with(0, 0xc0));
-    expect(codeOf(() => approveGrant(engine, random, grant, CONTEXT, statementKeys, wrong))).toBe(
+    expect(codeOf(() => approveEntitlement(engine, random, entitlement, CONTEXT, statementKeys, wrong))).toBe(
       "ERR_APPROVAL_MISSING",
     );
   });
@@ -186,19 +196,19 @@ describe("encodings", () => {
 
   test("keys are read back, with 96 bytes a use and 48 a point", () => {
     expect(encodeAbeKey(engine, parseAbeKey(engine, "kp", bytes))).toEqual(bytes);
-    expect(bytes.length).toBe(6 + encodeGrant(key.grant).length + 96 + 48);
+    expect(bytes.length).toBe(6 + encodeEntitlement(key.entitlement).length + 96 + 48);
     expect(encodeAbeKey(engine, kpKey(domain, "role != a and 2 of (u = 1, u = 1, v = 1)")).length).toBe(
-      6 + encodeGrant(grantOf("role != a and 2 of (u = 1, u = 1, v = 1)")).length + 2 * 96 + 5 * 48,
+      6 + encodeEntitlement(entitlementOf("role != a and 2 of (u = 1, u = 1, v = 1)")).length + 2 * 96 + 5 * 48,
     );
   });
 
-  test("grants of a policy are read back; what does not parse or is written otherwise is refused", () => {
-    const grant = encodeGrant(key.grant);
-    expect(encodeGrant(parseGrant("kp", grant))).toEqual(grant);
-    const spaced = grant.slice();
-    spaced[grant.length - 1] = " ".charCodeAt(0);
-    for (const wrong of [spaced, grant.slice(0, -1), flip(grant, 34)]) {
-      expect(codeOf(() => parseGrant("kp", wrong))).toBe("ERR_GRANT_INVALID");
+  test("entitlements of a policy are read back; what does not parse or is written otherwise is refused", () => {
+    const entitlement = encodeEntitlement(key.entitlement);
+    expect(encodeEntitlement(parseEntitlement("kp", entitlement))).toEqual(entitlement);
+    const spaced = entitlement.slice();
+    spaced[entitlement.length - 1] = " ".charCodeAt(0);
+    for (const wrong of [spaced, entitlement.slice(0, -1), flip(entitlement, 34)]) {
+      expect(codeOf(() => parseEntitlement("kp", wrong))).toBe("ERR_ENTITLEMENT_INVALID");
     }
   });
 

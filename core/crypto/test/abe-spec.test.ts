@@ -158,17 +158,21 @@ const pointsOf = (scope: Buffer) => {
   };
 };
 
-function grantOf(key: Buffer): { readonly grant: Buffer; readonly scope: Buffer; readonly content: Buffer } {
-  const grant = key.subarray(6, 6 + key.readUInt32BE(2));
+function entitlementOf(key: Buffer): {
+  readonly entitlement: Buffer;
+  readonly scope: Buffer;
+  readonly content: Buffer;
+} {
+  const entitlement = key.subarray(6, 6 + key.readUInt32BE(2));
   const head = 1 + 32 + 1 + 2 + 8;
-  const content = grant.subarray(head + 2 + grant.readUInt16BE(head) + 8 + 4);
-  return { grant, scope: grant.subarray(0, head), content };
+  const content = entitlement.subarray(head + 2 + entitlement.readUInt16BE(head) + 8 + 4);
+  return { entitlement, scope: entitlement.subarray(0, head), content };
 }
 
-/** A key: grant and points. */
+/** A key: entitlement and points. */
 function readKey(key: Buffer, scheme: string) {
-  const { grant, scope, content } = grantOf(key);
-  const points = key.subarray(6 + grant.length);
+  const { entitlement, scope, content } = entitlementOf(key);
+  const points = key.subarray(6 + entitlement.length);
   const uses = scheme === "cp" ? 1 : readPolicy(content.toString()).uses;
   const g2 = Array.from({ length: uses }, (_, j) => G2.Point.fromBytes(points.subarray(96 * j, 96 * j + 96)));
   const g1: Point1[] = [];
@@ -278,7 +282,7 @@ describe.each(["cp", "kp"] as const)("%s, from the specification", (scheme) => {
     const ciphertext = hex(input["ciphertext"] as string);
     const key = hex(input["key"] as string);
     const inCiphertext = ciphertext.subarray(11, 11 + ciphertext.readUInt16BE(9));
-    return !/ of\(|\[| in/.test((scheme === "cp" ? inCiphertext : grantOf(key).content).toString());
+    return !/ of\(|\[| in/.test((scheme === "cp" ? inCiphertext : entitlementOf(key).content).toString());
   };
   const mine = cases.filter(
     (each) => each.operation === `abe-${scheme}-decapsulate` && each.expect === "ok" && simple(each),

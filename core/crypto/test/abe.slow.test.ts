@@ -4,7 +4,7 @@ import { combineAbeKeyShares, makeShare } from "../src/abe-key.ts";
 import { componentsOf } from "../src/attribute-set.ts";
 import { parsePolicy } from "../src/policy-parser.ts";
 import { satisfiesPolicy } from "../src/policy-satisfy.ts";
-import { CONTEXT, cpGrant, cpKey, engine, makeAbeDomain, random, schema } from "./abe-fixtures.ts";
+import { CONTEXT, cpEntitlement, cpKey, engine, makeAbeDomain, random, schema } from "./abe-fixtures.ts";
 import { codeOf } from "./fixtures.ts";
 import { everyHolder, everyNaming, LEAF_NAMES, policyText, shapesOf, subsetsOf } from "./policy-trees.ts";
 
@@ -24,11 +24,11 @@ test("in the groups: every tree of up to 4 leaves, every set; who lacks somethin
     group: "g",
     ...Object.fromEntries(held.map((name) => [name, "1"])),
   });
-  const everything = cpGrant(domain, valuesOf(names));
+  const everything = cpEntitlement(domain, valuesOf(names));
   const wanted = componentsOf(everything.attributes);
   const holders = subsetsOf(names).map((held) => {
     const key = cpKey(domain, valuesOf(held));
-    const own = componentsOf(key.grant.attributes);
+    const own = componentsOf(key.entitlement.attributes);
     const points = key.use(({ g1, g2 }) => {
       // What is missing is replaced by a component that is there.
       const filled = wanted.map(({ label }) => {
@@ -50,7 +50,7 @@ test("in the groups: every tree of up to 4 leaves, every set; who lacks somethin
     for (const { held, key, liar } of holders) {
       const attempt = (of: typeof key): string =>
         codeOf(() => decapsulateWithAttributes(engine, of, domain.publicKey, ciphertext, CONTEXT));
-      if (satisfiesPolicy(policy, key.grant.attributes)) {
+      if (satisfiesPolicy(policy, key.entitlement.attributes)) {
         expect([text, held, attempt(key)]).toEqual([text, held, "ok"]);
       } else {
         expect([text, held, attempt(key)]).toEqual([text, held, "ERR_POLICY_UNSATISFIED"]);

@@ -106,7 +106,7 @@ export const ERROR_CODES = {
   ERR_APPROVAL_MISSING: define(
     403,
     3,
-    "Not all D-TAs of the domain have approved this grant of attributes.",
+    "Not all D-TAs of the domain have approved this entitlement to an attribute key.",
     "Collect the approval of every D-TA for the same identity, attributes and epoch, then ask again.",
   ),
   ERR_ATTRIBUTE_INVALID: define(
@@ -138,6 +138,12 @@ export const ERROR_CODES = {
     1,
     "The ciphertext does not open with this key.",
     "Check identity, epoch and domain of the recipient; else it was altered.",
+  ),
+  ERR_ENTITLEMENT_INVALID: define(
+    400,
+    1,
+    "An entitlement to an attribute key is malformed or contradicts itself.",
+    "It names one identity and one epoch, which are also its uid and epoch.",
   ),
   ERR_ENVELOPE_CORRUPT: define(
     422,
@@ -175,29 +181,11 @@ export const ERROR_CODES = {
     "There is no identity key for this identity, usage and epoch.",
     "Enrol: `milagro enrol --id milagro:<domain>/<kind>/<name> --evidence @tokens`; `--home` names another profile.",
   ),
-  ERR_GRANT_INVALID: define(
-    400,
-    1,
-    "A grant of attributes is malformed or contradicts itself.",
-    "A grant names one identity and one epoch, which are also its uid and epoch.",
-  ),
   ERR_NOT_RECIPIENT: define(
     422,
     1,
     "It was sealed in another domain, or not to this identity in this epoch.",
     "Use the key of an identity and epoch that the envelope lists.",
-  ),
-  ERR_POLICY_INVALID: define(
-    400,
-    1,
-    "Text is not a policy over attributes.",
-    "The message names line and column; docs/spec/policy.md has the grammar.",
-  ),
-  ERR_POLICY_UNSATISFIED: define(
-    403,
-    3,
-    "The attributes do not satisfy the policy, or belong to another epoch.",
-    "`milagro policy explain` shows what is missing.",
   ),
   ERR_LOGIN_MISMATCH: define(
     409,
@@ -212,6 +200,18 @@ export const ERROR_CODES = {
     "Try the PIN again, with care: attempts are counted.",
   ),
   ERR_PIN_INVALID: define(400, 1, "A PIN is not 4 to 8 digits.", "Choose 4 to 8 digits."),
+  ERR_POLICY_INVALID: define(
+    400,
+    1,
+    "Text is not a policy over attributes.",
+    "The message names line and column; docs/spec/policy.md has the grammar.",
+  ),
+  ERR_POLICY_UNSATISFIED: define(
+    403,
+    3,
+    "The attributes do not satisfy the policy, or belong to another epoch.",
+    "`milagro policy explain` shows what is missing.",
+  ),
   ERR_PUBLIC_KEY_INVALID: define(
     400,
     1,

@@ -159,9 +159,9 @@ async function authorities({ engine, domainId }: Setting, scheme: "cp" | "kp") {
   /** Everything a D-TA is handed. */
   const request = async (content: Fields, more: Fields = {}) => {
     const head = { scheme, domainId, identity: ALICE, epoch: EPOCH, bound: true, context: CONTEXT };
-    const { grant, statement } = await run("abe-grant", { ...head, ...content, ...more });
+    const { entitlement, statement } = await run("abe-entitlement", { ...head, ...content, ...more });
     const approvals = await approve(statement as string);
-    return { scheme, grant: grant as string, context: CONTEXT, authorities: statementKeys, approvals };
+    return { scheme, entitlement: entitlement as string, context: CONTEXT, authorities: statementKeys, approvals };
   };
   const issue = async (content: Fields, more: Fields = {}): Promise<string[]> => {
     const fields = await request(content, more);
@@ -176,29 +176,43 @@ async function authorities({ engine, domainId }: Setting, scheme: "cp" | "kp") {
   return { secrets, publicShares, publicKey: publicKey as string, request, issue, keyOf };
 }
 
-/** Grants, shares and keys: the same for both schemes. */
+/** Entitlements, shares and keys: the same for both schemes. */
 async function issuing(s: Scheme, setting: Setting, scheme: "cp" | "kp", content: Fields, other: Fields) {
   const a = await authorities(setting, scheme);
   const [secret] = a.secrets as [string];
   const [publicShare, second] = a.publicShares as [string, string];
-  const grant: Fields = { scheme, domainId: setting.domainId, identity: ALICE, epoch: EPOCH, context: CONTEXT };
-  const made = await s.ok("a grant bound to its epoch", "abe-grant", { ...grant, bound: true, ...content });
-  await s.ok("a grant for any epoch's ciphertexts", "abe-grant", { ...grant, bound: false, ...content });
-  await s.ok("a grant taken apart", "abe-parse-grant", { scheme, grant: made["grant"] as string });
-  await s.refuse("ERR_GRANT_INVALID", "refuses a grant for epoch 0", "abe-grant", {
-    ...grant,
+  const entitlement: Fields = { scheme, domainId: setting.domainId, identity: ALICE, epoch: EPOCH, context: CONTEXT };
+  const made = await s.ok("an entitlement bound to its epoch", "abe-entitlement", {
+    ...entitlement,
+    bound: true,
+    ...content,
+  });
+  await s.ok("an entitlement for any epoch's ciphertexts", "abe-entitlement", {
+    ...entitlement,
+    bound: false,
+    ...content,
+  });
+  await s.ok("an entitlement taken apart", "abe-parse-entitlement", {
+    scheme,
+    entitlement: made["entitlement"] as string,
+  });
+  await s.refuse("ERR_ENTITLEMENT_INVALID", "refuses an entitlement for epoch 0", "abe-entitlement", {
+    ...entitlement,
     bound: true,
     ...content,
     epoch: 0,
   });
-  const bytes = made["grant"] as string;
+  const bytes = made["entitlement"] as string;
   for (const [name, wrong] of [
     ["of another version", flip(bytes, 0)],
     ["cut short", bytes.slice(0, -2)],
     ["with a byte left over", `${bytes}00`],
     ["bound to another epoch than its own", flip(bytes, 43)],
   ] as const) {
-    await s.refuse("ERR_GRANT_INVALID", `refuses a grant ${name}`, "abe-parse-grant", { scheme, grant: wrong });
+    await s.refuse("ERR_ENTITLEMENT_INVALID", `refuses an entitlement ${name}`, "abe-parse-entitlement", {
+      scheme,
+      entitlement: wrong,
+    });
   }
   const request = await a.request(content);
   await s.ok("a share", "abe-issue", { ...request, secret });
@@ -209,7 +223,7 @@ async function issuing(s: Scheme, setting: Setting, scheme: "cp" | "kp", content
     ["with one approval missing", { approvals: request.approvals.slice(1) }],
     ["with the approvals out of order", { approvals: [next, first, request.approvals[2] as string] }],
     ["with one approval twice", { approvals: [first, first, request.approvals[2] as string] }],
-    ["approved for another grant", { approvals: another.approvals }],
+    ["approved for another entitlement", { approvals: another.approvals }],
     ["approved for another request", { context: hexOf("another") }],
     ["with an approval that is no point", { approvals: [NO_G1, next, request.approvals[2] as string] }],
   ] as const) {

@@ -6,16 +6,16 @@
 import type { Engine } from "@milagro/engine/engine";
 import { decapsulateWithAttributes, encapsulateToPolicy, parseCpCiphertext } from "../../src/abe-cp.ts";
 import { issueCpKeyShare, verifyCpKey, verifyCpKeyShare } from "../../src/abe-cp-key.ts";
-import { encodeAbeEnvelope, openAbeEnvelope, parseAbeEnvelope, sealToPolicy } from "../../src/abe-envelope.ts";
 import {
-  type AbeGrant,
+  type AbeEntitlement,
   approvalStatement,
-  approveGrant,
-  encodeGrant,
-  grantAttributes,
-  grantPolicy,
-  parseGrant,
-} from "../../src/abe-grant.ts";
+  approveEntitlement,
+  attributeEntitlement,
+  encodeEntitlement,
+  parseEntitlement,
+  policyEntitlement,
+} from "../../src/abe-entitlement.ts";
+import { encodeAbeEnvelope, openAbeEnvelope, parseAbeEnvelope, sealToPolicy } from "../../src/abe-envelope.ts";
 import {
   type AbeKey,
   type AbeKeyShare,
@@ -105,32 +105,47 @@ export const ABE_OPERATIONS: Readonly<Record<string, Operation>> = {
       points: components.map((component) => encodeHex(engine.g1.encode(points.of(component)))),
     };
   },
-  "abe-grant": (_engine, i) => {
+  "abe-entitlement": (_engine, i) => {
     const options = {
       domainId: parseDomainId(i.bytes("domainId")),
       identity: parseIdentity(i.text("identity")),
       epoch: parseEpoch(i.number("epoch")),
       boundToEpoch: i.json("bound") as boolean,
     };
-    const grant: AbeGrant =
+    const entitlement: AbeEntitlement =
       schemeOf(i) === "cp"
-        ? grantAttributes(options, schemaOf(i) as AttributeSchema, i.json("attributes") as unknown as AttributeValues)
-        : grantPolicy(options, policyOf(i));
-    return { grant: encodeHex(encodeGrant(grant)), statement: encodeHex(approvalStatement(grant, i.bytes("context"))) };
+        ? attributeEntitlement(
+            options,
+            schemaOf(i) as AttributeSchema,
+            i.json("attributes") as unknown as AttributeValues,
+          )
+        : policyEntitlement(options, policyOf(i));
+    return {
+      entitlement: encodeHex(encodeEntitlement(entitlement)),
+      statement: encodeHex(approvalStatement(entitlement, i.bytes("context"))),
+    };
   },
-  "abe-parse-grant": (_engine, i) => {
-    const { identity, epoch } = parseGrant(schemeOf(i), i.bytes("grant"));
+  "abe-parse-entitlement": (_engine, i) => {
+    const { identity, epoch } = parseEntitlement(schemeOf(i), i.bytes("entitlement"));
     return { identity, epoch };
   },
   "abe-issue": (engine, i) => {
     const keys = i.bytesList("authorities").map((key) => parsePublicShare(engine, "statement", key));
-    const [grant, secret, context] = [i.bytes("grant"), i.bytes("secret"), i.bytes("context")];
-    const approve = <G extends AbeGrant>(parsed: G) =>
-      approveGrant(engine, draw(engine), parsed, context, keys, i.bytesList("approvals"));
+    const [entitlement, secret, context] = [i.bytes("entitlement"), i.bytes("secret"), i.bytes("context")];
+    const approve = <G extends AbeEntitlement>(parsed: G) =>
+      approveEntitlement(engine, draw(engine), parsed, context, keys, i.bytesList("approvals"));
     const share =
       schemeOf(i) === "cp"
-        ? issueCpKeyShare(engine, parseMasterSecretShare(engine, "cp", secret), approve(parseGrant("cp", grant)))
-        : issueKpKeyShare(engine, parseMasterSecretShare(engine, "kp", secret), approve(parseGrant("kp", grant)));
+        ? issueCpKeyShare(
+            engine,
+            parseMasterSecretShare(engine, "cp", secret),
+            approve(parseEntitlement("cp", entitlement)),
+          )
+        : issueKpKeyShare(
+            engine,
+            parseMasterSecretShare(engine, "kp", secret),
+            approve(parseEntitlement("kp", entitlement)),
+          );
     return { share: encodeHex(encodeAbeKey<AbeScheme>(engine, share as AbeKeyShare<AbeScheme>)) };
   },
   "abe-verify-share": (engine, i) => {

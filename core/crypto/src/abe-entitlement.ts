@@ -1,13 +1,13 @@
 /**
  * What an attribute key is issued for, and the approval of all D-TAs that precedes it.
  *
- *   grant     = scope ‖ len16 identity ‖ u64 epoch ‖ len32 content      content: the attribute set (cp), the compact policy (kp)
- *   statement = transcript("MILAGRO-V1-ABE-APPROVAL", grant, context)   signed by each D-TA's statement key
+ *   entitlement     = scope ‖ len16 identity ‖ u64 epoch ‖ len32 content      content: the attribute set (cp), the compact policy (kp)
+ *   statement = transcript("MILAGRO-V1-ABE-APPROVAL", entitlement, context)   signed by each D-TA's statement key
  *
- * Shares of two requests must not add up to a key that nobody was granted. So no D-TA issues a share before it has seen the approval of
- * *all* D-TAs of the same grant: whoever holds any share was approved by everybody for just that identity, epoch and content, and
- * what shares of two such grants open together, each of the grants opens alone. The type says it: shares are issued for an
- * `ApprovedGrant`, and only `approveGrant` makes one.
+ * Shares of two requests must not add up to a key that nobody was allowed. So no D-TA issues a share before it has seen the approval of
+ * *all* D-TAs of the same entitlement: whoever holds any share was approved by everybody for just that identity, epoch and content, and
+ * what shares of two such entitlements open together, each of the entitlements opens alone. The type says it: shares are issued for an
+ * `ApprovedEntitlement`, and only `approveEntitlement` makes one.
  *
  * The holder's identity is an attribute of every key (`uid`), and the epoch of every key that is not bound to it (`epoch`): a D-TA
  * takes neither from the requester's list.
@@ -38,29 +38,29 @@ import { formatPolicy } from "./policy-format.ts";
 import { parsePolicy } from "./policy-parser.ts";
 import { simplifyPolicy } from "./policy-simplify.ts";
 
-interface GrantHead<S extends AbeScheme> {
+interface EntitlementHead<S extends AbeScheme> {
   readonly scope: AbeScope<S>;
   readonly identity: Identity;
   /** The epoch that the key is issued in and for. */
   readonly epoch: Epoch;
 }
 /** A key with attributes. */
-export type CpGrant = Brand<GrantHead<"cp"> & { readonly attributes: AttributeSet }, "CpGrant">;
+export type CpEntitlement = Brand<EntitlementHead<"cp"> & { readonly attributes: AttributeSet }, "CpEntitlement">;
 /** A key with a policy, simplified. */
-export type KpGrant = Brand<GrantHead<"kp"> & { readonly policy: Policy }, "KpGrant">;
-/** The grant of a scheme. */
-export type GrantOf<S extends AbeScheme> = S extends "cp" ? CpGrant : KpGrant;
+export type KpEntitlement = Brand<EntitlementHead<"kp"> & { readonly policy: Policy }, "KpEntitlement">;
+/** The entitlement of a scheme. */
+export type EntitlementOf<S extends AbeScheme> = S extends "cp" ? CpEntitlement : KpEntitlement;
 /** Either. */
-export type AbeGrant = CpGrant | KpGrant;
+export type AbeEntitlement = CpEntitlement | KpEntitlement;
 
-/** A grant that all D-TAs of the domain have signed. */
-export type ApprovedGrant<G extends AbeGrant = AbeGrant> = Brand<
-  { readonly grant: G; readonly statement: Uint8Array },
-  "ApprovedGrant"
+/** An entitlement that all D-TAs of the domain have signed. */
+export type ApprovedEntitlement<G extends AbeEntitlement = AbeEntitlement> = Brand<
+  { readonly entitlement: G; readonly statement: Uint8Array },
+  "ApprovedEntitlement"
 >;
 
-/** What a grant is made from. */
-export interface GrantOptions {
+/** What an entitlement is made from. */
+export interface EntitlementOptions {
   readonly domainId: DomainId;
   readonly identity: Identity;
   readonly epoch: Epoch;
@@ -69,38 +69,43 @@ export interface GrantOptions {
 }
 
 function refuse(reason: string): never {
-  throw new MilagroError("ERR_GRANT_INVALID", reason);
+  throw new MilagroError("ERR_ENTITLEMENT_INVALID", reason);
 }
 
 /**
- * A grant of attributes.
+ * An entitlement of attributes.
  * @param values - without `uid` and `epoch`, which are added
- * @throws `ERR_ATTRIBUTE_INVALID`; `ERR_GRANT_INVALID` for epoch 0 or one past 32 bits
+ * @throws `ERR_ATTRIBUTE_INVALID`; `ERR_ENTITLEMENT_INVALID` for epoch 0 or one past 32 bits
  */
-export function grantAttributes(options: GrantOptions, schema: AttributeSchema, values: AttributeValues): CpGrant {
-  if (UID_LABEL in values || EPOCH_LABEL in values) refuse("uid and epoch are those of the grant: leave them out");
+export function attributeEntitlement(
+  options: EntitlementOptions,
+  schema: AttributeSchema,
+  values: AttributeValues,
+): CpEntitlement {
+  if (UID_LABEL in values || EPOCH_LABEL in values)
+    refuse("uid and epoch are those of the entitlement: leave them out");
   const bound = options.boundToEpoch ?? true;
   const own = { [UID_LABEL]: options.identity, ...(bound ? {} : { [EPOCH_LABEL]: options.epoch }) };
   const attributes = attributesOf(schema, { ...values, ...own });
-  return checked({ ...head(options, "cp"), attributes } as unknown as CpGrant);
+  return checked({ ...head(options, "cp"), attributes } as unknown as CpEntitlement);
 }
 
-/** A grant of a policy: the key opens what carries attributes that satisfy it. @throws `ERR_GRANT_INVALID` */
-export function grantPolicy(options: GrantOptions, policy: Policy): KpGrant {
-  return checked({ ...head(options, "kp"), policy: simplifyPolicy(policy) } as unknown as KpGrant);
+/** An entitlement of a policy: the key opens what carries attributes that satisfy it. @throws `ERR_ENTITLEMENT_INVALID` */
+export function policyEntitlement(options: EntitlementOptions, policy: Policy): KpEntitlement {
+  return checked({ ...head(options, "kp"), policy: simplifyPolicy(policy) } as unknown as KpEntitlement);
 }
 
-function head<S extends AbeScheme>(options: GrantOptions, scheme: S): GrantHead<S> {
+function head<S extends AbeScheme>(options: EntitlementOptions, scheme: S): EntitlementHead<S> {
   const { domainId, identity, epoch, boundToEpoch = true } = options;
   return { scope: { domainId, scheme, epoch: boundToEpoch ? epoch : NO_EXPIRY }, identity, epoch };
 }
 
-function checked<G extends AbeGrant>(grant: G): G {
-  const { scope, identity, epoch } = grant;
+function checked<G extends AbeEntitlement>(entitlement: G): G {
+  const { scope, identity, epoch } = entitlement;
   if (epoch === NO_EXPIRY) refuse("an attribute key is issued for an epoch");
   if (scope.epoch !== NO_EXPIRY && scope.epoch !== epoch) refuse("bound to another epoch than its own");
-  if ("attributes" in grant) {
-    const [uid, at] = [UID_LABEL, EPOCH_LABEL].map((label) => attributeNamed(grant.attributes, label));
+  if ("attributes" in entitlement) {
+    const [uid, at] = [UID_LABEL, EPOCH_LABEL].map((label) => attributeNamed(entitlement.attributes, label));
     if (uid?.kind !== "texts" || uid.values.length !== 1 || uid.values[0] !== identity)
       refuse("uid is not the identity");
     if (scope.epoch !== NO_EXPIRY) {
@@ -109,46 +114,48 @@ function checked<G extends AbeGrant>(grant: G): G {
       refuse("the attribute epoch is not the epoch");
     }
   }
-  return grant;
+  return entitlement;
 }
 
 /** The encoding of the header comment. */
-export function encodeGrant(grant: AbeGrant): Uint8Array {
+export function encodeEntitlement(entitlement: AbeEntitlement): Uint8Array {
   const content =
-    "attributes" in grant ? encodeAttributes(grant.attributes) : utf8(formatPolicy(grant.policy, { compact: true }));
-  const { scope, identity, epoch } = grant;
+    "attributes" in entitlement
+      ? encodeAttributes(entitlement.attributes)
+      : utf8(formatPolicy(entitlement.policy, { compact: true }));
+  const { scope, identity, epoch } = entitlement;
   return concat(encodeScope(scope), lengthPrefixed(16, utf8(identity)), u64(epoch), lengthPrefixed(32, content));
 }
 
-/** From untrusted bytes, the encoding of a grant only. @throws `ERR_GRANT_INVALID` whatever is wrong */
-export function parseGrant<S extends AbeScheme>(scheme: S, bytes: Uint8Array): GrantOf<S> {
-  let grant: AbeGrant;
+/** From untrusted bytes, the encoding of an entitlement only. @throws `ERR_ENTITLEMENT_INVALID` whatever is wrong */
+export function parseEntitlement<S extends AbeScheme>(scheme: S, bytes: Uint8Array): EntitlementOf<S> {
+  let entitlement: AbeEntitlement;
   try {
-    grant = readGrant(scheme, bytes);
+    entitlement = readEntitlement(scheme, bytes);
   } catch (cause) {
-    throw new MilagroError("ERR_GRANT_INVALID", "not a grant of this scheme", { cause });
+    throw new MilagroError("ERR_ENTITLEMENT_INVALID", "not an entitlement of this scheme", { cause });
   }
-  if (!equalBytes(encodeGrant(grant), bytes)) refuse("not the one encoding of this grant");
-  return grant as GrantOf<S>;
+  if (!equalBytes(encodeEntitlement(entitlement), bytes)) refuse("not the one encoding of this entitlement");
+  return entitlement as EntitlementOf<S>;
 }
 
-function readGrant(scheme: AbeScheme, bytes: Uint8Array): AbeGrant {
-  const reader = new ByteReader(bytes, "ERR_GRANT_INVALID");
+function readEntitlement(scheme: AbeScheme, bytes: Uint8Array): AbeEntitlement {
+  const reader = new ByteReader(bytes, "ERR_ENTITLEMENT_INVALID");
   if (reader.integer(8) !== 0x01) refuse("unknown version");
   const domainId = parseDomainId(reader.take(32));
-  if (parseUtf8(reader.prefixed(8)) !== scheme) refuse("a grant of the other scheme");
+  if (parseUtf8(reader.prefixed(8)) !== scheme) refuse("an entitlement of the other scheme");
   const scope = { domainId, scheme, epoch: parseEpoch(reader.u64()) };
   const identity = parseIdentity(parseUtf8(reader.prefixed(16)));
   const epoch = parseEpoch(reader.u64());
   const content = reader.prefixed(32);
   reader.end();
   const body = scheme === "cp" ? { attributes: parseAttributes(content) } : { policy: parsePolicy(parseUtf8(content)) };
-  return checked({ scope, identity, epoch, ...body } as unknown as AbeGrant);
+  return checked({ scope, identity, epoch, ...body } as unknown as AbeEntitlement);
 }
 
 /** What each D-TA signs with its statement key. @param context - what else the approval is bound to: the hash of the request */
-export function approvalStatement(grant: AbeGrant, context: Uint8Array): Uint8Array {
-  return transcript("MILAGRO-V1-ABE-APPROVAL", encodeGrant(grant), context);
+export function approvalStatement(entitlement: AbeEntitlement, context: Uint8Array): Uint8Array {
+  return transcript("MILAGRO-V1-ABE-APPROVAL", encodeEntitlement(entitlement), context);
 }
 
 /**
@@ -156,15 +163,15 @@ export function approvalStatement(grant: AbeGrant, context: Uint8Array): Uint8Ar
  * @param approvals - one per D-TA, in the order of `authorities`
  * @throws `ERR_APPROVAL_MISSING` when one is missing or not right
  */
-export function approveGrant<G extends AbeGrant>(
+export function approveEntitlement<G extends AbeEntitlement>(
   engine: Engine,
   random: RandomBytes,
-  grant: G,
+  entitlement: G,
   context: Uint8Array,
   authorities: readonly PublicShare<"statement">[],
   approvals: readonly Uint8Array[],
-): ApprovedGrant<G> {
-  const statement = approvalStatement(grant, context);
+): ApprovedEntitlement<G> {
+  const statement = approvalStatement(entitlement, context);
   const claims = authorities.map(
     (publicKey, i): StatementClaim => ({
       publicKey,
@@ -175,5 +182,5 @@ export function approveGrant<G extends AbeGrant>(
   if (approvals.length !== authorities.length || !verifyStatements(engine, random, claims)) {
     throw new MilagroError("ERR_APPROVAL_MISSING", "not approved by all D-TAs of the domain");
   }
-  return { grant, statement } as unknown as ApprovedGrant<G>;
+  return { entitlement, statement } as unknown as ApprovedEntitlement<G>;
 }

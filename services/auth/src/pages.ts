@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join, sep } from "node:path";
+import { gzipSync } from "node:zlib";
 import { MilagroError } from "@milagro/engine/error";
 import type { HttpApp } from "@milagro/runtime/http-server";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -23,6 +24,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".webmanifest": "application/manifest+json",
   ".txt": "text/plain; charset=utf-8",
 };
+const COMPRESSIBLE = /^(?:text\/|application\/(?:json|manifest)|image\/svg)/;
 const MAX_FILES = 500;
 const MAX_FILE_BYTES = 4 * 1_048_576;
 /** `name-Ab12Cd34.js`: what bundlers write. */
@@ -39,6 +41,8 @@ const PAGES: Readonly<Record<string, string>> = {
 
 interface Asset {
   readonly body: Buffer;
+  /** The same, compressed once at start, where that makes it smaller. */
+  readonly gzip: Buffer | undefined;
   readonly type: string;
   readonly etag: string;
   readonly cache: string;
@@ -60,8 +64,10 @@ export function loadPages(folder: string): ReadonlyMap<string, Asset> {
     if (!info.isFile() || type === undefined || info.size > MAX_FILE_BYTES) continue;
     if (assets.size >= MAX_FILES) throw new MilagroError("ERR_CONFIG_INVALID", 'setting "pages": too many files');
     const body = readFileSync(path);
+    const gzip = COMPRESSIBLE.test(type) ? gzipSync(body, { level: 9 }) : undefined;
     assets.set(`/${name.split(sep).join("/")}`, {
       body,
+      gzip: gzip && gzip.length < body.length ? gzip : undefined,
       type,
       etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`,
       cache: HASHED.test(name) ? "public, max-age=31536000, immutable" : "no-cache",
@@ -75,7 +81,12 @@ export function addPages(app: HttpApp, assets: ReadonlyMap<string, Asset>): void
     if (!asset) throw new MilagroError("ERR_NOT_FOUND", "there is no such page");
     reply.header("cache-control", asset.cache).header("etag", asset.etag);
     if (request.headers["if-none-match"] === asset.etag) return reply.code(304).send();
-    return reply.type(asset.type).send(asset.body);
+    reply.type(asset.type);
+    if (!asset.gzip) return reply.send(asset.body);
+    reply.header("vary", "accept-encoding");
+    if (!/\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/.test(String(request.headers["accept-encoding"] ?? "")))
+      return reply.send(asset.body);
+    return reply.header("content-encoding", "gzip").send(asset.gzip);
   };
   for (const [route, file] of Object.entries(PAGES)) {
     app.get(route, { schema: { hide: true } }, (request, reply) => send(assets.get(`/${file}`), request, reply));

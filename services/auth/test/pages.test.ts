@@ -5,6 +5,7 @@ import type { Auth } from "../src/auth.ts";
 import { foundDomain } from "./domain.ts";
 import { Browser, cleanUp, newFolder, start } from "./support.ts";
 
+const LARGE = "export const text = 'the same again';\n".repeat(100);
 let auth: Auth;
 const mails = newFolder();
 beforeAll(async () => {
@@ -13,6 +14,7 @@ beforeAll(async () => {
     writeFileSync(join(pages, `${name}.html`), `<title>${name}</title>`);
   mkdirSync(join(pages, "assets"));
   writeFileSync(join(pages, "assets", "pad-Ab12Cd34.js"), "export {};");
+  writeFileSync(join(pages, "assets", "large-Ab12Cd34.js"), LARGE);
   writeFileSync(join(pages, "assets", ".env"), "SECRET=1");
   writeFileSync(join(newFolder(), "outside.html"), "outside");
   auth = await start(await foundDomain(), { pages, demo: true, demoMail: [mails, join(mails, "missing")] });
@@ -42,6 +44,20 @@ test("files with a hash in their name may be kept", async () => {
     "cache-control": "public, max-age=31536000, immutable",
   });
 });
+
+test.each(["gzip", "deflate, gzip;q=0.5, br", undefined, "br", "gzip;q=0", "identity"])(
+  "compressed only for who takes it: %s",
+  async (accepted) => {
+    const taken = accepted?.includes("gzip") === true && accepted !== "gzip;q=0";
+    const headers = accepted === undefined ? {} : { "accept-encoding": accepted };
+    const answer = await new Browser(auth).call("GET", "/assets/large-Ab12Cd34.js", undefined, headers);
+    expect(answer.headers["content-encoding"]).toBe(taken ? "gzip" : undefined);
+    expect(answer.headers["vary"]).toContain("accept-encoding");
+    const length = Number(answer.headers["content-length"]);
+    if (taken) expect(length).toBeLessThan(LARGE.length / 10);
+    else expect(answer.text).toBe(LARGE);
+  },
+);
 
 test.each([
   "/assets/.env",

@@ -90,8 +90,10 @@ describe("nothing secret", () => {
 
   test("nor a passphrase or join token, but in the file it came in", () => {
     const files = allFiles(home);
-    const owned = files.filter(({ path }) => /\/(passphrases\/[^/]+|kms\/join-tokens|endpoint\/evidence)$/.test(path));
-    expect(owned.length).toBe(8);
+    const owned = files.filter(({ path }) =>
+      /\/(passphrases\/[^/]+|(kms|login)\/join-tokens|endpoint\/evidence)$/.test(path),
+    );
+    expect(owned.length).toBe(10);
     for (const { path, content } of owned) {
       for (const secret of content.toString().trim().split("\n")) {
         const needle = Buffer.from(secret.slice(-40));

@@ -4,5 +4,5 @@ import { survive } from "./kills.ts";
 test(
   "a D-TA, the D-KMS and the endpoint killed at random moments of the main job: nothing acknowledged is lost, nothing is done twice, all go on",
   () => survive(3),
-  120_000,
+  300_000,
 );

@@ -34,7 +34,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   "services/kms": { packages: SHELL, modules: ANY, forbidden: [] },
   "services/auth": { packages: SHELL, modules: ANY, forbidden: [] },
   "clients/sdk": { packages: CORE, modules: [], forbidden: AMBIENT },
-  "clients/web": { packages: [...CORE, "@milagro/client"], modules: ["@noble/hashes/", "lit", "lit/", "uqr"], forbidden: [] },
+  "clients/web": {
+    packages: [...CORE, "@milagro/client"],
+    modules: ["@noble/hashes/", "lit", "lit/", "uqr"],
+    forbidden: [],
+  },
   "clients/endpoint": { packages: [...SHELL, "@milagro/client"], modules: ANY, forbidden: [] },
   "clients/cli": { packages: [...SHELL, "@milagro/client", "@milagro/endpoint"], modules: ANY, forbidden: [] },
 };

@@ -44,8 +44,8 @@ export async function joinBus(
   const member = founded.members[index - 1];
   if (!member) throw new Error("no such member");
   const { domainId } = founded.domain;
-  const { statement } = member.masters;
-  const { hpke } = member;
+  const { masters, hpke } = member;
+  const { statement } = masters;
   const answers = new Map<string, IssuanceAnswer>();
   const seen: string[] = [];
   const evidence: string[] = [];
@@ -89,7 +89,7 @@ export async function joinBus(
         requestKey: request.requestKey,
         requestHash,
         index,
-        shares: issueShares(engine, member.masters, request),
+        shares: issueShares(engine, masters, request),
       });
       const receipt = signReceipt(engine, statement, {
         v: 1,

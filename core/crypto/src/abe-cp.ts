@@ -163,7 +163,9 @@ export function decapsulateWithAttributes(
       [engine.g1.negate(gathered.rows), sk1 as G2],
       ...[...gathered.held].map(([use, point]): PairingInput => [point, uses2[use] as G2]),
     ];
-    return engine.finalExponentiation(engine.millerProduct(factors));
+    const gt = engine.finalExponentiation(engine.millerProduct(factors));
+    engine.zeroise(...gathered.held.values());
+    return gt;
   });
   const m = mask(engine, target, head, v);
   engine.zeroise(target);

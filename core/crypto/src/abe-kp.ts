@@ -135,7 +135,9 @@ export function decapsulateWithPolicy(
       [gathered.rows, s2],
       ...[...gathered.held].map(([use, point]): PairingInput => [engine.g1.negate(point), g2[use] as G2]),
     ];
-    return engine.finalExponentiation(engine.millerProduct(factors));
+    const gt = engine.finalExponentiation(engine.millerProduct(factors));
+    engine.zeroise(gathered.rows);
+    return gt;
   });
   const m = mask(engine, target, head, v);
   engine.zeroise(target);

@@ -67,13 +67,21 @@ describe("failures", () => {
   test.each(["die", "dieBadly"] as const)(
     "a worker that dies (%s) takes its own task along and is replaced, with its data",
     async (method) => {
-      const workers = pool();
+      let reportDeath = () => {};
+      const died = new Promise<void>((resolve) => {
+        reportDeath = resolve;
+      });
+      const log = createLogger({
+        component: "t",
+        stream: { write: (line) => (line.includes("a worker died") ? reportDeath() : undefined) },
+      });
+      const workers = pool({ log });
       const [dead, next] = [failure(workers.call(method, undefined)), failure(workers.call("spinUntil", "/"))];
-      const third = workers.call("greet", "new one");
       if (method === "die") expect(await dead).toBe("ERR_WORKER_CRASHED");
       // The other one dies just after its answer, and may take the next task along.
       expect(["ok", "ERR_WORKER_CRASHED"]).toContain(await next);
-      expect(await third).toBe("hello, new one");
+      await died;
+      expect(await workers.call("greet", "new one")).toBe("hello, new one");
     },
   );
 

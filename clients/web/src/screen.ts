@@ -48,5 +48,5 @@ export abstract class Screen extends LitElement {
 /** The code of an error, for people to tell the operator. */
 export function codeOf(error: unknown): string {
   const { code } = (error ?? {}) as { readonly code?: unknown };
-  return typeof code === "string" ? code : "ERR_UNEXPECTED";
+  return typeof code === "string" ? code : "ERR_INTERNAL";
 }

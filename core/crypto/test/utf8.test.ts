@@ -17,7 +17,8 @@ describe("UTF-8 in the language alone", () => {
     fc.assert(
       fc.property(arbText, (text) => {
         expect(encodePlainly(text)).toEqual(new TextEncoder().encode(text));
-        if (!text.startsWith("\uFEFF")) expect(decodePlainly(encodePlainly(text))).toBe(text);
+        // Half a surrogate pair is not text: it comes back as U+FFFD.
+        if (!text.startsWith("\uFEFF")) expect(decodePlainly(encodePlainly(text))).toBe(text.toWellFormed());
       }),
     );
   });

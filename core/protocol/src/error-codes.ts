@@ -125,7 +125,7 @@ export const ERROR_CODES = {
     400,
     1,
     "The attribute schema is malformed.",
-    "docs/spec/policy.md shows what a schema looks like.",
+    "See what a schema looks like in docs/spec/policy.md.",
   ),
   ERR_CIPHERTEXT_INVALID: define(
     400,

@@ -94,4 +94,40 @@ inEachBrowser("a person with two devices", (open, { name }) => {
     await phone.read("My tablet");
     await tablet.page.close();
   }, 90_000);
+
+  test("approves what an application asks, with the PIN, and declines the next", async () => {
+    const { secret } = (await stack.admin("POST", "/v1/clients", {
+      v: 1,
+      id: `bank-${name}`,
+      name: "A bank",
+      flow: "backchannel",
+      redirectUris: [],
+      postLogoutRedirectUris: [],
+    })) as { readonly secret: string };
+    const authorization = `Basic ${Buffer.from(`bank-${name}:${secret}`).toString("base64")}`;
+    const post = async (path: string, fields: Record<string, string>) => {
+      const init = { method: "POST", headers: { authorization }, body: new URLSearchParams(fields) };
+      return (await (await fetch(`${stack.origin}/oidc/${path}`, init)).json()) as Record<string, string>;
+    };
+    const ask = (message: string) =>
+      post("backchannel", { scope: "openid", login_hint: user, binding_message: message });
+    const poll = ({ auth_req_id = "" }: Record<string, string>) =>
+      post("token", { grant_type: "urn:openid:params:grant-type:ciba", auth_req_id });
+
+    const transfer = await ask("Transfer 10 to Bob");
+    expect(await poll(transfer)).toMatchObject({ error: "authorization_pending" });
+    await phone.page.goto(`${stack.origin}/`);
+    await phone.read("Transfer 10 to Bob");
+    expect(await phone.audit()).toEqual([]);
+    await phone.click("milagro-approvals .main");
+    await phone.pin(PIN);
+    await phone.read("Approved.");
+    expect(await poll(transfer)).toHaveProperty("id_token");
+
+    const another = await ask("Transfer 1000 to Mallory");
+    await phone.read("Transfer 1000 to Mallory");
+    await phone.click("milagro-approvals li .small:last-child");
+    await phone.read("Declined.");
+    expect(await poll(another)).toMatchObject({ error: "access_denied" });
+  }, 90_000);
 });

@@ -1,8 +1,10 @@
 import { encodeBase64url } from "@milagro/crypto/base64url";
+import { parseApprovalList } from "@milagro/protocol/approval-messages";
 import { parseHandover, parseHandoverState, parseHandoverView } from "@milagro/protocol/handover-messages";
 import { parseLoginChallenge, parseLoginOutcome, parseLoginStarted, parseMe } from "@milagro/protocol/login-messages";
 import { parseSignatureList, parseSignatureOutcome } from "@milagro/protocol/signature-messages";
 import { describe, expect, test } from "vitest";
+import { readApprovals } from "../src/mpin-approvals.ts";
 import { readHandover, readHandoverState, readHandoverView } from "../src/mpin-handover.ts";
 import { readChallenge, readOutcome, readStarted } from "../src/mpin-login-messages.ts";
 import { readMe } from "../src/mpin-session.ts";
@@ -67,6 +69,16 @@ const PAIRS = [
     readHandoverView,
     parseHandoverView,
     [{ v: 1, client: "shop", place: { address: "192.0.2.1", agent: "" }, choices: ["07", "12", "99"], expires: 4 }],
+  ],
+  [
+    "approvals",
+    readApprovals,
+    parseApprovalList,
+    [
+      { v: 1, approvals: [] },
+      { v: 1, approvals: [{ id: `ciba_${ID22}`, client: "A bank", message: "Pay 10", expires: 4 }] },
+      { v: 1, approvals: [{ id: `ciba_${ID22}`, client: "A bank", expires: 4 }] },
+    ],
   ],
   ["handover state", readHandoverState, parseHandoverState, [{ v: 1, state: "waiting", expires: 4 }]],
   [

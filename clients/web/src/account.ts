@@ -152,6 +152,7 @@ export class MilagroAccount extends Screen {
     const client = this.#client as MpinClient;
     return html`<header><h1 tabindex="-1" class="title">${texts.loggedIn}</h1></header>
       <div class="panels">
+        <milagro-approvals class="card whole" .client=${client} .me=${me} .account=${account}></milagro-approvals>
         <div class="column">
           <milagro-you class="card" .client=${client} .me=${me} .account=${account}></milagro-you>
           <milagro-devices class="card" .client=${client} .me=${me} .account=${account}></milagro-devices>

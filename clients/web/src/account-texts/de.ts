@@ -38,6 +38,14 @@ export const texts: AccountTexts = {
   approved: "Zugestimmt. Weiter auf dem neuen Gerät.",
   notApproved: "Nicht zugestimmt. Das neue Gerät bekommt nichts.",
 
+  approvals: "Wartet auf Ihre Zustimmung",
+  approvalsHelp:
+    "Eine Anwendung bittet Sie um eine Bestätigung. Stimmen Sie nur zu, wenn Sie den Vorgang selbst begonnen haben.",
+  approve: "Zustimmen",
+  decline: "Ablehnen",
+  approvalGiven: "Zugestimmt.",
+  approvalDeclined: "Abgelehnt.",
+
   whatTheySaw: "Was jede Stelle gesehen hat",
   whatTheySawHelp:
     "Aus dem öffentlichen Protokoll einer jeden. Sie weiß, dass sie einen Teil Ihres Schlüssels gemacht hat und ihn gelten lässt. Wann und wo Sie sich anmelden, erfährt sie nie.",

@@ -37,6 +37,13 @@ export const texts: AccountTexts = {
   approved: "Approved. Go on at the new device.",
   notApproved: "Not approved. The new device gets nothing.",
 
+  approvals: "Waiting for your approval",
+  approvalsHelp: "An application asks you to confirm something. Approve only what you have begun yourself.",
+  approve: "Approve",
+  decline: "Decline",
+  approvalGiven: "Approved.",
+  approvalDeclined: "Declined.",
+
   whatTheySaw: "What each authority saw",
   whatTheySawHelp:
     "From the public log of each. It knows that it made a part of your key and lets it be used. When and where you log in, it never learns.",

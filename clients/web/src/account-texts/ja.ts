@@ -36,6 +36,13 @@ export const texts: AccountTexts = {
   approved: "承認しました。新しい端末で続けてください。",
   notApproved: "承認しませんでした。新しい端末には何も渡りません。",
 
+  approvals: "承認待ち",
+  approvalsHelp: "アプリケーションが確認を求めています。ご自身で始めた操作だけを承認してください。",
+  approve: "承認する",
+  decline: "拒否する",
+  approvalGiven: "承認しました。",
+  approvalDeclined: "拒否しました。",
+
   whatTheySaw: "各機関が見たもの",
   whatTheySawHelp:
     "各機関の公開記録より。機関が知るのは、鍵の一部を作り、その利用を認めたことだけです。いつどこでログインしたかは知りません。",

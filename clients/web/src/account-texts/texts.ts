@@ -36,6 +36,13 @@ export interface AccountTexts {
   readonly approved: string;
   readonly notApproved: string;
 
+  readonly approvals: string;
+  readonly approvalsHelp: string;
+  readonly approve: string;
+  readonly decline: string;
+  readonly approvalGiven: string;
+  readonly approvalDeclined: string;
+
   readonly whatTheySaw: string;
   readonly whatTheySawHelp: string;
   readonly sawNothing: string;

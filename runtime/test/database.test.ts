@@ -1,3 +1,4 @@
+/** One contract for both databases, transactions, migrations, faults: one file, since each claim is made of both. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { spawnSync } from "node:child_process";
 import { readFileSync, statSync, writeFileSync } from "node:fs";

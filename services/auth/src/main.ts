@@ -5,10 +5,10 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { MilagroError } from "@milagro/engine/error";
-import { definitionOf } from "@milagro/protocol/error-codes";
 import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger, errorFields } from "@milagro/runtime/log";
 import { readPassphrase } from "@milagro/runtime/passphrase";
+import { runProgram } from "@milagro/runtime/program";
 import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
 import { homeOf, readConfig } from "./config.ts";
 import { VERSION } from "./version.ts";
@@ -152,14 +152,4 @@ async function main(args: readonly string[]): Promise<void> {
   throw new MilagroError("ERR_CONFIG_INVALID", "the command is init or serve; see milagro-auth --help");
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (error instanceof MilagroError) {
-    const { exit, remedy } = definitionOf(error.code);
-    process.stderr.write(`milagro-auth: ${error.message} (${error.code})\n${remedy}\n`);
-    process.exit(exit);
-  }
-  process.stderr.write("milagro-auth: it failed; the log has the rest (ERR_INTERNAL)\n");
-  process.exit(1);
-}
+await runProgram("milagro-auth", main);

@@ -2,6 +2,7 @@
  * A real login server on a free port, and browsers that log in with what `domain.ts` issues.
  * @module
  */
+
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
@@ -18,6 +19,7 @@ import { createHttpClient, type HttpClient } from "@milagro/runtime/http-client"
 import type { KdfCost } from "@milagro/runtime/key-store";
 import { createLogger, type Log } from "@milagro/runtime/log";
 import { passphraseFromText } from "@milagro/runtime/passphrase";
+import { type Answer, send } from "../../../tests/support/send.ts";
 import { type Auth, type AuthEnvironment, startAuth } from "../src/auth.ts";
 import { type Home, homeOf, readConfig } from "../src/config.ts";
 import { createKeys } from "../src/keys.ts";
@@ -111,39 +113,7 @@ export function adminOf(auth: Auth): HttpClient {
   return client;
 }
 
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
-  readonly json: any;
-}
-
-/** One HTTP request, as it is: nothing is added or corrected. */
-export function send(
-  url: string,
-  method: string,
-  headers: Readonly<Record<string, string>> = {},
-  body?: Uint8Array | string,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(url, { method, headers, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () => {
-        const text = Buffer.concat(chunks).toString();
-        let json: unknown;
-        try {
-          json = JSON.parse(text);
-        } catch {}
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
-      });
-    });
-    request.on("error", reject);
-    request.end(body);
-  });
-}
+export { type Answer, send };
 
 /** Garbage over sixteen connections. @returns how often each status was the answer */
 export async function flood(auth: Auth, count: number): Promise<Map<number, number>> {

@@ -4,11 +4,11 @@
  */
 import { parseArgs } from "node:util";
 import { MilagroError } from "@milagro/engine/error";
-import { definitionOf } from "@milagro/protocol/error-codes";
 import { systemClock } from "@milagro/runtime/clock";
 import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger, errorFields } from "@milagro/runtime/log";
 import { type Passphrase, type PassphraseSources, readPassphrase } from "@milagro/runtime/passphrase";
+import { runProgram } from "@milagro/runtime/program";
 import { systemRandom } from "@milagro/runtime/random";
 import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
 import { homeOf, readConfig } from "./config.ts";
@@ -155,14 +155,4 @@ async function main(args: readonly string[]): Promise<void> {
   throw new MilagroError("ERR_CONFIG_INVALID", "the command is init or serve; see milagro-dta --help");
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (error instanceof MilagroError) {
-    const { exit, remedy } = definitionOf(error.code);
-    process.stderr.write(`milagro-dta: ${error.message} (${error.code})\n${remedy}\n`);
-    process.exit(exit);
-  }
-  process.stderr.write("milagro-dta: it failed; the log has the rest (ERR_INTERNAL)\n");
-  process.exit(1);
-}
+await runProgram("milagro-dta", main);

@@ -2,8 +2,8 @@
  * A real domain of three D-TAs, a real D-KMS on free ports, and clients that sign their requests.
  * @module
  */
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { signStatement } from "@milagro/crypto/bls";
@@ -33,6 +33,7 @@ import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-doma
 import { SUITE } from "@milagro/protocol/versions";
 import { type Log, silentLog } from "@milagro/runtime/log";
 import { systemRandom as random } from "@milagro/runtime/random";
+import { type Answer, send } from "../../../tests/support/send.ts";
 import { parseConfig } from "../src/config.ts";
 import { type Kms, startKms } from "../src/kms.ts";
 
@@ -156,39 +157,7 @@ export function startInProcess(
   );
 }
 
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
-  readonly json: any;
-}
-
-/** One HTTP request, as it is: nothing is added or corrected. */
-export function send(
-  url: string,
-  method: string,
-  headers: Readonly<Record<string, string>> = {},
-  body?: Uint8Array | string,
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(url, { method, headers, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () => {
-        const text = Buffer.concat(chunks).toString();
-        let json: unknown;
-        try {
-          json = JSON.parse(text);
-        } catch {}
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
-      });
-    });
-    request.on("error", reject);
-    request.end(body);
-  });
-}
+export { type Answer, send };
 
 export interface CallOptions {
   readonly body?: unknown;

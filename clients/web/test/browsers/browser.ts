@@ -37,6 +37,14 @@ export interface BrowserEngine {
   close(): Promise<void>;
 }
 
+/** The browser itself no longer answers: nothing is known of the page. */
+export class BrowserHungError extends Error {
+  override readonly name = "BrowserHungError";
+  constructor(command: string) {
+    super(`the browser does not answer: ${command}`);
+  }
+}
+
 /** Waits until an expression in the page is truthy; a page that is just being left counts as not yet. */
 export async function until<T>(page: Page, expression: string, timeoutMs = 15_000): Promise<T> {
   const end = Date.now() + timeoutMs;
@@ -46,6 +54,7 @@ export async function until<T>(page: Page, expression: string, timeoutMs = 15_00
       const value = await page.evaluate<T>(expression);
       if (value) return value;
     } catch (error) {
+      if (error instanceof BrowserHungError) throw error;
       cause = error;
     }
     if (Date.now() > end) throw new Error(`never true in the page: ${expression}`, { cause });

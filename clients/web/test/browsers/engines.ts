@@ -16,7 +16,10 @@ export function inEachBrowser(title: string, tests: (open: () => Promise<Page>, 
   for (const engine of ENGINES) {
     const missing = engine.missing();
     if (missing && process.env["CI"] === "true") throw new Error(`${engine.name} cannot run: ${missing}`);
-    describe.skipIf(missing !== undefined)(`${title} in ${engine.name}${missing ? ` (${missing})` : ""}`, () => {
+    // A hung browser says nothing about the page: once more, in a new one. Whatever else fails has failed.
+    const options = { retry: { count: 1, condition: /^the browser does not answer/ } };
+    const name = `${title} in ${engine.name}${missing ? ` (${missing})` : ""}`;
+    describe.skipIf(missing !== undefined)(name, options, () => {
       const pages: Page[] = [];
       tests(async () => {
         const page = await engine.open();

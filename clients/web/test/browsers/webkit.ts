@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, globSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import type { BrowserEngine, NamedKey } from "./browser.ts";
+import { type BrowserEngine, BrowserHungError, type NamedKey } from "./browser.ts";
 
 const DRIVER = "/usr/bin/WebKitWebDriver";
 const SCREEN = "/usr/bin/Xvfb";
@@ -57,7 +57,7 @@ async function startDriver(): Promise<{ readonly child: ChildProcess; readonly u
   const url = `http://127.0.0.1:${port}`;
   for (let tries = 0; ; tries++) {
     if (child.exitCode !== null) throw new Error("WebKitWebDriver ended");
-    const ready = await fetch(`${url}/status`).then(
+    const ready = await fetch(`${url}/status`, { signal: AbortSignal.timeout(1000) }).then(
       () => true,
       () => false,
     );
@@ -83,10 +83,18 @@ function firstLine(child: ChildProcess): Promise<string> {
   });
 }
 
+/** More than the page may take for a script or a load; the driver of WebKitGTK now and then never answers a command. */
+const ANSWER_MS = 25_000;
+const PAGE_MS = 20_000;
+
 async function call<T>(url: string, method: "GET" | "POST" | "DELETE", body?: object): Promise<T> {
   const response = await fetch(url, {
     method,
+    signal: AbortSignal.timeout(ANSWER_MS),
     ...(body ? { body: JSON.stringify(body), headers: { "content-type": "application/json" } } : {}),
+  }).catch((cause) => {
+    const hung = cause instanceof DOMException && cause.name === "TimeoutError";
+    throw hung ? new BrowserHungError(`${method} ${url.replace(/.*\/session/, "session")}`) : cause;
   });
   const { value } = (await response.json()) as { value: T & { error?: string; message?: string } };
   if (!response.ok) throw new Error(`WebDriver: ${value.error}: ${value.message}`);
@@ -107,7 +115,7 @@ export const webkitEngine: BrowserEngine = {
       capabilities: { alwaysMatch: { browserName: "MiniBrowser", "webkitgtk:browserOptions": options } },
     });
     const session = `${url}/session/${sessionId}`;
-    await call(`${session}/timeouts`, "POST", { script: 30_000, pageLoad: 30_000 });
+    await call(`${session}/timeouts`, "POST", { script: PAGE_MS, pageLoad: PAGE_MS });
     const keys = async (down: readonly string[]) => {
       const actions = down.flatMap((value) => [
         { type: "keyDown", value },

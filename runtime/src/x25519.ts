@@ -20,9 +20,16 @@ function privateKeyOf(bytes: Uint8Array): KeyObject {
   }
 }
 
+/** Node finds out by an exception that a JWK is no key object: writing down where takes longer than the import itself. */
 function publicKeyOf(bytes: Uint8Array): KeyObject {
   const x = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
-  return createPublicKey({ key: { kty: "OKP", crv: "X25519", x }, format: "jwk" });
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return createPublicKey({ key: { kty: "OKP", crv: "X25519", x }, format: "jwk" });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 export const nativeX25519: X25519 = (bytes) => {

@@ -15,6 +15,7 @@ export default defineConfig({
       "runtime/test/**/*.test.ts",
       "services/*/test/**/*.test.ts",
       "clients/*/test/**/*.test.ts",
+      "apps/*/test/**/*.test.ts",
       "tests/**/*.test.ts",
     ],
     exclude: [

@@ -46,7 +46,7 @@ export const stampOf = (root) => join(root, "node_modules", ".milagro-built");
 
 /** The folders of the packages whose code goes into bundles. */
 const packagesOf = (root) =>
-  ["core/*", "runtime", "services/*", "clients/*"]
+  ["core/*", "runtime", "services/*", "clients/*", "apps/*"]
     .flatMap((pattern) => globSync(pattern, { cwd: root }))
     .filter((folder) => existsSync(join(root, folder, "tsconfig.json")))
     .map((folder) => join(root, folder));

@@ -39,6 +39,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     modules: ["@noble/hashes/", "lit", "lit/", "uqr"],
     forbidden: [],
   },
+  "apps/channel": { packages: SHELL, modules: ANY, forbidden: [] },
   "clients/endpoint": { packages: [...SHELL, "@milagro/client"], modules: ANY, forbidden: [] },
   "clients/cli": { packages: [...SHELL, "@milagro/client", "@milagro/endpoint"], modules: ANY, forbidden: [] },
 };

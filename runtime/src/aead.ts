@@ -6,8 +6,8 @@
 import { createCipheriv, createDecipheriv, createSecretKey } from "node:crypto";
 import { AEAD_OVERHEAD, type AeadPort } from "@milagro/crypto/aead";
 
-export const nativeAead: AeadPort = {
-  seal(key, nonce, aad, plaintext) {
+export const nativeAead = {
+  seal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
     const cipher = createCipheriv("aes-256-gcm", createSecretKey(key), nonce).setAAD(aad);
     // An array of its own, not a part of Buffer's pool: what is posted to another thread is copied with its whole buffer.
     const sealed = new Uint8Array(plaintext.length + AEAD_OVERHEAD);
@@ -16,7 +16,7 @@ export const nativeAead: AeadPort = {
     sealed.set(cipher.getAuthTag(), plaintext.length);
     return sealed;
   },
-  open(key, nonce, aad, ciphertext) {
+  open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array): Uint8Array {
     const end = ciphertext.length - AEAD_OVERHEAD;
     if (end < 0) throw new TypeError("no tag");
     const decipher = createDecipheriv("aes-256-gcm", createSecretKey(key), nonce, {
@@ -27,4 +27,4 @@ export const nativeAead: AeadPort = {
     decipher.final();
     return new Uint8Array(plaintext);
   },
-};
+} satisfies AeadPort;

@@ -742,6 +742,50 @@ export const ERROR_CODES = {
     "Retry; the log says why if anything is known.",
   ),
 
+  // Channels
+  ERR_CHANNEL_AGREEMENT: define(
+    400,
+    2,
+    "The two sides of a channel have not agreed on a key: a message was changed, or a signature is wrong.",
+    "Retry; if it stays, somebody is in between, or one side's keys are not of this domain.",
+  ),
+  ERR_CHANNEL_BUSY: define(
+    503,
+    2,
+    "The other side has too many connections that are not set up yet.",
+    "Wait a little, then retry.",
+  ),
+  ERR_CHANNEL_MESSAGE: define(
+    400,
+    2,
+    "What came over a connection is not a message of the key agreement, or out of order.",
+    "Check that the other side speaks Milagro channels at this address.",
+  ),
+  ERR_CHANNEL_PEER: define(
+    403,
+    3,
+    "Whoever answered is not whom the channel was meant for.",
+    "Check address and identity; somebody may be answering in its place.",
+  ),
+  ERR_CHANNEL_POLICY_INVALID: define(
+    400,
+    1,
+    "A channel policy is not of the form it must have.",
+    "The detail names the place; compare with docs/operate/channel.md.",
+  ),
+  ERR_CHANNEL_REFUSED: define(
+    403,
+    3,
+    "The channel was refused: by policy, or because the identity is revoked.",
+    "Ask whoever runs the other side; its policy names who may talk to whom.",
+  ),
+  ERR_CHANNEL_TICKET: define(
+    403,
+    2,
+    "A ticket for a channel is not known, or has expired.",
+    "Connect again: without a ticket the two sides agree anew.",
+  ),
+
   // Others' machines
   ERR_BUS_REFUSED: define(403, 3, "The bus does not allow this topic.", "Use the topics of your own identity."),
   ERR_BUS_UNAVAILABLE: define(

@@ -8,7 +8,7 @@ import { transcript, utf8 } from "@milagro/crypto/bytes";
 import { canonicalBytes } from "./canonical.ts";
 
 /** Everything a statement key may say. */
-export type StatementKind = "descriptor" | "receipt" | "refusal" | "log-head" | "answer" | "bus-token";
+export type StatementKind = "descriptor" | "receipt" | "refusal" | "log-head" | "answer" | "bus-token" | "channel";
 
 /** The bytes to sign or verify. @param body - plain JSON (the wire form), without the signature */
 export const statementBytes = (kind: StatementKind, body: unknown): Uint8Array =>

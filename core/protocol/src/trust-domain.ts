@@ -205,6 +205,12 @@ export function isSigningEpoch(
   return epoch === current;
 }
 
+/** When signatures by keys of this epoch stop to count everywhere, in ms since 1970: the end of `isSigningEpoch`. */
+export function signingEndMs(domain: Pick<TrustDomain, "epochSeconds">, epoch: Epoch): number {
+  const grace = Math.min(EPOCH_GRACE_SECONDS, domain.epochSeconds);
+  return epochStartMs(epoch, domain.epochSeconds) + (domain.epochSeconds + grace) * 1000;
+}
+
 /** An authority by its place. @throws `ERR_DOMAIN_MISMATCH` when there is no such place */
 export function authorityAt(domain: TrustDomain, index: number): DecodedAuthority {
   const authority = domain.authorities[index - 1];

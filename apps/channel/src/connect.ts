@@ -1,0 +1,141 @@
+/**
+ * Dialling: a TCP connection (or a Unix socket, or one that is there already), the agreement or a ticket, then TLS.
+ * @module
+ */
+import { connect as connectNet, type NetConnectOpts, type Socket } from "node:net";
+import { MilagroError } from "@milagro/engine/error";
+import { type Credential, credentialName } from "@milagro/protocol/channel-credential";
+import { type AccessOptions, decideBy } from "./access.ts";
+import { type Decide, initiate } from "./agree.ts";
+import { type Channel, type ChannelOrigin, toChannel } from "./channel.ts";
+import type { ChannelSelf, PeerName } from "./self.ts";
+import type { TicketCache } from "./tickets.ts";
+import { type Psk, tlsClient } from "./tls.ts";
+
+/** Where: as `net.connect` takes it, or a connected socket, which is then the channel's. */
+export type Address =
+  | { readonly host?: string; readonly port: number; readonly localAddress?: string }
+  | { readonly path: string }
+  | { readonly socket: Socket };
+
+export interface DialOptions extends Pick<AccessOptions, "policy" | "revoked"> {
+  readonly self: ChannelSelf;
+  /** Whom: the channel is with nobody else. */
+  readonly to: PeerName;
+  readonly ALPNProtocols?: readonly string[] | undefined;
+  /** Until TLS is set up, in ms. Default 10 000. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Keeps and uses tickets; without it each channel begins with an agreement. */
+  readonly tickets?: TicketCache | undefined;
+  /** As `net.connect`: whether our side stays open when the other has ended. Default false. */
+  readonly allowHalfOpen?: boolean | undefined;
+}
+export type ConnectOptions = DialOptions & Address;
+
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Dials. A ticket that the server does not take costs one more connection, in which both sides agree anew.
+ * @throws `ERR_UNREACHABLE`, `ERR_TIMEOUT`, `ERR_CHANNEL_PEER` (somebody else answered), `ERR_CHANNEL_REFUSED`, `ERR_CHANNEL_AGREEMENT`,
+ *   `ERR_CHANNEL_BUSY`, `ERR_CHANNEL_MESSAGE`, `ERR_EPOCH_OUT_OF_WINDOW`, `ERR_DOMAIN_MISMATCH`, `ERR_KEY_MISSING`; the signal's reason
+ */
+export async function connect(options: ConnectOptions): Promise<Channel> {
+  const { self, tickets, to } = options;
+  const own = self.own().credential;
+  const ticket = "socket" in options ? undefined : tickets?.find(own, to, self.clock());
+  if (ticket) {
+    try {
+      const refused = await decideOn(options)(ticket.peer);
+      if (refused) throw new MilagroError(refused, "the policy here does not allow this peer");
+      return await dial(options, (socket) => overTls(socket, options, ticket.psk, ticket.peer, "ticket"));
+    } catch (error) {
+      tickets?.drop(own, to);
+      if (!(error instanceof MilagroError) || error.code !== "ERR_CHANNEL_TICKET") throw error;
+    }
+  }
+  return dial(options, (socket) => agreeOn(socket, options, own));
+}
+
+async function agreeOn(socket: Socket, options: ConnectOptions, own: Credential): Promise<Channel> {
+  const { self, tickets } = options;
+  const purpose = { stream: true, grant: tickets !== undefined };
+  const { peer, psk, pskName, grant } = await initiate(socket, self, purpose, decideOn(options));
+  if (grant) tickets?.keep(own, peer, grant, self.clock());
+  const key = psk.use((bytes) => bytes.slice());
+  psk.destroy();
+  return overTls(socket, options, { identity: pskName, key }, peer, "agreement");
+}
+
+async function overTls(
+  socket: Socket,
+  options: ConnectOptions,
+  psk: Psk,
+  peer: Credential,
+  origin: ChannelOrigin,
+): Promise<Channel> {
+  try {
+    return toChannel(await tlsClient(socket, psk, options), peer, origin, options.self.clock());
+  } finally {
+    psk.key.fill(0);
+  }
+}
+
+/** The peer must be whom we dialled, and then what the policy says. */
+function decideOn(options: DialOptions): Decide {
+  const decide = decideBy(options, "initiator", () => credentialName(options.self.own().credential));
+  return (peer) => (credentialName(peer) === options.to ? decide(peer) : "ERR_CHANNEL_PEER");
+}
+
+/** Opens the connection and sees to it that the whole ends in time; on failure nothing stays open. */
+async function dial(options: ConnectOptions, use: (socket: Socket) => Promise<Channel>): Promise<Channel> {
+  const { timeoutMs = TIMEOUT_MS, signal } = options;
+  signal?.throwIfAborted();
+  const socket = "socket" in options ? options.socket : connectNet(netOptions(options));
+  socket.setNoDelay?.(true); // the messages are small, and each waits for the last
+  let reason: unknown;
+  const stop = (why: unknown): void => {
+    reason ??= why;
+    socket.destroy();
+  };
+  const timer = setTimeout(
+    () => stop(new MilagroError("ERR_TIMEOUT", "the channel was not set up in time")),
+    timeoutMs,
+  );
+  const onAbort = (): void => stop(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const onError = (): void => {};
+  socket.on("error", onError);
+  try {
+    await connected(socket);
+    return await use(socket);
+  } catch (error) {
+    socket.destroy();
+    throw reason ?? error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+    socket.off("error", onError);
+    if (socket.destroyed) socket.on("error", onError);
+  }
+}
+
+function netOptions(options: Exclude<ConnectOptions, { readonly socket: Socket }>): NetConnectOpts {
+  const allowHalfOpen = options.allowHalfOpen ?? false;
+  if ("path" in options) return { path: options.path, allowHalfOpen };
+  const { host, port, localAddress } = options;
+  return { host: host ?? "localhost", port, ...(localAddress ? { localAddress } : {}), allowHalfOpen };
+}
+
+function connected(socket: Socket): Promise<void> {
+  if (!socket.connecting && !socket.pending) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const finish = (then: () => void) => (): void => {
+      socket.off("connect", onConnect).off("error", onFail).off("close", onFail);
+      then();
+    };
+    const onConnect = finish(resolve);
+    const onFail = finish(() => reject(new MilagroError("ERR_UNREACHABLE", "nothing answers at this address")));
+    socket.on("connect", onConnect).on("error", onFail).on("close", onFail);
+  });
+}

@@ -1,0 +1,51 @@
+/**
+ * Secure channels between two identities of a Milagro domain: TLS 1.3 without certificates, and without anybody in the path.
+ *
+ * ```ts
+ * import { connect, createServer, identitySelf } from "@milagro/channel";
+ *
+ * const self = identitySelf({ engine, random, clock, domain, keys: store.ring });
+ *
+ * const server = createServer({ self, allow: ["milagro:example.org/service/*"] }, (channel) => {
+ *   channel.write(`hello ${channel.peerIdentity}\n`);      // a TLSSocket in all else
+ * });
+ * server.listen(7443);
+ *
+ * const channel = await connect({ self, to: parseIdentity("milagro:example.org/service/b"), host: "10.0.0.2", port: 7443 });
+ * channel.peerIdentity;                                    // milagro:example.org/service/b, proven
+ * channel.exportKey("wireguard");                          // 32 bytes that both ends can derive
+ * ```
+ *
+ * - `connect(options)` resolves when TLS is set up; `to` is an identity, or `dta:<index>`. With `tickets` (from `createTicketCache()`) later
+ *   channels to the same peer need no agreement.
+ * - `createServer(options, onChannel)` is a `net.Server` with the events `channel` and `channelError`; `allow` or `policy` says who is let in.
+ * - `identitySelf`, `anonymousSelf`, `authoritySelf`, `personSelf` say who one is.
+ * - A `Channel` is a `TLSSocket` with `peerIdentity`, `peerName`, `peer`, `origin`, `sinceMs`, `exportKey(label)`.
+ *
+ * The protocol is in docs/spec/channel.md, how to run it in docs/operate/channel.md.
+ * @module
+ */
+export type { Credential } from "@milagro/protocol/channel-credential";
+export type { ChannelRule } from "@milagro/protocol/channel-policy";
+export type { AccessOptions } from "./access.ts";
+export type { AdmissionLimits } from "./admission.ts";
+export type { Channel, ChannelInfo, ChannelOrigin } from "./channel.ts";
+export { type Address, type ConnectOptions, connect, type DialOptions } from "./connect.ts";
+export {
+  anonymousSelf,
+  authoritySelf,
+  type ChannelSelf,
+  identitySelf,
+  type PeerName,
+  personSelf,
+  type SelfDeps,
+  type SigningKeys,
+} from "./self.ts";
+export {
+  type ChannelServer,
+  type ChannelServerEvents,
+  createServer,
+  type GrantKey,
+  type ServerOptions,
+} from "./server.ts";
+export { createTicketCache, createTicketKeys, sharedTicketKeys, type TicketCache, type TicketKeys } from "./tickets.ts";

@@ -1,0 +1,233 @@
+/**
+ * Answering: a `net.Server` whose connections become channels. One port takes agreements and tickets; the first byte tells them apart.
+ *
+ *   connection → admission → first byte "M": agreement, then TLS | 0x16: TLS by ticket | else: closed → "channel"
+ *
+ * Who is refused costs little: places and rates are counted first, form and domain come before keys, the policy before signatures.
+ * @module
+ */
+import { createServer as createNetServer, type Server, type Socket } from "node:net";
+import { MilagroError } from "@milagro/engine/error";
+import { type Credential, credentialName, objectionTo } from "@milagro/protocol/channel-credential";
+import { isFrameStart } from "@milagro/protocol/channel-frame";
+import type { MpinResponder } from "@milagro/protocol/channel-mpin";
+import type { ChannelGrant, ChannelPsk } from "@milagro/protocol/channel-party";
+import { openTicket, sealTicket } from "@milagro/protocol/channel-ticket";
+import type { ErrorCode } from "@milagro/protocol/error-codes";
+import { signingEndMs } from "@milagro/protocol/trust-domain";
+import { nativeAead } from "@milagro/runtime/aead";
+import { type AccessOptions, decideBy } from "./access.ts";
+import { type AdmissionLimits, createAdmission } from "./admission.ts";
+import { respond } from "./agree.ts";
+import { type Channel, type ChannelOrigin, toChannel } from "./channel.ts";
+import { readBytes } from "./frame-stream.ts";
+import type { ChannelSelf } from "./self.ts";
+import { createTicketKeys, TICKET_SECONDS, type TicketKeys } from "./tickets.ts";
+import { tlsServer } from "./tls.ts";
+
+export interface ServerOptions extends AccessOptions, AdmissionLimits {
+  readonly self: ChannelSelf;
+  readonly ALPNProtocols?: readonly string[] | undefined;
+  /** From the first byte until TLS is set up, in ms. Default 10 000. */
+  readonly handshakeTimeoutMs?: number | undefined;
+  /** Where ticket keys come from; `false`: no tickets. Default: keys of this process. */
+  readonly tickets?: TicketKeys | false | undefined;
+  /** Default 600. A ticket never outlives the epoch of its holder's key. */
+  readonly ticketSeconds?: number | undefined;
+  /** Names keys for programs that are not this server (`milagro psk`), in place of tickets. */
+  readonly grant?: GrantKey | undefined;
+  /** Lets persons in. */
+  readonly mpin?: MpinResponder | undefined;
+  readonly allowHalfOpen?: boolean | undefined;
+}
+export type GrantKey = (
+  peer: Credential,
+  psk: ChannelPsk,
+) => Omit<ChannelGrant, "psk"> | undefined | Promise<Omit<ChannelGrant, "psk"> | undefined>;
+
+export interface ChannelServerEvents {
+  channel: [channel: Channel];
+  /** A connection that did not become a channel; the server goes on. */
+  channelError: [error: Error, address: string];
+}
+
+/** A `net.Server` with two more events, `channel` and `channelError`; `connection` is for nobody. */
+export interface ChannelServer extends Server {
+  /** Live ones. */
+  readonly channels: ReadonlySet<Channel>;
+  /** Connections that are being set up. */
+  readonly pending: number;
+  /** Ends the channels of those that match, at once: after a revocation, say. Returns how many. */
+  closePeers(match: (peer: Credential) => boolean): number;
+  on<K extends keyof ChannelServerEvents>(event: K, listener: (...args: ChannelServerEvents[K]) => void): this;
+  on(event: string, listener: (...args: never[]) => void): this;
+  once<K extends keyof ChannelServerEvents>(event: K, listener: (...args: ChannelServerEvents[K]) => void): this;
+  once(event: string, listener: (...args: never[]) => void): this;
+}
+
+const HANDSHAKE_MS = 10_000;
+const TLS_HANDSHAKE = 0x16;
+
+/**
+ * @param onChannel - listens to `channel`
+ * @throws TypeError without `allow` or `policy`: a server that lets everybody in says so with patterns
+ */
+export function createServer(options: ServerOptions, onChannel?: (channel: Channel) => void): ChannelServer {
+  const { self, handshakeTimeoutMs = HANDSHAKE_MS, maxChannels = Number.POSITIVE_INFINITY } = options;
+  if (!options.allow && !options.policy) throw new TypeError("say who is let in: `allow` or `policy`");
+  const admission = createAdmission(options);
+  const channels = new Set<Channel>();
+  const establish = establisher(options);
+
+  const onConnection = (socket: Socket): void => {
+    const address = socket.remoteAddress ?? "local";
+    socket.on("error", ignore);
+    const leave = channels.size < maxChannels ? admission.enter(address, self.clock()) : undefined;
+    if (!leave) {
+      socket.destroy();
+      return;
+    }
+    socket.setNoDelay(true);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      socket.destroy();
+    }, handshakeTimeoutMs);
+    establish(socket)
+      .then(
+        (channel) => {
+          if (!channel) return;
+          channels.add(channel);
+          channel.once("close", () => channels.delete(channel));
+          socket.off("error", ignore);
+          server.emit("channel", channel);
+        },
+        (error: unknown) => {
+          // What was written, a refusal, still goes out.
+          if (socket.writableEnded) socket.destroySoon();
+          else socket.destroy();
+          const cause = late ? new MilagroError("ERR_TIMEOUT", "the channel was not set up in time") : error;
+          server.emit("channelError", cause, address);
+        },
+      )
+      .finally(() => {
+        clearTimeout(timer);
+        leave();
+      });
+  };
+
+  const net = createNetServer({ allowHalfOpen: options.allowHalfOpen ?? false }, onConnection);
+  const server = Object.defineProperties(net, {
+    channels: { value: channels },
+    pending: { get: () => admission.pending },
+    closePeers: {
+      value: (match: (peer: Credential) => boolean): number => {
+        const gone = [...channels].filter(({ peer }) => match(peer));
+        for (const channel of gone) channel.destroy();
+        return gone.length;
+      },
+    },
+  }) as ChannelServer;
+  if (onChannel) server.on("channel", onChannel);
+  return server;
+}
+
+const ignore = (): void => {};
+
+/** What turns a connection into a channel; undefined: the connection was about a key only, and is done. */
+function establisher(options: ServerOptions): (socket: Socket) => Promise<Channel | undefined> {
+  const { self, ticketSeconds = TICKET_SECONDS } = options;
+  const own = (): Credential => self.own().credential;
+  const decide = decideBy(options, "responder", () => credentialName(own()));
+  const tickets =
+    options.tickets === false
+      ? undefined
+      : (options.tickets ?? createTicketKeys({ ...self, lifetimeSeconds: ticketSeconds }));
+  const { domain, clock, random } = self;
+
+  const ticketFor: GrantKey = (peer, psk) => {
+    try {
+      if (!tickets) return undefined;
+      const lifetimeSeconds = Math.floor(Math.min(ticketSeconds, keySecondsLeft(peer)));
+      if (lifetimeSeconds < 1) return undefined;
+      const expires = Math.floor(clock() / 1000) + lifetimeSeconds;
+      const identity = sealTicket(nativeAead, random, tickets.current(), own(), { psk, expires, peer });
+      return identity === undefined ? undefined : { identity, lifetimeSeconds };
+    } finally {
+      psk.destroy();
+    }
+  };
+
+  /** How long the peer's key still counts. */
+  function keySecondsLeft(peer: Credential): number {
+    if (peer.kind !== "identity") return ticketSeconds;
+    return (signingEndMs(domain, peer.epoch) - clock()) / 1000;
+  }
+
+  async function byAgreement(socket: Socket): Promise<Channel | undefined> {
+    const grant = options.grant ?? (tickets ? ticketFor : undefined);
+    const { agreed, purpose } = await respond(socket, self, { decide, mpin: options.mpin, grant });
+    if (!purpose.stream) {
+      agreed.psk.destroy();
+      socket.end();
+      return undefined;
+    }
+    const key = agreed.psk.use((bytes) => bytes.slice());
+    agreed.psk.destroy();
+    try {
+      const find = (identity: string) => (identity === agreed.pskName ? key : undefined);
+      return channelOf(await tlsServer(socket, find, options), agreed.peer, "agreement");
+    } finally {
+      key.fill(0);
+    }
+  }
+
+  async function byTicket(socket: Socket): Promise<Channel> {
+    if (!tickets) throw new MilagroError("ERR_CHANNEL_TICKET", "this server takes no tickets");
+    let peer: Credential | undefined;
+    let verdict: ReturnType<typeof decide>;
+    let refused: unknown;
+    const find = (text: string): Uint8Array | undefined => {
+      try {
+        const content = openTicket(nativeAead, tickets.all(), {
+          text,
+          domain: domain.name,
+          responder: own(),
+          nowMs: clock(),
+        });
+        const objection = objectionTo(domain, "initiator", content.peer, clock());
+        verdict = objection ?? decide(content.peer);
+        if (typeof verdict === "string") throw refusal(verdict);
+        peer = content.peer;
+        const key = content.psk.use((bytes) => bytes.slice());
+        content.psk.destroy();
+        return key;
+      } catch (error) {
+        refused = error;
+        return undefined;
+      }
+    };
+    const tls = await tlsServer(socket, find, options).catch((error: unknown) => {
+      throw refused ?? error;
+    });
+    const late = await verdict;
+    if (late !== undefined || !peer) {
+      tls.destroy();
+      throw refusal(late ?? "ERR_CHANNEL_TICKET");
+    }
+    return channelOf(tls, peer, "ticket");
+  }
+
+  const channelOf = (tls: Parameters<typeof toChannel>[0], peer: Credential, origin: ChannelOrigin): Channel =>
+    toChannel(tls, peer, origin, clock());
+
+  return async (socket) => {
+    const first = await readBytes(socket, 1);
+    socket.unshift(first);
+    if (isFrameStart(first[0] as number)) return byAgreement(socket);
+    if (first[0] === TLS_HANDSHAKE) return byTicket(socket);
+    throw new MilagroError("ERR_CHANNEL_MESSAGE", "neither an agreement nor TLS");
+  };
+}
+
+const refusal = (code: ErrorCode): MilagroError => new MilagroError(code, "this peer is not let in");

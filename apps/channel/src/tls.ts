@@ -1,0 +1,135 @@
+/**
+ * TLS 1.3 with a pre-shared key on a connected socket, and nothing else: no certificate, no session ticket, no other version.
+ *
+ * Four things that Node would allow and that must not happen (each has a test in `test/traps.test.ts`):
+ * - A client without a check of its own takes any certificate that a known authority has signed. Here there are no authorities, the
+ *   check of the server's name always fails, and a channel counts only if TLS says that the PSK was used and no certificate came.
+ * - A server with a certificate falls back to it when the PSK is unknown. Here there is none, and a peer has a name only after its
+ *   key was found.
+ * - Session tickets skip the callback, and so revocation. Here they are off on both sides.
+ * - `authorized` is false on servers under PSK whatever happens: nothing here looks at it.
+ * @module
+ */
+import { constants } from "node:crypto";
+import type { Socket } from "node:net";
+import { connect, createSecureContext, type SecureContext, TLSSocket } from "node:tls";
+import { MilagroError } from "@milagro/engine/error";
+
+/** A key under its name. */
+export interface Psk {
+  readonly identity: string;
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+}
+
+export interface TlsOptions {
+  readonly ALPNProtocols?: readonly string[] | undefined;
+}
+
+/**
+ * SHA-256 suites only: an external PSK belongs to one hash (RFC 8446 §4.2.11). X25519 alone: what an attacker with a quantum computer
+ * would have to know is the PSK, which comes from an agreement with ML-KEM in it.
+ */
+const CONTEXT = {
+  minVersion: "TLSv1.3",
+  maxVersion: "TLSv1.3",
+  ciphers: "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
+  ecdhCurve: "X25519",
+  ca: [],
+  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+} as const;
+
+let shared: SecureContext | undefined;
+/** One for all connections: it holds no key. */
+const secureContext = (): SecureContext => {
+  shared ??= createSecureContext({ ...CONTEXT, ca: [...CONTEXT.ca] });
+  return shared;
+};
+
+const untrusted = (): MilagroError =>
+  new MilagroError("ERR_CHANNEL_PEER", "the other side did not show that it knows the agreed key");
+
+/** Whether TLS says what a channel rests on. A certificate, or a handshake without the PSK, is somebody else's. */
+function usedPsk(socket: TLSSocket): boolean {
+  return (
+    socket.getProtocol() === "TLSv1.3" &&
+    socket.isSessionReused() &&
+    Object.keys(socket.getPeerCertificate() ?? {}).length === 0
+  );
+}
+
+/** What OpenSSL says when the peer sent an alert. */
+function meaningOf(error: unknown): unknown {
+  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+  if (/ALERT_ACCESS_DENIED/.test(code))
+    return new MilagroError("ERR_CHANNEL_REFUSED", "the other side refused this peer", { cause: error });
+  if (/ALERT_(?:HANDSHAKE_FAILURE|UNKNOWN_PSK_IDENTITY|DECRYPT_ERROR|ILLEGAL_PARAMETER)/.test(code))
+    return new MilagroError("ERR_CHANNEL_TICKET", "the other side does not take this key", { cause: error });
+  return error;
+}
+
+/** @throws `ERR_CHANNEL_PEER`, `ERR_CHANNEL_REFUSED`, `ERR_CHANNEL_TICKET`, what the socket fails with. The socket is destroyed then. */
+export function tlsClient(socket: Socket, psk: Psk, options: TlsOptions): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const tls = connect({
+      socket,
+      secureContext: secureContext(),
+      minVersion: CONTEXT.minVersion,
+      ...(options.ALPNProtocols ? { ALPNProtocols: [...options.ALPNProtocols] } : {}),
+      pskCallback: () => ({ identity: psk.identity, psk: psk.key }),
+      checkServerIdentity: untrusted,
+    });
+    settle(tls, "secureConnect", resolve, reject);
+  });
+}
+
+/**
+ * @param find - the key of this name, or undefined; synchronous, because OpenSSL does not wait
+ * @throws as `tlsClient`
+ */
+export function tlsServer(
+  socket: Socket,
+  find: (identity: string) => Uint8Array | undefined,
+  options: TlsOptions,
+): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const tls = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: secureContext(),
+      requestCert: false,
+      rejectUnauthorized: false,
+      ...(options.ALPNProtocols ? { ALPNProtocols: [...options.ALPNProtocols] } : {}),
+      pskCallback: (_: TLSSocket, identity: string) => find(identity) ?? null,
+    } as ConstructorParameters<typeof TLSSocket>[1]);
+    settle(tls, "secure", resolve, reject);
+  });
+}
+
+function settle(
+  tls: TLSSocket,
+  event: "secure" | "secureConnect",
+  resolve: (socket: TLSSocket) => void,
+  reject: (error: unknown) => void,
+): void {
+  const finish = (): void => {
+    tls.off(event, onSecure).off("error", onError).off("close", onClose);
+  };
+  const onSecure = (): void => {
+    finish();
+    if (usedPsk(tls)) resolve(tls);
+    else {
+      tls.on("error", () => {}).destroy();
+      reject(untrusted());
+    }
+  };
+  const onError = (error: unknown): void => {
+    finish();
+    tls.on("error", () => {}).destroy();
+    reject(meaningOf(error));
+  };
+  const onClose = (): void => {
+    finish();
+    reject(new MilagroError("ERR_UNREACHABLE", "the connection ended before TLS was set up"));
+  };
+  tls.on(event, onSecure).on("error", onError).on("close", onClose);
+}

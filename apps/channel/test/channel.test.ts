@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import { connect, createTicketCache } from "../src/index.ts";
+import { ALICE, ask, authority, BOB, codeOf, listen, nobody, party } from "./fixture.ts";
+
+test("both ends know who is at the other, and derive the same keys", async () => {
+  const { port, host, server } = await listen({});
+  const accepted = new Promise<{ name: string; key: string }>((resolve) =>
+    server.once("channel", (channel) =>
+      resolve({ name: channel.peerName, key: channel.exportKey("test").toString("hex") }),
+    ),
+  );
+  const channel = await connect({ self: party(ALICE), to: BOB, host, port });
+  expect(channel.peerIdentity).toBe(BOB);
+  expect(await ask(channel, "hello")).toBe("hello");
+  const other = await accepted;
+  expect(other.name).toBe(ALICE);
+  expect(channel.exportKey("test").toString("hex")).toBe(other.key);
+  expect(channel.exportKey("other").toString("hex")).not.toBe(other.key);
+  channel.destroy();
+});
+
+test("nobody in particular can reach a server that lets anonymous peers in", async () => {
+  const { port, host, server } = await listen({ allow: ["anonymous"] });
+  const channel = await connect({ self: nobody(), to: BOB, host, port });
+  expect(channel.peerIdentity).toBe(BOB);
+  expect(await ask(channel, "hello")).toBe("hello");
+  expect([...server.channels].map(({ peerName }) => peerName)).toEqual(["anonymous"]);
+  channel.destroy();
+});
+
+test("a D-TA answers with its statement key", async () => {
+  const { port, host } = await listen({ self: authority() });
+  const channel = await connect({ self: party(ALICE), to: "dta:1", host, port });
+  expect(channel.peerName).toBe("dta:1");
+  expect(channel.peerIdentity).toBeUndefined();
+  channel.destroy();
+});
+
+test("with a ticket the second channel needs no agreement", async () => {
+  const { port, host, server } = await listen({});
+  const tickets = createTicketCache();
+  const self = party(ALICE);
+  for (const origin of ["agreement", "ticket", "ticket"]) {
+    const accepted = new Promise<string>((resolve) => server.once("channel", ({ peerName }) => resolve(peerName)));
+    const channel = await connect({ self, to: BOB, host, port, tickets });
+    expect(channel.origin).toBe(origin);
+    expect(await accepted).toBe(ALICE);
+    expect(await ask(channel, "hello")).toBe("hello");
+    channel.destroy();
+  }
+});
+
+test("whom the server does not let in is told so", async () => {
+  const { port, host } = await listen({ allow: ["milagro:example.org/service/carol"] });
+  expect(await codeOf(connect({ self: party(ALICE), to: BOB, host, port }))).toBe("ERR_CHANNEL_REFUSED");
+  expect(await codeOf(connect({ self: party(ALICE), to: BOB, host, port, tickets: createTicketCache() }))).toBe(
+    "ERR_CHANNEL_REFUSED",
+  );
+});
+
+test("whoever answers in the place of another is not talked to", async () => {
+  const { port, host } = await listen({});
+  expect(await codeOf(connect({ self: party(ALICE), to: ALICE, host, port }))).toBe("ERR_CHANNEL_PEER");
+});

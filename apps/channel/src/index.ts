@@ -27,10 +27,10 @@
  */
 export type { Credential } from "@milagro/protocol/channel-credential";
 export type { ChannelRule } from "@milagro/protocol/channel-policy";
-export type { AccessOptions } from "./access.ts";
-export type { AdmissionLimits } from "./admission.ts";
-export type { Channel, ChannelInfo, ChannelOrigin } from "./channel.ts";
-export { type Address, type ConnectOptions, connect, type DialOptions } from "./connect.ts";
+export type { AccessOptions } from "@milagro/runtime/channel/access";
+export type { AdmissionLimits } from "@milagro/runtime/channel/admission";
+export type { Channel, ChannelInfo, ChannelOrigin } from "@milagro/runtime/channel/channel";
+export { type Address, type ConnectOptions, connect, type DialOptions } from "@milagro/runtime/channel/connect";
 export {
   anonymousSelf,
   authoritySelf,
@@ -40,12 +40,18 @@ export {
   personSelf,
   type SelfDeps,
   type SigningKeys,
-} from "./self.ts";
+} from "@milagro/runtime/channel/self";
 export {
   type ChannelServer,
   type ChannelServerEvents,
   createServer,
   type GrantKey,
   type ServerOptions,
-} from "./server.ts";
-export { createTicketCache, createTicketKeys, sharedTicketKeys, type TicketCache, type TicketKeys } from "./tickets.ts";
+} from "@milagro/runtime/channel/server";
+export {
+  createTicketCache,
+  createTicketKeys,
+  sharedTicketKeys,
+  type TicketCache,
+  type TicketKeys,
+} from "@milagro/runtime/channel/tickets";

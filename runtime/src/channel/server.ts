@@ -15,7 +15,7 @@ import type { ChannelGrant, ChannelPsk } from "@milagro/protocol/channel-party";
 import { openTicket, sealTicket } from "@milagro/protocol/channel-ticket";
 import type { ErrorCode } from "@milagro/protocol/error-codes";
 import { signingEndMs } from "@milagro/protocol/trust-domain";
-import { nativeAead } from "@milagro/runtime/aead";
+import { nativeAead } from "../aead.ts";
 import { type AccessOptions, decideBy } from "./access.ts";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import { respond } from "./agree.ts";

@@ -16,7 +16,7 @@ import { type CredentialClaim, verifyCredential } from "@milagro/protocol/channe
 import type { MpinInitiator } from "@milagro/protocol/channel-mpin";
 import type { OwnCredential } from "@milagro/protocol/channel-party";
 import { isSigningEpoch, type TrustDomain } from "@milagro/protocol/trust-domain";
-import type { Clock } from "@milagro/runtime/clock";
+import type { Clock } from "../clock.ts";
 
 /** A party to channels. Make one for each identity and use it for all of its channels. */
 export interface ChannelSelf {

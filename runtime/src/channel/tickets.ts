@@ -7,7 +7,7 @@ import type { RandomBytes } from "@milagro/engine/engine";
 import { type Credential, credentialName } from "@milagro/protocol/channel-credential";
 import type { ChannelGrant } from "@milagro/protocol/channel-party";
 import type { TicketKey } from "@milagro/protocol/channel-ticket";
-import type { Clock } from "@milagro/runtime/clock";
+import type { Clock } from "../clock.ts";
 import type { Psk } from "./tls.ts";
 
 /** Where a server finds its ticket keys. */

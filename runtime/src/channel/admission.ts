@@ -3,7 +3,7 @@
  * costs milliseconds.
  * @module
  */
-import { createRateLimiter } from "@milagro/runtime/rate-limit";
+import { createRateLimiter } from "../rate-limit.ts";
 
 export interface AdmissionLimits {
   /** Connections that are not set up yet, in all. Default 256. */

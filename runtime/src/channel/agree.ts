@@ -11,9 +11,9 @@ import type { MpinResponder } from "@milagro/protocol/channel-mpin";
 import type { Agreed, ChannelPorts, OwnCredential } from "@milagro/protocol/channel-party";
 import { answerAgreement, type ResponderOptions } from "@milagro/protocol/channel-responder";
 import type { ErrorCode } from "@milagro/protocol/error-codes";
-import { nativeAead } from "@milagro/runtime/aead";
-import { nativeMlKem } from "@milagro/runtime/ml-kem";
-import { nativeX25519 } from "@milagro/runtime/x25519";
+import { nativeAead } from "../aead.ts";
+import { nativeMlKem } from "../ml-kem.ts";
+import { nativeX25519 } from "../x25519.ts";
 import { readFrame, TLS_ACCESS_DENIED } from "./frame-stream.ts";
 import type { ChannelSelf } from "./self.ts";
 

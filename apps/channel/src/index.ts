@@ -18,6 +18,7 @@
  *
  * - `connect(options)` resolves when TLS is set up; `to` is an identity, or `dta:<index>`. With `tickets` (from `createTicketCache()`) later
  *   channels to the same peer need no agreement.
+ * - `requestKey(options)` agrees on a key for another program that speaks TLS-PSK; the server names it by `grant`.
  * - `createServer(options, onChannel)` is a `net.Server` with the events `channel` and `channelError`; `allow` or `policy` says who is let in.
  * - `identitySelf`, `anonymousSelf`, `authoritySelf`, `personSelf` say who one is.
  * - A `Channel` is a `TLSSocket` with `peerIdentity`, `peerName`, `peer`, `origin`, `sinceMs`, `exportKey(label)`.
@@ -30,7 +31,14 @@ export type { ChannelRule } from "@milagro/protocol/channel-policy";
 export type { AccessOptions } from "@milagro/runtime/channel/access";
 export type { AdmissionLimits } from "@milagro/runtime/channel/admission";
 export type { Channel, ChannelInfo, ChannelOrigin } from "@milagro/runtime/channel/channel";
-export { type Address, type ConnectOptions, connect, type DialOptions } from "@milagro/runtime/channel/connect";
+export {
+  type Address,
+  type ConnectOptions,
+  connect,
+  type DialOptions,
+  type RequestedKey,
+  requestKey,
+} from "@milagro/runtime/channel/connect";
 export {
   anonymousSelf,
   authoritySelf,

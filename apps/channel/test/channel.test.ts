@@ -1,6 +1,7 @@
+import type { MilagroError } from "@milagro/engine/error";
 import { expect, test } from "vitest";
 import { connect, createTicketCache } from "../src/index.ts";
-import { ALICE, ask, authority, BOB, codeOf, listen, nobody, party } from "./fixture.ts";
+import { ALICE, ask, authority, BOB, codeOf, listen, makeWorld, nobody, party, world } from "./fixture.ts";
 
 test("both ends know who is at the other, and derive the same keys", async () => {
   const { port, host, server } = await listen({});
@@ -26,6 +27,17 @@ test("nobody in particular can reach a server that lets anonymous peers in", asy
   expect(await ask(channel, "hello")).toBe("hello");
   expect([...server.channels].map(({ peerName }) => peerName)).toEqual(["anonymous"]);
   channel.destroy();
+});
+
+test("signatures are checked in a worker thread, several at once, and a false one among them alone is refused", async () => {
+  const { port, host, errors } = await listen({ workers: 1 });
+  const liar = party(ALICE, { ...(await makeWorld()), domain: world.domain });
+  const selves = [party(ALICE), liar, party(ALICE), party(ALICE)];
+  const outcomes = await Promise.all(
+    selves.map((self) => codeOf(connect({ self, to: BOB, host, port }).then((channel) => channel.end()))),
+  );
+  expect(outcomes).toEqual(["ok", "ERR_CHANNEL_REFUSED", "ok", "ok"]);
+  expect(errors.map((error) => (error as MilagroError).code)).toEqual(["ERR_CHANNEL_AGREEMENT"]);
 });
 
 test("a D-TA answers with its statement key", async () => {

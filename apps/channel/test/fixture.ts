@@ -113,7 +113,7 @@ export async function listen(
   options: Partial<ServerOptions>,
   onChannel: (channel: Channel) => void = echo,
 ): Promise<Listening> {
-  const server = createServer({ self: party(BOB), allow: EVERYBODY, ...options }, onChannel);
+  const server = createServer({ self: party(BOB), allow: EVERYBODY, workers: 0, ...options }, onChannel);
   const errors: Error[] = [];
   server.on("channelError", (error) => errors.push(error));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

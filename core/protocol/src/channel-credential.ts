@@ -15,11 +15,13 @@
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { verifyStatement } from "@milagro/crypto/bls";
 import { ByteReader, concat, lengthPrefixed, parseUtf8, transcript, u8, u64, utf8 } from "@milagro/crypto/bytes";
+import type { DomainId } from "@milagro/crypto/domain-id";
 import { type Epoch, parseEpoch } from "@milagro/crypto/epoch";
 import { SIGNATURE_LENGTH, verifySignature } from "@milagro/crypto/ibs";
 import { type Identity, parseIdentity, splitIdentity } from "@milagro/crypto/identity";
 import { identityInput } from "@milagro/crypto/identity-input";
 import { digest } from "@milagro/crypto/kdf";
+import type { DomainPublicKey, PublicShare } from "@milagro/crypto/master-public";
 import { type MpinIdentity, parseMpinIdentity } from "@milagro/crypto/mpin-identity";
 import type { Engine } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
@@ -146,8 +148,15 @@ export function channelStatement(
   return statementBytes("channel", { v: 1, role, index: own.index, binding });
 }
 
+/** What it takes to verify: a `TrustDomain` has it, a worker thread is given no more. */
+export interface VerifyingKeys {
+  readonly domainId: DomainId;
+  readonly publicKey: DomainPublicKey<"id">;
+  readonly authorities: readonly { readonly publicShares: { readonly statement: PublicShare<"statement"> } }[];
+}
+
 /** Whether the signature is that of whom the credential names. Two pairings. Neither persons nor nobody sign. */
-export function verifyCredential(engine: Engine, domain: TrustDomain, claim: CredentialClaim): boolean {
+export function verifyCredential(engine: Engine, domain: VerifyingKeys, claim: CredentialClaim): boolean {
   const { credential, message, signature } = claim;
   if (credential.kind === "identity") {
     const input = identityInput(domain.domainId, "sig", credential.identity, credential.epoch);

@@ -5,6 +5,7 @@
 import { connect as connectNet, type NetConnectOpts, type Socket } from "node:net";
 import { MilagroError } from "@milagro/engine/error";
 import { type Credential, credentialName } from "@milagro/protocol/channel-credential";
+import type { ChannelPsk } from "@milagro/protocol/channel-party";
 import { type AccessOptions, decideBy } from "./access.ts";
 import { type Decide, initiate } from "./agree.ts";
 import { type Channel, type ChannelOrigin, toChannel } from "./channel.ts";
@@ -57,6 +58,31 @@ export async function connect(options: ConnectOptions): Promise<Channel> {
   return dial(options, (socket) => agreeOn(socket, options, own));
 }
 
+/** A key for another program to use, and its name. */
+export interface RequestedKey {
+  readonly peer: Credential;
+  /** The PSK identity, as TLS sends it: 1 to 255 bytes. */
+  readonly identity: string;
+  /** 32 bytes; the caller's to destroy. */
+  readonly psk: ChannelPsk;
+  readonly lifetimeSeconds: number;
+}
+
+/**
+ * Agrees on a key for a program that speaks TLS-PSK itself: the server names it (a ticket, or what its `grant` says), and the connection ends.
+ * @throws as `connect`; `ERR_CHANNEL_REFUSED` when the server names none
+ */
+export function requestKey(options: ConnectOptions): Promise<RequestedKey> {
+  const purpose = { stream: false, grant: true };
+  return dial(options, async (socket) => {
+    const { peer, psk, grant } = await initiate(socket, options.self, purpose, decideOn(options));
+    psk.destroy();
+    socket.end();
+    if (!grant) throw new MilagroError("ERR_CHANNEL_REFUSED", "the other side gives this peer no key");
+    return { peer, ...grant };
+  });
+}
+
 async function agreeOn(socket: Socket, options: ConnectOptions, own: Credential): Promise<Channel> {
   const { self, tickets } = options;
   const purpose = { stream: true, grant: tickets !== undefined };
@@ -88,7 +114,7 @@ function decideOn(options: DialOptions): Decide {
 }
 
 /** Opens the connection and sees to it that the whole ends in time; on failure nothing stays open. */
-async function dial(options: ConnectOptions, use: (socket: Socket) => Promise<Channel>): Promise<Channel> {
+async function dial<T>(options: ConnectOptions, use: (socket: Socket) => Promise<T>): Promise<T> {
   const { timeoutMs = TIMEOUT_MS, signal } = options;
   signal?.throwIfAborted();
   const socket = "socket" in options ? options.socket : connectNet(netOptions(options));

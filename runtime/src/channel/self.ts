@@ -8,7 +8,7 @@
 import { type Epoch, epochAt } from "@milagro/crypto/epoch";
 import { signAs } from "@milagro/crypto/ibs";
 import type { Identity } from "@milagro/crypto/identity";
-import { identityInput } from "@milagro/crypto/identity-input";
+import { type IdentityInput, identityInput } from "@milagro/crypto/identity-input";
 import type { IdentityKey } from "@milagro/crypto/identity-key";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
@@ -61,12 +61,15 @@ export function signingEpoch(keys: SigningKeys, domain: TrustDomain, nowMs: numb
 /** An identity with its `sig` keys, which stay where they are. */
 export function identitySelf(deps: SelfDeps & { readonly keys: SigningKeys }): ChannelSelf {
   const { engine, random, domain, clock, keys } = deps;
+  // One object for each epoch, because the point it hashes to is remembered with it.
+  let last: { readonly epoch: Epoch; readonly input: IdentityInput } | undefined;
   return selfWith(deps, () => {
     const epoch = signingEpoch(keys, domain, clock());
     const key = epoch === undefined ? undefined : keys.find("sig", epoch);
     if (epoch === undefined || key === undefined)
       throw new MilagroError("ERR_KEY_MISSING", `${keys.identity} has no sig key here that counts now`);
-    const input = identityInput(domain.domainId, "sig", keys.identity, epoch);
+    if (last?.epoch !== epoch) last = { epoch, input: identityInput(domain.domainId, "sig", keys.identity, epoch) };
+    const { input } = last;
     return {
       credential: { kind: "identity", identity: keys.identity, epoch },
       sign: (message) => signAs(engine, random, key, domain.publicKey, input, message),

@@ -16,6 +16,7 @@ import { openTicket, sealTicket } from "@milagro/protocol/channel-ticket";
 import type { ErrorCode } from "@milagro/protocol/error-codes";
 import { signingEndMs } from "@milagro/protocol/trust-domain";
 import { nativeAead } from "../aead.ts";
+import { type Log, silentLog } from "../log.ts";
 import { type AccessOptions, decideBy } from "./access.ts";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import { respond } from "./agree.ts";
@@ -24,6 +25,7 @@ import { readBytes } from "./frame-stream.ts";
 import type { ChannelSelf } from "./self.ts";
 import { createTicketKeys, TICKET_SECONDS, type TicketKeys } from "./tickets.ts";
 import { tlsServer } from "./tls.ts";
+import { startVerifyPool } from "./verify-pool.ts";
 
 export interface ServerOptions extends AccessOptions, AdmissionLimits {
   readonly self: ChannelSelf;
@@ -39,6 +41,12 @@ export interface ServerOptions extends AccessOptions, AdmissionLimits {
   /** Lets persons in. */
   readonly mpin?: MpinResponder | undefined;
   readonly allowHalfOpen?: boolean | undefined;
+  /**
+   * Threads that check the signatures of peers; they start with the first agreement and end with the server. 0: `self` checks them here,
+   * as is right where it has workers of its own. Default 1.
+   */
+  readonly workers?: number | undefined;
+  readonly log?: Log | undefined;
 }
 export type GrantKey = (
   peer: Credential,
@@ -73,11 +81,14 @@ const TLS_HANDSHAKE = 0x16;
  * @throws TypeError without `allow` or `policy`: a server that lets everybody in says so with patterns
  */
 export function createServer(options: ServerOptions, onChannel?: (channel: Channel) => void): ChannelServer {
-  const { self, handshakeTimeoutMs = HANDSHAKE_MS, maxChannels = Number.POSITIVE_INFINITY } = options;
+  const { handshakeTimeoutMs = HANDSHAKE_MS, maxChannels = Number.POSITIVE_INFINITY, workers = 1 } = options;
   if (!options.allow && !options.policy) throw new TypeError("say who is let in: `allow` or `policy`");
+  const { domain } = options.self;
+  const pool = workers > 0 ? startVerifyPool({ domain, log: options.log ?? silentLog, size: workers }) : undefined;
+  const self = pool ? { ...options.self, verify: pool.verify } : options.self;
   const admission = createAdmission(options);
   const channels = new Set<Channel>();
-  const establish = establisher(options);
+  const establish = establisher({ ...options, self });
 
   const onConnection = (socket: Socket): void => {
     const address = socket.remoteAddress ?? "local";
@@ -129,6 +140,7 @@ export function createServer(options: ServerOptions, onChannel?: (channel: Chann
     },
   }) as ChannelServer;
   if (onChannel) server.on("channel", onChannel);
+  if (pool) net.once("close", () => void pool.close());
   return server;
 }
 

@@ -1,0 +1,69 @@
+/**
+ * Signatures of peers, checked in worker threads: a pairing takes a millisecond or two, and live channels must not wait for the
+ * agreements of new ones. What arrives while a worker is busy is checked in one batch, so that a rush costs less for each.
+ * @module
+ */
+import { concat } from "@milagro/crypto/bytes";
+import type { CredentialClaim } from "@milagro/protocol/channel-credential";
+import type { TrustDomain } from "@milagro/protocol/trust-domain";
+import type { Log } from "../log.ts";
+import { createWorkerPool, type WorkerPool, workerUrl } from "../worker-pool.ts";
+import type { VerifyMethods, WorkerInput } from "./channel-worker.ts";
+
+export interface VerifyPool {
+  /** False, too, when the workers cannot do it: whoever cannot be verified is not let in. */
+  verify(claim: CredentialClaim): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly claim: CredentialClaim;
+  resolve(holds: boolean): void;
+}
+
+/** More in one product gain little, and one that is false costs the others more. */
+const MAX_BATCH = 16;
+
+/** @param options.size - threads, 1 or more; they start with the first claim */
+export function startVerifyPool(options: {
+  readonly domain: TrustDomain;
+  readonly log: Log;
+  readonly size: number;
+}): VerifyPool {
+  const { domain, log, size } = options;
+  let pool: WorkerPool<VerifyMethods> | undefined;
+  const waiting: Waiting[] = [];
+  let running = 0;
+
+  const data = (): WorkerInput => ({
+    domainId: domain.domainId,
+    authorities: domain.authorities.map(({ entry }) => ({
+      id: concat(entry.keys.id.g1, entry.keys.id.g2),
+      statement: entry.statementKey,
+    })),
+  });
+
+  async function run(): Promise<void> {
+    running += 1;
+    pool ??= createWorkerPool({ url: workerUrl(import.meta.url, "./channel-worker"), log, size, data });
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, MAX_BATCH);
+      const claims = batch.map(({ claim }) => claim);
+      const results = await pool.call("verifyClaims", claims).catch((): boolean[] => []);
+      for (const [i, { resolve }] of batch.entries()) resolve(results[i] === true);
+    }
+    running -= 1;
+  }
+
+  return {
+    verify(claim) {
+      return new Promise((resolve) => {
+        waiting.push({ claim, resolve });
+        if (running < size) void run();
+      });
+    },
+    async close() {
+      await pool?.close(0);
+    },
+  };
+}

@@ -83,7 +83,10 @@ inEachBrowser("a person with two devices", (open, { name }) => {
     await tablet.click("button[type=submit]");
     await until(tablet.page, `!!${find("milagro-enrol .figure")}`);
     const number = await tablet.page.evaluate<string>(textOf("milagro-enrol .figure"));
+    expect(number).toMatch(/^[0-9]{3} [0-9]{4}$/);
+    expect(await tablet.audit()).toEqual([]);
     await phone.read("“My tablet” wants to join");
+    expect(await phone.audit()).toEqual([]);
     await phone.page.evaluate(clickNumber("milagro-add-device .numbers", number));
     await phone.pin(PIN);
     await phone.read("Approved.");

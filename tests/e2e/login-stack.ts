@@ -59,9 +59,9 @@ export interface LoginStack {
   close(): Promise<void>;
 }
 
-/** @param options.serverSettings - into the login server's configuration */
+/** @param options.serverSettings - into the login server's configuration @param options.oidc - OpenID providers that the D-TAs believe */
 export async function startLoginStack(
-  options: { readonly serverSettings?: Readonly<Record<string, unknown>> } = {},
+  options: { readonly serverSettings?: Readonly<Record<string, unknown>>; readonly oidc?: IssuancePolicy["oidc"] } = {},
 ): Promise<LoginStack> {
   const folder = mkdtempSync(join(tmpdir(), "login-"));
   const pages = join(folder, "pages");
@@ -114,7 +114,7 @@ export async function startLoginStack(
     joinTokensFile: undefined,
     settings: settingsOfServer,
   });
-  for (const dta of dtas) await setPolicy(dta, policyFor(initialised.server, initialised.approvalKey));
+  for (const dta of dtas) await setPolicy(dta, policyFor(initialised.server, initialised.approvalKey, options.oidc));
   const tokens: string[] = [];
   for (const dta of dtas) {
     tokens.push(await joinToken(dta, { identities: initialised.server, usages: ["mpin-server"], ttlSeconds: 3600 }));
@@ -154,6 +154,7 @@ export async function startLoginStack(
 function policyFor(
   server: string,
   publicKey: { readonly kty: "OKP"; readonly crv: "Ed25519"; readonly x: string },
+  oidc: IssuancePolicy["oidc"] = [],
 ): IssuancePolicy {
   const rule = { maxEpochsAhead: 2, maxEpochsBack: 1 };
   const devices = [parseIdentityPattern("milagro:example.org/mpin/login/*/*")];
@@ -161,7 +162,12 @@ function policyFor(
     v: 1,
     version: 1,
     rules: [
-      { ...rule, identities: devices, usages: ["mpin", "sig"], evidence: ["email-code", "device", "join-token"] },
+      {
+        ...rule,
+        identities: devices,
+        usages: ["mpin", "sig"],
+        evidence: ["email-code", "device", "join-token", ...(oidc.length > 0 ? (["oidc"] as const) : [])],
+      },
       { ...rule, identities: devices, usages: ["permit"], evidence: [] },
       {
         ...rule,
@@ -171,7 +177,7 @@ function policyFor(
       },
     ],
     registrars: [],
-    oidc: [],
+    oidc,
     loginServers: [{ name: "login", publicKey, services: ["login"] }],
     denied: [],
   };

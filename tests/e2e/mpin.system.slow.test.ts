@@ -17,14 +17,13 @@ import {
 } from "@milagro/client/mpin";
 import {
   type AskingEnrolment,
-  approveDevice,
   awaitApproval,
   beginEnrolment,
   claimQuickCode,
   createQuickCode,
   fetchLoginService,
+  meetDevice,
   resumeEnrolment,
-  viewQuickCode,
 } from "@milagro/client/mpin-enrol";
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import type { MpinIdentity } from "@milagro/crypto/mpin-identity";
@@ -111,11 +110,14 @@ describe("a person", () => {
       const { id, code } = await createQuickCode(client);
       const phone = await openBrowser(stage.origin);
       const enrolment = await begin(phone, ALICE);
-      const { number } = await claimQuickCode(phone.client, enrolment, code);
-      const view = await viewQuickCode(client, id);
-      if (view.state !== "claimed") throw new Error(view.state);
-      expect(view.choices).toContain(number);
-      const approval = await approveDevice(client, { identity, id, view, number, pin: pinOf(PIN) });
+      await claimQuickCode(phone.client, enrolment, code);
+      const meeting = meetDevice(client, id);
+      expect(await meeting.look()).toEqual({ state: "claimed" });
+      const shown = await awaitApproval(phone.client, enrolment);
+      const met = await meeting.look();
+      if (met.state !== "met" || shown.outcome !== "number") throw new Error(met.state);
+      expect(met.number).toBe(shown.number);
+      const approval = await meeting.approve({ identity, number: met.number, pin: pinOf(PIN) });
       expect(approval).toEqual({ outcome: "approved" });
       expect(await awaitApproval(phone.client, enrolment)).toEqual({ outcome: "issued" });
       const second = await finish(enrolment, "46207193");

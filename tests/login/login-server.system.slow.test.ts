@@ -4,13 +4,12 @@ import { login, type MpinClient, signText, whoAmI } from "@milagro/client/mpin";
 import {
   type AskingEnrolment,
   activationEvidence,
-  approveDevice,
   awaitApproval,
   beginEnrolment,
   claimQuickCode,
   createQuickCode,
   fetchLoginService,
-  viewQuickCode,
+  meetDevice,
 } from "@milagro/client/mpin-enrol";
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import type { MpinIdentity } from "@milagro/crypto/mpin-identity";
@@ -102,13 +101,14 @@ test("a second device by QuickCode: signature of the first and approval of the s
   await login(phone, { identity, pin: pinOf("7305") });
   const { id, code } = await createQuickCode(phone);
   const enrolment = await begin(tablet, "bob");
-  const { number } = await claimQuickCode(tablet, enrolment, code.toLowerCase());
-  const view = await viewQuickCode(phone, id, 5);
-  if (view.state !== "claimed") throw new Error(view.state);
-  expect(view.choices).toContain(number);
-  expect(await approveDevice(phone, { identity, id, view, number, pin: pinOf("7305") })).toEqual({
-    outcome: "approved",
-  });
+  await claimQuickCode(tablet, enrolment, code.toLowerCase());
+  const meeting = meetDevice(phone, id);
+  expect(await meeting.look(5)).toEqual({ state: "claimed" });
+  const shown = await awaitApproval(tablet, enrolment, 5);
+  const met = await meeting.look(5);
+  if (met.state !== "met" || shown.outcome !== "number") throw new Error(met.state);
+  expect(met.number).toBe(shown.number);
+  expect(await meeting.approve({ identity, number: met.number, pin: pinOf("7305") })).toEqual({ outcome: "approved" });
   expect(await awaitApproval(tablet, enrolment, 5)).toEqual({ outcome: "issued" });
   const second = await finish(enrolment, "9182");
   expect(await login(tablet, { identity: second, pin: pinOf("9182") })).toMatchObject({

@@ -17,13 +17,21 @@ export type { ClaimedQuickCode } from "./mpin-enrolment-record.ts";
 export type { RegisteringEnrolment, Registration } from "./mpin-enrolment-registering.ts";
 export { activationEvidence, codeEvidence, openIdEvidence } from "./mpin-evidence.ts";
 export {
+  beginOpenIdLogin,
+  fetchOpenIdClient,
+  finishOpenIdLogin,
+  isOpenIdAnswerFor,
+  type OpenIdAnswer,
+  type OpenIdProgress,
+} from "./mpin-openid.ts";
+export {
   type Approval,
   type ApprovalProgress,
-  approveDevice,
   awaitApproval,
-  type ClaimedView,
   claimQuickCode,
   createQuickCode,
-  viewQuickCode,
+  type DeviceMeeting,
+  type Meeting,
+  meetDevice,
 } from "./mpin-quick-code.ts";
 export { type DomainPin, fetchLoginService, type LoginDomain, loginDomainOf } from "./mpin-service.ts";

@@ -13,6 +13,7 @@ import type { MailLanguage } from "@milagro/protocol/email-code";
 import { isRefusal } from "@milagro/protocol/enrolment-answers";
 import type { Evidence, IssuanceClaim, SealedRequest } from "@milagro/protocol/issuance-messages";
 import { finishMpinEnrolment, type MpinKeys, sealMpinRequest } from "@milagro/protocol/mpin-issuance";
+import { quickCodeNumber } from "@milagro/protocol/quick-code-number";
 import { requestKeyThumbprint } from "@milagro/protocol/request-key";
 import { type Account, encodeAccount } from "./mpin-account.ts";
 import { type AuthorityName, askForCodes, askForShares, type CodeAsked } from "./mpin-ask.ts";
@@ -21,6 +22,7 @@ import {
   type AskingSecrets,
   type ClaimedQuickCode,
   dropEnrolment,
+  type OpenIdLogin,
   storeAsking,
   storeRegistering,
 } from "./mpin-enrolment-record.ts";
@@ -95,9 +97,18 @@ export class AskingEnrolment {
     });
   }
 
-  /** The QuickCode that this device has claimed, if it has. */
-  get quickCode(): ClaimedQuickCode | undefined {
-    return this.#record.quickCode;
+  /** The QuickCode that this device has claimed, if it has; `number` is to be shown, once the other device has answered. */
+  get quickCode(): (ClaimedQuickCode & { readonly number: string | undefined }) | undefined {
+    const { quickCode } = this.#record;
+    if (!quickCode) return undefined;
+    const { nonce, challenge } = quickCode;
+    const matter = { requestHash: this.#secrets.enrolment.requestHash, label: this.label };
+    return { ...quickCode, number: challenge && quickCodeNumber(matter, nonce, challenge) };
+  }
+
+  /** The login at an OpenID provider that is under way, if one is. */
+  get openId(): OpenIdLogin | undefined {
+    return this.#record.openId;
   }
 
   /** Asks each D-TA to mail a code of its own. May be asked again; the newest code counts. @param only - places of those to ask */
@@ -141,6 +152,12 @@ export class AskingEnrolment {
   /** Remembers a claimed QuickCode. */
   async rememberQuickCode(quickCode: ClaimedQuickCode): Promise<void> {
     await this.#store({ ...this.#record, quickCode });
+  }
+
+  /** Remembers a login at an OpenID provider, or that it is over. */
+  async rememberOpenId(openId: OpenIdLogin | undefined): Promise<void> {
+    const { openId: _, ...rest } = this.#record;
+    await this.#store(openId ? { ...rest, openId } : rest);
   }
 
   /**

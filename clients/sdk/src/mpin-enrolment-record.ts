@@ -16,6 +16,7 @@ import { MilagroError } from "@milagro/engine/error";
 import { encodeSignedDescriptor, parseSignedDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
 import { encodeSealedRequest, parseSealedRequest, type SealedRequest } from "@milagro/protocol/issuance-messages";
 import { exportMpinEnrolment, type MpinEnrolment, resumeMpinEnrolment } from "@milagro/protocol/mpin-issuance";
+import { QUICK_CODE_NONCE } from "@milagro/protocol/quick-code-number";
 import { encodeRegistration, parseRegistration, type Registration } from "@milagro/protocol/registration-messages";
 import { parseJson } from "@milagro/protocol/wire";
 import type { PinPolicy } from "./mpin-pin.ts";
@@ -25,10 +26,20 @@ import { optional, readBytes, readInteger, readList, readObject, readOneOf, read
 /** How far a QuickCode has come on the new device. */
 export interface ClaimedQuickCode {
   readonly id: Uint8Array;
-  /** To be shown, and picked on the other device. */
-  readonly number: string;
+  /** What this device has committed to: revealed once the other device's nonce is stored beside it, and not before. */
+  readonly nonce: Uint8Array;
+  /** Nonce of the other device. The first one stays: two of them would be two chances for whoever stands between. */
+  readonly challenge?: Uint8Array | undefined;
   /** Unix seconds. */
   readonly expires: number;
+}
+
+/** A login at an OpenID provider that is under way. */
+export interface OpenIdLogin {
+  /** By which the answer is known. */
+  readonly state: string;
+  /** Of PKCE. */
+  readonly verifier: string;
 }
 
 /** Until the PIN is chosen. */
@@ -44,6 +55,7 @@ export interface AskingRecord {
   /** Those that have been sealed, evidence inside; at most one for each D-TA. */
   readonly requests: readonly SealedRequest[];
   readonly quickCode?: ClaimedQuickCode;
+  readonly openId?: OpenIdLogin;
 }
 
 /** From then on. */
@@ -75,7 +87,15 @@ const readAsking = readObject({
   descriptorHash: readBytes(32),
   pinPolicy: readObject({ min: readInteger, max: readInteger }),
   requests: readList(32, parseSealedRequest),
-  quickCode: optional(readObject({ id: readBytes(32), number: readText(2, /^[0-9]{2}$/), expires: readInteger })),
+  quickCode: optional(
+    readObject({
+      id: readBytes(32),
+      nonce: readBytes(QUICK_CODE_NONCE),
+      challenge: optional(readBytes(QUICK_CODE_NONCE)),
+      expires: readInteger,
+    }),
+  ),
+  openId: optional(readObject({ state: readText(43), verifier: readText(43) })),
 });
 const readRegistering = readObject({ ...COMMON, registration: parseRegistration });
 
@@ -90,7 +110,7 @@ export async function storeAsking(client: MpinClient, record: AskingRecord, { en
     signed: encodeSignedDescriptor(signed),
     descriptorHash: encodeBase64url(descriptorHash),
     requests: requests.map(encodeSealedRequest),
-    ...(quickCode ? { quickCode: { ...quickCode, id: encodeBase64url(quickCode.id) } } : {}),
+    ...(quickCode ? { quickCode: spellQuickCode(quickCode) } : {}),
   };
   const exported = exportMpinEnrolment(enrolment);
   const value = exported.use((bytes) =>
@@ -99,6 +119,13 @@ export async function storeAsking(client: MpinClient, record: AskingRecord, { en
   exported.destroy();
   await putRecord(client, keyOf(enrolment.claim.identity), value);
 }
+
+const spellQuickCode = ({ id, nonce, challenge, expires }: ClaimedQuickCode) => ({
+  id: encodeBase64url(id),
+  nonce: encodeBase64url(nonce),
+  ...(challenge ? { challenge: encodeBase64url(challenge) } : {}),
+  expires,
+});
 
 /** Stores one whose PIN is chosen, in the place of the other. @param account - its record; stays the caller's */
 export async function storeRegistering(client: MpinClient, record: RegisteringRecord, account: Uint8Array) {

@@ -29,7 +29,6 @@ export type LoginPurpose =
   | {
       readonly type: "quick-code";
       readonly id: Uint8Array;
-      readonly number: string;
       readonly requestHash: Uint8Array;
       readonly label: string;
     }
@@ -44,7 +43,6 @@ const quickCodePayload = readObject({
   type: readOneOf("quick-code"),
   requestHash: readBytes(32),
   label: readText(64),
-  number: readNumber,
 });
 const handoverPayload = readObject({
   type: readOneOf("handover"),
@@ -95,6 +93,7 @@ export function messageOf({ payload }: Started): string | undefined {
 export function wirePurpose(purpose: LoginPurpose): object {
   switch (purpose.type) {
     case "quick-code":
+      return { type: purpose.type, id: encodeBase64url(purpose.id) };
     case "handover":
       return { type: purpose.type, id: encodeBase64url(purpose.id), number: purpose.number };
     default:
@@ -113,7 +112,6 @@ export function checkPayload(purpose: LoginPurpose, payload: Started["payload"])
       case "quick-code":
         return (
           payload?.type === "quick-code" &&
-          payload.number === purpose.number &&
           payload.label === purpose.label &&
           equalBytes(payload.requestHash, purpose.requestHash)
         );

@@ -4,7 +4,7 @@
  */
 
 import { encodeBase64url } from "@milagro/crypto/base64url";
-import { parseUtf8 } from "@milagro/crypto/bytes";
+import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
 import { parseMpinIdentity } from "@milagro/crypto/mpin-identity";
 import { MilagroError } from "@milagro/engine/error";
 import { verifyDeviceApproval } from "@milagro/protocol/device-approval";
@@ -14,6 +14,7 @@ import { encodeIssuanceAnswer, type IssuanceRequest, parseSealedRequest } from "
 import { checkDvsClaims } from "@milagro/protocol/issue-shares";
 import { encodePermitAnswer, parsePermitRequest } from "@milagro/protocol/permit-messages";
 import { issuePermits } from "@milagro/protocol/permits";
+import { requestKeyThumbprint } from "@milagro/protocol/request-key";
 import { generateShortCode } from "@milagro/protocol/short-code";
 import { parseJson } from "@milagro/protocol/wire";
 import { engine, type Founded, type Member, NOW_MS, random } from "../../../core/protocol/test/fixture.ts";
@@ -95,6 +96,9 @@ function isProved({ domain }: Founded, dta: MpinDta, request: IssuanceRequest, r
       const device = parseMpinIdentity(evidence.device);
       return verifyDeviceApproval(engine, domain, device, requestHash, evidence.signature);
     }
+    // Its nonce must be this request's key; signature and claims are tested with real D-TAs.
+    if (evidence.type === "oidc")
+      return evidence.jwt.split(".")[1] === encodeBase64url(utf8(requestKeyThumbprint(request.requestKey)));
     if (evidence.type !== "email-code") return false;
     const mail = dta.mails.find(
       ({ code, request: { identity, requestKey }, spentOn }) =>

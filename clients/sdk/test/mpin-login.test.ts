@@ -142,7 +142,7 @@ describe("a server that is not what it should be", () => {
     ],
     [
       "another device than the user was shown",
-      { type: "quick-code", requestHash: new Uint8Array(32).fill(1), label: "Phone", number: "11" } as const,
+      { type: "quick-code", requestHash: new Uint8Array(32).fill(1), label: "Phone" } as const,
       {
         type: "quick-code",
         id: new Uint8Array(32),

@@ -28,7 +28,7 @@ const PAIRS = [
       { ...STARTED, permitEpoch: 20833 },
       { ...STARTED, payload: { type: "message", text: "Pay" } },
       { ...STARTED, payload: { type: "handover", id: B32, client: "shop", number: NUMBER } },
-      { ...STARTED, payload: { type: "quick-code", requestHash: B32, label: "Phone", number: NUMBER } },
+      { ...STARTED, payload: { type: "quick-code", requestHash: B32, label: "Phone" } },
     ],
   ],
   ["challenge", readChallenge, parseLoginChallenge, [{ v: 1, nonce: B32 }]],

@@ -5,7 +5,7 @@
  */
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { verifyStatement } from "@milagro/crypto/bls";
-import { parseUtf8 } from "@milagro/crypto/bytes";
+import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
 import { NO_EXPIRY } from "@milagro/crypto/epoch";
 import { parseIdentity } from "@milagro/crypto/identity";
 import {
@@ -36,12 +36,19 @@ import {
   parseLoginRequest,
 } from "@milagro/protocol/login-messages";
 import {
+  encodeOpenIdToken,
+  type OpenIdClient,
+  type OpenIdCode,
+  parseOpenIdCode,
+} from "@milagro/protocol/openid-enrolment-messages";
+import {
   encodeQuickCode,
   encodeQuickCodeClaimed,
   encodeQuickCodeState,
   encodeQuickCodeView,
   parseQuickCodeApproval,
   parseQuickCodeClaim,
+  parseQuickCodeNonce,
   type QuickCodeApproval,
   type QuickCodeClaim,
 } from "@milagro/protocol/quick-code-messages";
@@ -87,11 +94,25 @@ export class TestServer {
   readonly behaviour: ServerBehaviour = { permits: false, origin: ORIGIN, loginEnds: EXPIRES };
   readonly devices = new Map<string, Registered>();
   readonly signed: string[] = [];
-  readonly number = "42";
   readonly quickCodeId: Uint8Array = random(32);
   claim: QuickCodeClaim | undefined;
+  challenge: Uint8Array | undefined;
+  opening: Uint8Array | undefined;
+  refused = false;
   approval: QuickCodeApproval | undefined;
   registrations = 0;
+  /** Of the OpenID provider that this server is a client of, and what it signs for a nonce. */
+  openId: OpenIdClient = {
+    v: 1,
+    name: "Example ID",
+    issuer: "https://id.example",
+    authorizationEndpoint: "https://id.example/auth?tenant=1",
+    clientId: "login",
+    scope: "openid email",
+    redirectUri: `${ORIGIN}/openid`,
+  };
+  readonly exchanged: OpenIdCode[] = [];
+  tokenFor: (nonce: string) => string = (nonce) => `a.${encodeBase64url(utf8(nonce))}.c`;
   readonly #founded: Founded;
   readonly #logins = new Map<string, OpenLogin>();
   readonly #secret;
@@ -115,6 +136,10 @@ export class TestServer {
     const [, , thing = "", id = "", action = ""] = new URL(url).pathname.split("/");
     const body: unknown = bytes ? parseJson(parseUtf8(bytes)) : undefined;
     switch (`${method} ${thing} ${action}`) {
+      case "GET openid ":
+        return json(200, this.openId);
+      case "POST openid ":
+        return this.#exchange(body);
       case "GET service ":
         return json(200, encodeLoginService(this.service()));
       case "POST logins ":
@@ -129,12 +154,21 @@ export class TestServer {
         return this.#sign(body);
       case "POST quick-codes ":
         return id === "claims" ? this.#claimCode(body) : this.#makeCode();
+      case "POST quick-codes challenges":
+        this.challenge = parseQuickCodeNonce(body).nonce;
+        return json(200, { v: 1, done: true });
+      case "POST quick-codes refusals":
+        this.refused = true;
+        return json(200, { v: 1, done: true });
       case "GET quick-codes ":
         return this.#viewCode();
       case "POST quick-codes approvals":
         return this.#approve(body);
     }
-    return thing === "quick-codes" && method === "GET" ? this.#codeState() : problem("ERR_ROUTE_UNKNOWN");
+    if (thing !== "quick-codes" || id !== "claims") return problem("ERR_ROUTE_UNKNOWN");
+    if (method === "GET") return this.#codeState();
+    this.opening = parseQuickCodeNonce(body).nonce;
+    return json(200, { v: 1, done: true });
   }
 
   service() {
@@ -176,7 +210,7 @@ export class TestServer {
     if (purpose.type === "interaction") return { type: "message", text: "Pay 10 to Bob" };
     if (purpose.type !== "quick-code" || !this.claim) return undefined;
     const { claim, label } = this.claim;
-    return { type: "quick-code", requestHash: requestHashOf(claim), label, number: purpose.number };
+    return { type: "quick-code", requestHash: requestHashOf(claim), label };
   }
 
   #commit(id: string, body: unknown): HttpResponse {
@@ -250,6 +284,13 @@ export class TestServer {
     return json(200, encodeSignatureOutcome({ v: 1, outcome: "accepted", id, time: NOW_MS / 1000 }));
   }
 
+  #exchange(body: unknown): HttpResponse {
+    const code = parseOpenIdCode(body);
+    this.exchanged.push(code);
+    if (code.code !== "good") return problem("ERR_EVIDENCE_INVALID");
+    return json(200, encodeOpenIdToken({ v: 1, jwt: this.tokenFor(code.nonce) }));
+  }
+
   #makeCode(): HttpResponse {
     return json(200, encodeQuickCode({ v: 1, id: this.quickCodeId, code: "ABCD-1234", expires: EXPIRES }));
   }
@@ -258,15 +299,17 @@ export class TestServer {
     const claim = parseQuickCodeClaim(body);
     if (claim.code !== "ABCD-1234" || this.claim) return problem("ERR_NOT_FOUND");
     this.claim = claim;
-    return json(200, encodeQuickCodeClaimed({ v: 1, id: random(32), number: this.number, expires: EXPIRES }));
+    return json(200, encodeQuickCodeClaimed({ v: 1, id: random(32), expires: EXPIRES }));
   }
 
   #viewCode(): HttpResponse {
     const expires = EXPIRES;
+    if (this.refused) return json(200, encodeQuickCodeView({ v: 1, state: "refused", expires }));
     if (!this.claim) return json(200, encodeQuickCodeView({ v: 1, state: "open", expires }));
-    const { claim, label } = this.claim;
-    const choices = ["17", this.number, "88"];
-    return json(200, encodeQuickCodeView({ v: 1, state: "claimed", expires, claim, label, choices }));
+    const { claim, label, commitment } = this.claim;
+    const view = { v: 1, expires, claim, label, commitment } as const;
+    if (this.opening) return json(200, encodeQuickCodeView({ ...view, state: "opened", nonce: this.opening }));
+    return json(200, encodeQuickCodeView({ ...view, state: this.challenge ? "challenged" : "claimed" }));
   }
 
   #approve(body: unknown): HttpResponse {
@@ -278,7 +321,11 @@ export class TestServer {
   }
 
   #codeState(): HttpResponse {
-    if (!this.approval) return json(200, encodeQuickCodeState({ v: 1, state: "waiting", expires: EXPIRES }));
+    const expires = EXPIRES;
+    if (this.refused) return json(200, encodeQuickCodeState({ v: 1, state: "refused", expires }));
+    if (!this.approval && this.challenge && !this.opening)
+      return json(200, encodeQuickCodeState({ v: 1, state: "challenged", expires, nonce: this.challenge }));
+    if (!this.approval) return json(200, encodeQuickCodeState({ v: 1, state: "waiting", expires }));
     const login = this.#logins.get(encodeBase64url(this.approval.session));
     const device = parseIdentity(login?.identity ?? "");
     const { signature } = this.approval;

@@ -1,19 +1,20 @@
 /**
- * `<milagro-add-device>`: a QuickCode for another device, and its approval: the number that it shows, then the PIN.
+ * `<milagro-add-device>`: a QuickCode for another device, and its approval: the number that both devices have computed, then the PIN.
  * Event `milagro-changed` when a device was approved.
  * @module
  */
 
-import { approveDevice, type ClaimedView, createQuickCode, viewQuickCode } from "@milagro/client/mpin-enrol";
+import { createQuickCode, type DeviceMeeting, type Meeting, meetDevice } from "@milagro/client/mpin-enrol";
 import type { QuickCode } from "@milagro/protocol/quick-code-messages";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { AccountPanel, refusalSaid } from "./account-panel.ts";
+import { inGroups } from "./match-number.ts";
 import { codeOf } from "./screen.ts";
 
 type View =
   | { readonly name: "start" }
   | { readonly name: "code"; readonly code: QuickCode }
-  | { readonly name: "claimed"; readonly code: QuickCode; readonly view: ClaimedView }
+  | { readonly name: "met"; readonly meeting: DeviceMeeting; readonly met: Extract<Meeting, { readonly state: "met" }> }
   | { readonly name: "over"; readonly said: string; readonly good: boolean };
 
 export class MilagroAddDevice extends AccountPanel {
@@ -33,11 +34,12 @@ export class MilagroAddDevice extends AccountPanel {
       }
       .numbers {
         display: grid;
-        grid-template-columns: repeat(3, 1fr);
+        grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
         gap: 0.6rem;
       }
       .numbers .action {
-        font: 700 1.5rem var(--_mono);
+        font: 700 1.3rem var(--_mono);
+        direction: ltr;
       }
     `,
   ];
@@ -70,16 +72,18 @@ export class MilagroAddDevice extends AccountPanel {
           <p class="lead">${own.addDeviceHelp}</p>
           <p class="code">${screen.code.code}</p>
           <p class="row lead" role="status"><span class="wheel"></span>${own.waitingForClaim}</p>`;
-      case "claimed":
-        return html`<h2 tabindex="-1">${own.wantsToJoin(screen.view.label)}</h2>
+      case "met":
+        return html`<h2 tabindex="-1">${own.wantsToJoin(screen.met.label)}</h2>
           <p>${own.whichNumber}</p>
           <div class="numbers" role="group" aria-label=${own.whichNumber}>
-            ${screen.view.choices.map(
+            ${screen.met.choices.map(
               (number) =>
-                html`<button class="action" type="button" @click=${() => this.#approve(screen, number)}>${number}</button>`,
+                html`<button class="action" type="button" data-number=${number} @click=${() => this.#approve(screen, number)}>
+                  ${inGroups(number)}
+                </button>`,
             )}
           </div>
-          <button class="link" type="button" @click=${() => this.#end(own.notApproved, false)}>${own.noneOfThese}</button>`;
+          <button class="link" type="button" @click=${() => this.#refuse(screen.meeting)}>${own.noneOfThese}</button>`;
       case "over":
         return html`${head}
           <div class="notice ${screen.good ? "" : "bad"}" role="status"><p>${screen.said}</p></div>
@@ -99,14 +103,15 @@ export class MilagroAddDevice extends AccountPanel {
     try {
       const code = await createQuickCode(this.client);
       this.screen = { name: "code", code };
+      const meeting = meetDevice(this.client, code.id);
       for (;;) {
-        const view = await viewQuickCode(this.client, code.id);
+        const met = await meeting.look();
         if (mine !== this.#begun) return;
-        if (view.state === "claimed") {
-          this.screen = { name: "claimed", code, view };
+        if (met.state === "met") {
+          this.screen = { name: "met", meeting, met };
           return;
         }
-        if (view.state !== "open") return this.#end(this.own.notApproved, false);
+        if (met.state !== "open" && met.state !== "claimed") return this.#end(this.own.notApproved, false);
         if (Date.now() > code.expires * 1000) return this.#end(this.setup.codeExpired, false);
       }
     } catch (error) {
@@ -114,18 +119,12 @@ export class MilagroAddDevice extends AccountPanel {
     }
   };
 
-  async #approve({ code, view }: Extract<View, { name: "claimed" }>, number: string): Promise<void> {
+  async #approve({ meeting }: Extract<View, { name: "met" }>, number: string): Promise<void> {
     const { account } = this;
     if (!account) return;
     try {
       const said = await this.withPin(this.own.pinToApprove, async (pin) => {
-        const outcome = await approveDevice(this.client, {
-          identity: account.identity,
-          id: code.id,
-          view,
-          number,
-          pin,
-        });
+        const outcome = await meeting.approve({ identity: account.identity, number, pin });
         if (outcome.outcome === "approved") return { over: "" };
         return refusalSaid(this.texts, outcome);
       });
@@ -136,6 +135,11 @@ export class MilagroAddDevice extends AccountPanel {
       const code = codeOf(error);
       this.#end(code === "ERR_NUMBER_MISMATCH" ? this.own.notApproved : this.texts.failedHelp(code), false);
     }
+  }
+
+  async #refuse(meeting: DeviceMeeting): Promise<void> {
+    this.#end(this.own.notApproved, false);
+    await meeting.refuse().catch(() => {}); // the code ends by itself, too
   }
 
   #end(said: string, good: boolean): void {

@@ -8,12 +8,17 @@ import {
   activationEvidence,
   awaitApproval,
   beginEnrolment,
+  beginOpenIdLogin,
   claimQuickCode,
   codeEvidence,
   type EnrolmentProgress,
   type EvidenceFor,
   fetchLoginService,
+  finishOpenIdLogin,
+  isOpenIdAnswerFor,
   listEnrolments,
+  type OpenIdAnswer,
+  type OpenIdProgress,
   type PendingEnrolment,
   type RegisteringEnrolment,
   resumeEnrolment,
@@ -33,7 +38,7 @@ const loadEngine = (): Promise<Engine> => {
 };
 
 /** The ways that this page can walk. */
-export const WAYS = ["email", "activation", "quick-code"] as const satisfies readonly EnrolmentWay[];
+export const WAYS = ["email", "openid", "activation", "quick-code"] as const satisfies readonly EnrolmentWay[];
 export type Way = (typeof WAYS)[number];
 
 export class EnrolFlow {
@@ -48,13 +53,21 @@ export class EnrolFlow {
     this.service = service;
   }
 
-  /** @returns the flow, and with it what was interrupted here, if anything was */
-  static async open(): Promise<{ readonly flow: EnrolFlow; readonly interrupted: PendingEnrolment | undefined }> {
+  /**
+   * @param answer - of an OpenID provider that the browser comes back from: then only what it belongs to is looked for
+   * @returns the flow, and with it what was interrupted here, if anything was
+   */
+  static async open(
+    answer?: OpenIdAnswer,
+  ): Promise<{ readonly flow: EnrolFlow; readonly interrupted: PendingEnrolment | undefined }> {
     const client = await webClient();
     const flow = new EnrolFlow(client, await fetchLoginService(client));
     for (const identity of await listEnrolments(client)) {
       const interrupted = await resumeEnrolment(client, identity, loadEngine);
-      if (interrupted) return { flow, interrupted };
+      if (!interrupted) continue;
+      const wanted = !answer || (interrupted.stage === "asking" && isOpenIdAnswerFor(interrupted, answer));
+      if (wanted) return { flow, interrupted };
+      interrupted.destroy();
     }
     return { flow, interrupted: undefined };
   }
@@ -101,9 +114,17 @@ export class EnrolFlow {
     return this.#current.submit();
   }
 
-  /** @returns the number to show */
-  async claimQuickCode(text: string): Promise<string> {
-    return (await claimQuickCode(this.client, this.#current, text)).number;
+  /** @returns where the browser is to go */
+  openIdAddress(): Promise<string> {
+    return beginOpenIdLogin(this.client, this.#current);
+  }
+
+  takeOpenIdAnswer(answer: OpenIdAnswer): Promise<OpenIdProgress> {
+    return finishOpenIdLogin(this.client, this.#current, answer);
+  }
+
+  claimQuickCode(text: string): Promise<void> {
+    return claimQuickCode(this.client, this.#current, text);
   }
 
   awaitApproval() {

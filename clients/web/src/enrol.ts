@@ -2,21 +2,24 @@
  * `<milagro-enrol>`: setting up this device. Who, and how to show it → codes, an activation code or another device → what each
  * authority answered → a PIN, twice → registered. Reloading the page loses nothing but the PIN.
  *
- * Property `finished`: called once with the identity and the PIN, which is then the callee's to use up. Event `milagro-cancel`.
+ * Property `finished`: called once with the identity and the PIN, which is then the callee's to use up. Property `answer`: what an OpenID
+ * provider has sent the browser back with. Event `milagro-cancel`.
  *
  * Long because it is one conversation: its views, and what each answer leads to, are read together.
  * @module
  */
 import type { Pin } from "@milagro/client/mpin";
-import type { EnrolmentProgress, PendingEnrolment } from "@milagro/client/mpin-enrol";
+import type { OpenIdAnswer, OpenIdProgress, PendingEnrolment } from "@milagro/client/mpin-enrol";
 import { html, nothing, type TemplateResult } from "lit";
 import { deviceLabel } from "./device-label.ts";
 import type { CodesFilled } from "./enrol-codes.ts";
 import "./enrol-codes.ts";
 import { EnrolFlow, type Way } from "./enrol-flow.ts";
 import { enrolStyle } from "./enrol-style.ts";
-import { arrow, check, cross, key, mail, phone } from "./icons.ts";
+import { arrow, check, cross, key, mail, person, phone } from "./icons.ts";
 import { chooseLanguage } from "./language.ts";
+import { inGroups } from "./match-number.ts";
+import { leaveForLogin } from "./openid-return.ts";
 import type { PinEvent } from "./pin-event.ts";
 import "./pin-pad.ts";
 import { codeOf } from "./screen.ts";
@@ -31,7 +34,7 @@ type View =
       readonly name: "loading" | "who" | "activation" | "quick-code" | "progress" | "choose" | "repeat" | "registering";
     }
   | { readonly name: "codes"; readonly refused: readonly number[] }
-  | { readonly name: "number"; readonly number: string }
+  | { readonly name: "number"; readonly number: string | undefined }
   | { readonly name: "interrupted"; readonly pending: PendingEnrolment }
   | { readonly name: "failed"; readonly code: string }
   | { readonly name: "offline"; readonly again: () => void };
@@ -39,6 +42,7 @@ type View =
 export class MilagroEnrol extends SetupScreen {
   static override properties = {
     finished: { attribute: false },
+    answer: { attribute: false },
     screen: { state: true },
     advice: { state: true },
     steps: { state: true },
@@ -46,6 +50,7 @@ export class MilagroEnrol extends SetupScreen {
   static override styles = [...SetupScreen.styles, enrolStyle];
 
   declare finished: ((identity: string, pin: Pin | undefined) => void) | undefined;
+  declare answer: OpenIdAnswer | undefined;
   declare private screen: View;
   /** What was wrong with the last entry. */
   declare private advice: string;
@@ -58,6 +63,7 @@ export class MilagroEnrol extends SetupScreen {
   constructor() {
     super();
     this.finished = undefined;
+    this.answer = undefined;
     this.screen = { name: "loading" };
     this.advice = "";
     this.steps = new Map();
@@ -101,8 +107,12 @@ export class MilagroEnrol extends SetupScreen {
       case "quick-code":
         return this.#oneField("quick-code", setup.quickCode, setup.quickCodeHelp, this.#claim);
       case "number":
-        return html`${this.#head(setup.pickNumber, setup.pickNumberHelp)}
-          <p class="figure middle">${screen.number}</p>
+        return html`${
+          screen.number === undefined
+            ? this.#head(setup.quickCode, setup.numberComes)
+            : html`${this.#head(setup.pickNumber, setup.pickNumberHelp)}
+                <p class="figure middle" dir="ltr" data-number=${screen.number}>${inGroups(screen.number)}</p>`
+        }
           <p class="row lead" role="status"><span class="wheel"></span>${setup.waitingForDevice}</p>
           ${this.#cancelRow()}`;
       case "progress":
@@ -157,8 +167,10 @@ export class MilagroEnrol extends SetupScreen {
     const { texts, setup } = this;
     const ways = this.#flow?.ways ?? [];
     const count = this.#flow?.authorities.length ?? 0;
+    const provider = this.#flow?.service.openId?.name ?? "";
     const wayTexts: Record<Way, readonly [TemplateResult, string, string]> = {
       email: [mail, setup.byEmail, setup.byEmailHelp(count)],
+      openid: [person, setup.byOpenId(provider), setup.byOpenIdHelp(provider)],
       activation: [key, setup.byActivation, setup.byActivationHelp],
       "quick-code": [phone, setup.byQuickCode, setup.byQuickCodeHelp],
     };
@@ -277,8 +289,11 @@ export class MilagroEnrol extends SetupScreen {
   async #open(): Promise<void> {
     await this.#guard(
       async () => {
-        const { flow, interrupted } = await EnrolFlow.open();
+        const { answer } = this;
+        this.answer = undefined;
+        const { flow, interrupted } = await EnrolFlow.open(answer);
         this.#flow = flow;
+        if (answer) return this.#cameBack(answer, interrupted);
         this.screen = interrupted ? { name: "interrupted", pending: interrupted } : { name: "who" };
       },
       () => this.#open(),
@@ -306,11 +321,41 @@ export class MilagroEnrol extends SetupScreen {
     );
   };
 
+  /** From an OpenID provider. */
+  async #cameBack(answer: OpenIdAnswer, pending: PendingEnrolment | undefined): Promise<void> {
+    this.#way = "openid";
+    if (!pending) {
+      this.advice = this.setup.openIdRefused;
+      this.screen = { name: "who" };
+      return;
+    }
+    const flow = this.#flow as EnrolFlow;
+    flow.take(pending);
+    this.steps = new Map();
+    this.screen = { name: "progress" };
+    await this.#guard(
+      async () => {
+        try {
+          await this.#answered(await flow.takeOpenIdAnswer(answer));
+        } catch (error) {
+          if (codeOf(error) !== "ERR_EVIDENCE_INVALID") throw error;
+          await this.#answered({ outcome: "declined" });
+        }
+      },
+      // The answer is used up, so the next try is another login there.
+      () => this.#evidenceView(),
+    );
+  }
+
   /** The view of the way that was chosen. */
   async #evidenceView(refused: readonly number[] = []): Promise<void> {
     if (this.#way === "email") {
       if (refused.length === 0) await this.#flow?.requestCodes(chooseLanguage([this.language]));
       this.screen = { name: "codes", refused };
+    } else if (this.#way === "openid") {
+      const address = await (this.#flow as EnrolFlow).openIdAddress();
+      leaveForLogin();
+      location.assign(address);
     } else {
       this.screen = { name: this.#way };
     }
@@ -330,6 +375,7 @@ export class MilagroEnrol extends SetupScreen {
         } else if (brought) {
           await this.#progress(() => flow.submitAgain());
         } else {
+          if (pending.stage === "asking" && pending.openId) this.#way = "openid";
           await this.#evidenceView();
         }
       },
@@ -359,7 +405,8 @@ export class MilagroEnrol extends SetupScreen {
     void this.#guard(
       async () => {
         try {
-          this.screen = { name: "number", number: await (this.#flow as EnrolFlow).claimQuickCode(text) };
+          await (this.#flow as EnrolFlow).claimQuickCode(text);
+          this.screen = { name: "number", number: undefined };
         } catch (error) {
           if (!/^ERR_(ENCODING_INVALID|QUICK_CODE)/.test(codeOf(error))) throw error;
           this.advice = this.setup.quickCodeRefused;
@@ -376,6 +423,10 @@ export class MilagroEnrol extends SetupScreen {
     while (this.isConnected && this.screen.name === "number") {
       const progress = await (this.#flow as EnrolFlow).awaitApproval();
       if (progress.outcome === "unapproved") continue;
+      if (progress.outcome === "number") {
+        this.screen = { name: "number", number: progress.number };
+        continue;
+      }
       if (progress.outcome === "rejected") {
         this.advice = this.setup.deviceRefused;
         this.screen = { name: "quick-code" };
@@ -386,7 +437,7 @@ export class MilagroEnrol extends SetupScreen {
   }
 
   /** Shows the authorities while they are asked, and goes on with what they said. */
-  async #progress(ask: () => Promise<EnrolmentProgress>): Promise<void> {
+  async #progress(ask: () => Promise<OpenIdProgress>): Promise<void> {
     this.advice = "";
     this.steps = new Map();
     this.screen = { name: "progress" };
@@ -396,7 +447,7 @@ export class MilagroEnrol extends SetupScreen {
     );
   }
 
-  async #answered(progress: EnrolmentProgress): Promise<void> {
+  async #answered(progress: OpenIdProgress): Promise<void> {
     const flow = this.#flow as EnrolFlow;
     const failed =
       progress.outcome === "refused" ? progress.refusals : progress.outcome === "waiting" ? progress.missing : [];
@@ -408,6 +459,10 @@ export class MilagroEnrol extends SetupScreen {
       // Long enough to be seen; the parts arrive within a blink.
       await new Promise((resolve) => setTimeout(resolve, 900));
       this.screen = { name: "choose" };
+    } else if (progress.outcome === "declined" || (progress.outcome === "refused" && this.#way === "openid")) {
+      await flow.abandon();
+      this.advice = this.setup.openIdRefused;
+      this.screen = { name: "who" };
     } else if (progress.outcome === "refused") {
       if (this.#way !== "email")
         this.advice = this.#way === "activation" ? this.setup.activationRefused : this.setup.quickCodeRefused;

@@ -39,6 +39,7 @@ export class MilagroLogin extends Screen {
   static override properties = {
     interaction: {},
     setup: { type: Boolean },
+    answer: { attribute: false },
     step: { reflect: true },
     purpose: { attribute: false },
     screen: { state: true },
@@ -81,6 +82,8 @@ export class MilagroLogin extends Screen {
   declare interaction: string;
   /** Begins with setting up this device. */
   declare setup: boolean;
+  /** What an OpenID provider has sent the browser back with; taken by setting up. */
+  declare answer: object | undefined;
   /** What the login is for; a session, or the interaction, when not set. */
   declare purpose: LoginPurpose | undefined;
   /** Which view is shown, for the page's style. */
@@ -100,6 +103,7 @@ export class MilagroLogin extends Screen {
     super();
     this.interaction = "";
     this.setup = false;
+    this.answer = undefined;
     this.step = "";
     this.purpose = undefined;
     this.screen = { name: "loading" };
@@ -139,6 +143,7 @@ export class MilagroLogin extends Screen {
       case "enrol":
         return html`<milagro-enrol
           .finished=${this.#enrolled}
+          .answer=${this.answer}
           @milagro-cancel=${this.#start}
         ></milagro-enrol>`;
       case "phone":
@@ -274,6 +279,7 @@ export class MilagroLogin extends Screen {
   }
 
   #start = (): void => {
+    this.answer = undefined;
     this.screen = { name: "loading" };
     void this.#load();
   };

@@ -78,6 +78,8 @@ export const LoginServiceSchema = strict({
     attempts: Type.Integer({ minimum: 1, maximum: 100, description: "Wrong PINs until a device is blocked" }),
   }),
   enrolment: Type.Array(Type.Enum([...ENROLMENT_WAYS]), { maxItems: 8 }),
+  /** Where an existing login is evidence for a new device, when `enrolment` says so. */
+  openId: Type.Optional(strict({ name: line(64, "What people call the provider") })),
   languages: Type.Array(Type.Enum([...LANGUAGES]), { minItems: 1, maxItems: 16 }),
   demo: Type.Boolean(),
   /** Demo only: whether `GET /v1/demo/mail` shows the mails of the D-TAs. */
@@ -96,10 +98,7 @@ export const LoginPurposeSchema = Type.Union([
     { type: Type.Literal("interaction"), uid: Type.String({ pattern: "^[A-Za-z0-9_\\-]{1,128}$" }) },
     "A login that an application asked for",
   ),
-  strict(
-    { type: Type.Literal("quick-code"), id: SecretName, number: MatchNumber },
-    "Approval of another device of one's own",
-  ),
+  strict({ type: Type.Literal("quick-code"), id: SecretName }, "Approval of another device of one's own"),
   strict(
     { type: Type.Literal("handover"), id: SecretName, number: MatchNumber },
     "A login on another screen, whose number the user has picked",
@@ -123,7 +122,6 @@ export const LoginPayloadSchema = Type.Union([
     type: Type.Literal("quick-code"),
     requestHash: Hash,
     label: DeviceLabel,
-    number: MatchNumber,
   }),
   strict({ type: Type.Literal("handover"), id: SecretName, client: ClientName, number: MatchNumber }),
   strict({ type: Type.Literal("message"), text: line(256, "What the application asks to confirm") }),

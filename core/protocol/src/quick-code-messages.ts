@@ -1,20 +1,26 @@
 /**
  * QuickCode: a further device, approved on one that the user has. The code brings the two together; what convinces the D-TAs is
- * the old device's signature and the login server's approval, both over the new device's request.
+ * the old device's signature and the login server's approval, both over the new device's request. That it is this request, and no
+ * other, the person sees by a number which both devices compute (`quick-code-number.ts`).
  *
  *   old  POST /v1/quick-codes                     Empty → QuickCode                  logged in
- *   new  POST /v1/quick-codes/claims              QuickCodeClaim → QuickCodeClaimed  shows `number`
- *   old  GET  /v1/quick-codes/:id?wait=           → QuickCodeView                    logged in; shows label and numbers to pick from
- *   old  login with purpose `quick-code`          payload: request hash, label, number
- *   old  POST /v1/quick-codes/:id/approvals       QuickCodeApproval → Done
+ *   new  POST /v1/quick-codes/claims              QuickCodeClaim → QuickCodeClaimed  commits to claim, label and a nonce
+ *   old  GET  /v1/quick-codes/:id?wait=           → QuickCodeView `claimed`          logged in
+ *   old  POST /v1/quick-codes/:id/challenges      QuickCodeNonce → Done              once
+ *   new  GET  /v1/quick-codes/claims/:id?wait=    → QuickCodeState `challenged`
+ *   new  POST /v1/quick-codes/claims/:id/openings QuickCodeNonce → Done              once; it shows the number
+ *   old  GET  /v1/quick-codes/:id?wait=           → QuickCodeView `opened`           shows label and numbers to pick from
+ *   old  login with purpose `quick-code`          payload: request hash, label
+ *   old  POST /v1/quick-codes/:id/approvals       QuickCodeApproval → Done           or …/refusals Empty → Done
  *   new  GET  /v1/quick-codes/claims/:id?wait=    → QuickCodeState                   evidence of type `device`, when approved
  * @module
  */
 import { Type } from "typebox";
 import { IssuanceClaimSchema } from "./issuance-messages.ts";
-import { DeviceLabel, MatchNumber, SecretName, UserName } from "./login-messages.ts";
+import { DeviceLabel, SecretName, UserName } from "./login-messages.ts";
+import { QUICK_CODE_NONCE } from "./quick-code-number.ts";
 import { ShortCodeText } from "./short-code.ts";
-import { bytes, encoderOf, IdentityText, type Parsed, parserOf, strict, UnixSeconds, Version } from "./wire.ts";
+import { bytes, encoderOf, Hash, IdentityText, type Parsed, parserOf, strict, UnixSeconds, Version } from "./wire.ts";
 
 /** Answer of `POST /v1/quick-codes`. */
 export const QuickCodeSchema = strict({ v: Version, id: SecretName, code: ShortCodeText, expires: UnixSeconds });
@@ -30,6 +36,7 @@ export const QuickCodeClaimSchema = strict({
   user: UserName,
   claim: IssuanceClaimSchema,
   label: DeviceLabel,
+  commitment: Hash,
 });
 export type QuickCodeClaim = Parsed<typeof QuickCodeClaimSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */
@@ -37,22 +44,31 @@ export const parseQuickCodeClaim = parserOf("QuickCode claim", QuickCodeClaimSch
 export const encodeQuickCodeClaim = encoderOf("QuickCode claim", QuickCodeClaimSchema);
 
 /** Answer to it. `id` names this claim, and only the new device knows it. */
-export const QuickCodeClaimedSchema = strict({ v: Version, id: SecretName, number: MatchNumber, expires: UnixSeconds });
+export const QuickCodeClaimedSchema = strict({ v: Version, id: SecretName, expires: UnixSeconds });
 export type QuickCodeClaimed = Parsed<typeof QuickCodeClaimedSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */
 export const parseQuickCodeClaimed = parserOf("QuickCode claimed", QuickCodeClaimedSchema);
 export const encodeQuickCodeClaimed = encoderOf("QuickCode claimed", QuickCodeClaimedSchema);
 
-/** What the old device sees. A wrong pick ends it: `refused`. */
+/** Body of `POST /v1/quick-codes/:id/challenges` and `POST /v1/quick-codes/claims/:id/openings`: each device's own nonce. */
+export const QuickCodeNonceSchema = strict({ v: Version, nonce: bytes(QUICK_CODE_NONCE, "Random nonce") });
+export type QuickCodeNonce = Parsed<typeof QuickCodeNonceSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseQuickCodeNonce = parserOf("QuickCode nonce", QuickCodeNonceSchema);
+export const encodeQuickCodeNonce = encoderOf("QuickCode nonce", QuickCodeNonceSchema);
+
+const claimed = { claim: IssuanceClaimSchema, label: DeviceLabel, commitment: Hash };
+
+/** What the old device sees. */
 export const QuickCodeViewSchema = Type.Union([
   strict({ v: Version, state: Type.Enum(["open", "approved", "refused"]), expires: UnixSeconds }),
+  strict({ v: Version, state: Type.Enum(["claimed", "challenged"]), expires: UnixSeconds, ...claimed }),
   strict({
     v: Version,
-    state: Type.Literal("claimed"),
+    state: Type.Literal("opened"),
     expires: UnixSeconds,
-    claim: IssuanceClaimSchema,
-    label: DeviceLabel,
-    choices: Type.Array(MatchNumber, { minItems: 3, maxItems: 3 }),
+    ...claimed,
+    nonce: bytes(QUICK_CODE_NONCE, "What the new device has committed to"),
   }),
 ]);
 export type QuickCodeView = Parsed<typeof QuickCodeViewSchema>;
@@ -74,6 +90,12 @@ export const encodeQuickCodeApproval = encoderOf("QuickCode approval", QuickCode
 /** What the new device sees. */
 export const QuickCodeStateSchema = Type.Union([
   strict({ v: Version, state: Type.Enum(["waiting", "refused"]), expires: UnixSeconds }),
+  strict({
+    v: Version,
+    state: Type.Literal("challenged"),
+    expires: UnixSeconds,
+    nonce: bytes(QUICK_CODE_NONCE, "Nonce of the old device"),
+  }),
   strict({
     v: Version,
     state: Type.Literal("approved"),

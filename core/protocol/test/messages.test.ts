@@ -13,6 +13,7 @@ import * as issuance from "../src/issuance-messages.ts";
 import * as kms from "../src/kms-messages.ts";
 import * as loginAdmin from "../src/login-admin-messages.ts";
 import * as login from "../src/login-messages.ts";
+import * as openIdEnrolment from "../src/openid-enrolment-messages.ts";
 import * as permit from "../src/permit-messages.ts";
 import * as policy from "../src/policy.ts";
 import * as problem from "../src/problem.ts";
@@ -37,6 +38,7 @@ const MODULES = {
   kms,
   login,
   loginAdmin,
+  openIdEnrolment,
   permit,
   policy,
   problem,

@@ -38,6 +38,7 @@ import { guardedPost } from "./openid/outbound.ts";
 import { addOpenIdRoutes, isProviderPath } from "./openid/routes.ts";
 import { openIdMigrations } from "./openid/tables.ts";
 import { usersOf } from "./openid/users.ts";
+import { addOutsideProviderRoutes, createOutsideProvider } from "./outside-provider.ts";
 import { addPages, loadPages } from "./pages.ts";
 import { addAccountRoutes } from "./routes-account.ts";
 import { addHandoverRoutes, addQuickCodeRoutes } from "./routes-devices.ts";
@@ -226,6 +227,8 @@ async function assemble(
     addQuickCodeRoutes(http.app, context, waits);
     addHandoverRoutes(http.app, context, waits);
     addOpenIdRoutes(http.app, context, openId);
+    if (config.openIdProvider)
+      addOutsideProviderRoutes(http.app, context, createOutsideProvider(config.openIdProvider, context));
     if (config.demo) addDemoRoutes(http.app, context);
     addPages(http.app, pages);
   });
@@ -297,6 +300,7 @@ function serviceOf({ config, domain, server, origin }: AuthContext): () => Login
       epochSeconds: domain.epochSeconds,
       policy: { pin: config.pinDigits, attempts: config.attempts.max },
       enrolment: config.enrolment,
+      ...(config.openIdProvider ? { openId: { name: config.openIdProvider.name } } : {}),
       languages: config.languages,
       demo: config.demo,
       ...(config.demo && config.demoMail.length > 0 ? { mail: true } : {}),

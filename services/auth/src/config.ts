@@ -11,6 +11,7 @@ import { strict } from "@milagro/protocol/wire";
 import { loadConfig } from "@milagro/runtime/config";
 import { type ListenAddress, parseListenAddress } from "@milagro/runtime/http-listen";
 import { type Static, type TProperties, Type } from "typebox";
+import type { ProviderSettings } from "./outside-provider.ts";
 
 const Count = (description: string, fallback: number, maximum: number) =>
   Type.Integer({ minimum: 1, maximum, default: fallback, description });
@@ -74,6 +75,19 @@ export const AuthConfigSchema = strict({
     min: Type.Integer({ minimum: 4, maximum: 8, default: 4 }),
     max: Type.Integer({ minimum: 4, maximum: 8, default: 8 }),
   }),
+  openIdProvider: Type.Optional(
+    strict({
+      name: Type.String({ minLength: 1, maxLength: 64, description: "What people call it" }),
+      issuer: Type.String({
+        maxLength: 512,
+        pattern: "^(?:https://|http://(?:localhost|127\\.0\\.0\\.1)(?::[0-9]{1,5})?(?:/|$))[^?#\\s]*$",
+        description: "Its issuer, as in its ID tokens",
+      }),
+      clientId: Type.String({ minLength: 1, maxLength: 255, description: "As whom this server is registered there" }),
+      clientSecretFile: File("The client's secret; without it, the client is a public one"),
+      scope: Type.String({ minLength: 6, maxLength: 255, default: "openid email", description: "What is asked for" }),
+    }),
+  ),
   enrolment: Words(ENROLMENT_WAYS, ["email", "activation", "quick-code"], "How devices may enrol"),
   languages: Words(LANGUAGES, LANGUAGES, "Languages of the pages"),
   demo: Type.Boolean({ default: false, description: "Shows the demonstration pages" }),
@@ -104,7 +118,9 @@ export const AuthConfigSchema = strict({
 export type AuthSettings = Static<typeof AuthConfigSchema>;
 
 /** Parsed and resolved: paths absolute, database and number of workers known. */
-export interface AuthConfig extends Omit<AuthSettings, "listen" | "database" | "workers" | "joinTokensFile" | "pages"> {
+export interface AuthConfig
+  extends Omit<AuthSettings, "listen" | "database" | "workers" | "joinTokensFile" | "pages" | "openIdProvider"> {
+  readonly openIdProvider: ProviderSettings | undefined;
   readonly listen: ListenAddress;
   readonly database: string;
   readonly workers: number;
@@ -144,6 +160,9 @@ export function readConfig(
   });
   const inHome = (path: string): string => (isAbsolute(path) ? path : join(home.folder, path));
   const optional = (path: string | undefined): string | undefined => (path === undefined ? undefined : inHome(path));
+  const { openIdProvider: provider } = merged;
+  if (merged.enrolment.includes("openid") && !provider)
+    throw new MilagroError("ERR_CONFIG_INVALID", 'setting "enrolment": openid takes an "openIdProvider"');
   const { min, max } = merged.pinDigits;
   if (min > max) throw new MilagroError("ERR_CONFIG_INVALID", 'setting "pinDigits": min is more than max');
   return {
@@ -153,6 +172,7 @@ export function readConfig(
     database: merged.database ?? `sqlite:${home.database}`,
     joinTokensFile: optional(merged.joinTokensFile),
     pages: optional(merged.pages),
+    openIdProvider: provider && { ...provider, clientSecretFile: optional(provider.clientSecretFile) },
     demoMail: merged.demoMail.map(inHome),
     logFile: merged.logFile === "stderr" ? "stderr" : inHome(merged.logFile),
     workers: merged.workers === 0 ? Math.max(1, Math.min(4, availableParallelism() - 1)) : merged.workers,

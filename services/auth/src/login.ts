@@ -31,7 +31,7 @@ import { hashOfSecret } from "./cookies.ts";
 import { inputFor, parseOwnIdentity } from "./devices.ts";
 import { appendEvent } from "./events.ts";
 import { acceptHandover, pickHandover, wakeHandover } from "./handover.ts";
-import { pickQuickCode } from "./quick-code.ts";
+import { quickCodePayload } from "./quick-code.ts";
 import { startSession } from "./sessions.ts";
 import type { LoginRow } from "./store-schema.ts";
 
@@ -96,7 +96,7 @@ async function describe(
       return interaction;
     }
     case "quick-code":
-      return { client: service, payload: await pickQuickCode(context, purpose, browser) };
+      return { client: service, payload: await quickCodePayload(context, purpose, browser) };
     case "handover": {
       const payload = await pickHandover(context, purpose);
       return { client: payload.client, payload };

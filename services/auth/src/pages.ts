@@ -34,6 +34,7 @@ const HASHED = /[.-][A-Za-z0-9_-]{8,}\.[a-z0-9]+$/;
 const PAGES: Readonly<Record<string, string>> = {
   "/": "index.html",
   "/login": "login.html",
+  "/openid": "login.html",
   "/interaction/:uid": "interaction.html",
   "/h/:id": "handover.html",
   "/activate": "activate.html",

@@ -1,6 +1,7 @@
 /**
  * QuickCode: a further device of a user, let in by one that is logged in. The code only brings the two together. What counts is that
- * the person compares a number on both screens and logs in once more, for this very request, on the old device.
+ * the person compares a number on both screens and logs in once more, for this very request, on the old device. This server carries
+ * what the devices compute the number from, each message once, and is not asked whether they are equal.
  * @module
  */
 import { encodeBase64url, parseBase64url } from "@milagro/crypto/base64url";
@@ -15,6 +16,7 @@ import type {
   QuickCodeApproval,
   QuickCodeClaim,
   QuickCodeClaimed,
+  QuickCodeNonce,
   QuickCodeState,
   QuickCodeView,
 } from "@milagro/protocol/quick-code-messages";
@@ -24,7 +26,6 @@ import { countAttempt, forgetAttempts } from "./attempts.ts";
 import { type AuthContext, statements } from "./context.ts";
 import { hashOfSecret } from "./cookies.ts";
 import { parseOwnIdentity } from "./devices.ts";
-import { drawMatchNumbers, isSameNumber } from "./match-number.ts";
 import { findSession, type Session } from "./sessions.ts";
 import type { QuickCodeRow } from "./store-schema.ts";
 
@@ -51,8 +52,9 @@ export async function openQuickCode(context: AuthContext, { user, identity }: Se
         claim_hash: null,
         identity: null,
         label: null,
-        number: null,
-        choices: null,
+        commitment: null,
+        challenge: null,
+        opening: null,
         device: null,
         signature: null,
         approval: null,
@@ -67,7 +69,7 @@ export async function openQuickCode(context: AuthContext, { user, identity }: Se
 /** The new device's half. The guess is counted before it is compared. @throws `ERR_QUICK_CODE_INVALID`, whatever is wrong; `ERR_IDENTITY_INVALID`, `ERR_DOMAIN_MISMATCH` */
 export async function claimQuickCode(
   context: AuthContext,
-  { user, code, claim, label }: QuickCodeClaim,
+  { user, code, claim, label, commitment }: QuickCodeClaim,
 ): Promise<QuickCodeClaimed> {
   const { store, random, clock } = context;
   const identity = parseOwnIdentity(context, claim.identity);
@@ -77,7 +79,6 @@ export async function claimQuickCode(
   const attempt = await statements(store, (db) => countAttempt(db, GUESSES, subject, now));
   if (attempt.kind === "blocked") throw wrong();
   const id = random(32);
-  const { number, choices } = drawMatchNumbers(random);
   const row = await store.transaction(async (tx) => {
     const claimed = await tx
       .updateTable("auth_quick_codes")
@@ -87,8 +88,7 @@ export async function claimQuickCode(
         claim_hash: hashOfSecret(id),
         identity,
         label,
-        number,
-        choices: JSON.stringify(choices),
+        commitment: encodeBase64url(commitment),
       })
       .where("user", "=", user)
       .where("code_hash", "=", codeHash(user, code))
@@ -106,7 +106,7 @@ export async function claimQuickCode(
   });
   if (!row) throw wrong();
   context.notifier.wake(topicOf(row.id_hash));
-  return { v: 1, id, number, expires: Math.floor(row.expires_ms / 1000) };
+  return { v: 1, id, expires: Math.floor(row.expires_ms / 1000) };
 }
 
 /** What the old device sees. @throws `ERR_QUICK_CODE_UNKNOWN` */
@@ -121,18 +121,16 @@ export async function viewQuickCode(
     const row = await readCode(context, "id_hash", id);
     if (row?.user !== session.user) throw unknown();
     const common = { v: 1, expires: Math.floor(row.expires_ms / 1000) } as const;
-    if (row.state !== "claimed") return { ...common, state: row.state };
-    return {
-      ...common,
-      state: "claimed",
-      claim: claimOf(row),
-      label: row.label ?? "",
-      choices: JSON.parse(row.choices ?? "[]"),
-    };
+    const { state } = row;
+    if (state === "open" || state === "approved" || state === "refused") return { ...common, state };
+    const claim = { claim: claimOf(row), label: row.label ?? "", commitment: bytesOf(row.commitment) };
+    if (state === "opened") return { ...common, state, ...claim, nonce: bytesOf(row.opening) };
+    return { ...common, state, ...claim };
   };
+  // Nothing to do for this device until the new one has moved.
   const changed = async () => {
     const view = await look();
-    return view.state === "open" ? undefined : view;
+    return view.state === "open" || view.state === "challenged" ? undefined : view;
   };
   return (await context.notifier.waitFor(topicOf(hashOfSecret(id)), waitMs, changed, signal)) ?? look();
 }
@@ -147,10 +145,10 @@ export async function quickCodeState(
   const look = async (): Promise<QuickCodeState> => {
     const row = await readCode(context, "claim_hash", claimId);
     if (!row) throw unknown();
-    if (row.state !== "approved" || row.device === null || row.signature === null || row.approval === null) {
-      const state = row.state === "refused" ? "refused" : "waiting";
-      return { v: 1, state, expires: Math.floor(row.expires_ms / 1000) };
-    }
+    const common = { v: 1, expires: Math.floor(row.expires_ms / 1000) } as const;
+    if (row.state === "challenged") return { ...common, state: "challenged", nonce: bytesOf(row.challenge) };
+    if (row.state !== "approved" || row.device === null || row.signature === null || row.approval === null)
+      return { ...common, state: row.state === "refused" ? "refused" : "waiting" };
     const { device, signature, approval } = row;
     return {
       v: 1,
@@ -167,30 +165,84 @@ export async function quickCodeState(
   return (await context.notifier.waitFor(`claim ${hashOfSecret(claimId)}`, waitMs, changed, signal)) ?? look();
 }
 
-/** The old device's pick, when its login begins. A wrong one ends it. @throws `ERR_SESSION_MISSING`, `ERR_QUICK_CODE_UNKNOWN`, `ERR_NUMBER_MISMATCH` */
-export async function pickQuickCode(
+/** The old device's nonce, once; the same one again changes nothing. @throws `ERR_QUICK_CODE_UNKNOWN` for another one, and out of turn */
+export async function challengeQuickCode(
   context: AuthContext,
-  { id, number }: Extract<LoginPurpose, { type: "quick-code" }>,
+  session: Session,
+  id: Uint8Array,
+  { nonce }: QuickCodeNonce,
+): Promise<void> {
+  const row = await readCode(context, "id_hash", id);
+  if (row?.user !== session.user) throw unknown();
+  await advance(context, row, { from: "claimed", to: "challenged", column: "challenge", nonce });
+  context.notifier.wake(`claim ${row.claim_hash ?? ""}`);
+}
+
+/** The new device's nonce, likewise. @throws `ERR_QUICK_CODE_UNKNOWN` */
+export async function revealQuickCode(
+  context: AuthContext,
+  claimId: Uint8Array,
+  { nonce }: QuickCodeNonce,
+): Promise<void> {
+  const row = await readCode(context, "claim_hash", claimId);
+  if (!row) throw unknown();
+  await advance(context, row, { from: "challenged", to: "opened", column: "opening", nonce });
+  context.notifier.wake(topicOf(row.id_hash));
+}
+
+interface Step {
+  readonly from: QuickCodeRow["state"];
+  readonly to: QuickCodeRow["state"];
+  readonly column: "challenge" | "opening";
+  readonly nonce: Uint8Array;
+}
+
+async function advance({ store }: AuthContext, row: QuickCodeRow, { from, to, column, nonce }: Step): Promise<void> {
+  const text = encodeBase64url(nonce);
+  if (row[column] === text) return; // sent again because the answer was lost
+  const changed = await statements(store, (db) =>
+    db
+      .updateTable("auth_quick_codes")
+      .set({ state: to, [column]: text })
+      .where("id_hash", "=", row.id_hash)
+      .where("state", "=", from)
+      .returning("id_hash")
+      .executeTakeFirst(),
+  );
+  if (!changed) throw unknown();
+}
+
+/** The numbers were not the same, or the person knows nothing of it: over for both. @throws `ERR_QUICK_CODE_UNKNOWN` once it is approved */
+export async function refuseQuickCode(context: AuthContext, session: Session, id: Uint8Array): Promise<void> {
+  const row = await readCode(context, "id_hash", id);
+  if (row?.user !== session.user) throw unknown();
+  if (row.state === "refused") return;
+  await context.store.transaction(async (tx) => {
+    const changed = await tx
+      .updateTable("auth_quick_codes")
+      .set({ state: "refused" })
+      .where("id_hash", "=", row.id_hash)
+      .where("state", "!=", "approved")
+      .returning("id_hash")
+      .executeTakeFirst();
+    if (!changed) throw unknown();
+    await context.audit.append(tx, { action: "quick-code.refuse", outcome: "ok", subject: session.identity });
+  });
+  context.notifier.wake(topicOf(row.id_hash));
+  context.notifier.wake(`claim ${row.claim_hash ?? ""}`);
+}
+
+/** What a login that approves stands for. @throws `ERR_SESSION_MISSING`, `ERR_QUICK_CODE_UNKNOWN` */
+export async function quickCodePayload(
+  context: AuthContext,
+  { id }: Extract<LoginPurpose, { type: "quick-code" }>,
   browser: string,
 ): Promise<LoginPayload> {
   const session = await findSession(context, browser);
   if (!session) throw new MilagroError("ERR_SESSION_MISSING", "log in first");
   const row = await readCode(context, "id_hash", id);
-  if (row?.user !== session.user || row.state !== "claimed" || row.number === null) throw unknown();
-  if (!isSameNumber(number, row.number)) {
-    await context.store.transaction(async (tx) => {
-      await tx
-        .updateTable("auth_quick_codes")
-        .set({ state: "refused" })
-        .where("id_hash", "=", row.id_hash)
-        .where("state", "=", "claimed")
-        .execute();
-      await context.audit.append(tx, { action: "quick-code.refuse", outcome: "ok", subject: session.identity });
-    });
-    context.notifier.wake(`claim ${row.claim_hash ?? ""}`);
-    throw new MilagroError("ERR_NUMBER_MISMATCH", "the number is not the one on the other screen");
-  }
-  return { type: "quick-code", requestHash: requestHashOf(claimOf(row)), label: row.label ?? "", number };
+  if (row?.user !== session.user || row.state !== "opened") throw unknown();
+  return { type: "quick-code", requestHash: requestHashOf(claimOf(row)), label: row.label ?? "" };
 }
 
 /**
@@ -208,7 +260,7 @@ export async function approveQuickCode(
   if (row?.user !== session.user) throw unknown();
   // Sent again because the answer was lost.
   if (row.state === "approved" && row.signature === encodeBase64url(signature)) return;
-  if (row.state !== "claimed") throw unknown();
+  if (row.state !== "opened") throw unknown();
   const login = await store.db
     .selectFrom("auth_logins")
     .select(["identity", "purpose"])
@@ -240,7 +292,7 @@ export async function approveQuickCode(
       .updateTable("auth_quick_codes")
       .set({ state: "approved", device, signature: encodeBase64url(signature), approval })
       .where("id_hash", "=", row.id_hash)
-      .where("state", "=", "claimed")
+      .where("state", "=", "opened")
       .returning("id_hash")
       .executeTakeFirst();
     if (!changed) throw unknown();
@@ -264,6 +316,7 @@ async function readCode(
 }
 
 const claimOf = (row: QuickCodeRow) => parseIssuanceClaim(JSON.parse(row.claim ?? "null"));
+const bytesOf = (text: string | null): Uint8Array => parseBase64url(text ?? "");
 const codeHash = (user: string, code: string): string => hashOfSecret(utf8(`${user} ${code}`));
 const topicOf = (idHash: string): string => `quick-code ${idHash}`;
 const unknown = (): MilagroError =>

@@ -21,9 +21,11 @@ import {
   encodeQuickCodeView,
   parseQuickCodeApproval,
   parseQuickCodeClaim,
+  parseQuickCodeNonce,
   QuickCodeApprovalSchema,
   QuickCodeClaimedSchema,
   QuickCodeClaimSchema,
+  QuickCodeNonceSchema,
   QuickCodeSchema,
   QuickCodeStateSchema,
   QuickCodeViewSchema,
@@ -36,7 +38,16 @@ import { IdPath, nameOf, returning, visitor } from "./calls.ts";
 import type { AuthContext } from "./context.ts";
 import { drawCookie, sendCookie } from "./cookies.ts";
 import { beginHandover, collectHandover, handoverState, viewHandover } from "./handover.ts";
-import { approveQuickCode, claimQuickCode, openQuickCode, quickCodeState, viewQuickCode } from "./quick-code.ts";
+import {
+  approveQuickCode,
+  challengeQuickCode,
+  claimQuickCode,
+  openQuickCode,
+  quickCodeState,
+  refuseQuickCode,
+  revealQuickCode,
+  viewQuickCode,
+} from "./quick-code.ts";
 import { requireSession } from "./sessions.ts";
 
 const Waiting = Type.Object({ wait: WaitSeconds }, { additionalProperties: false });
@@ -64,7 +75,7 @@ export function addQuickCodeRoutes(app: HttpApp, context: AuthContext, waits: Wa
       config,
       schema: {
         tags: ["quick-code"],
-        summary: "The new device brings code and claim, and shows the number",
+        summary: "The new device brings code and claim, and commits to its nonce",
         body: QuickCodeClaimSchema,
         response: {
           200: QuickCodeClaimedSchema,
@@ -95,6 +106,61 @@ export function addQuickCodeRoutes(app: HttpApp, context: AuthContext, waits: Wa
     },
   );
 
+  const done = { v: 1 as const, done: true as const };
+  const closed = problems("ERR_SESSION_MISSING", "ERR_QUICK_CODE_UNKNOWN", "ERR_ORIGIN_REFUSED");
+
+  app.post(
+    "/v1/quick-codes/:id/challenges",
+    {
+      schema: {
+        tags: ["quick-code"],
+        summary: "The nonce of the device that made the code, once",
+        params: IdPath,
+        body: QuickCodeNonceSchema,
+        response: { 200: DoneSchema, ...closed },
+      },
+    },
+    async (request) => {
+      const session = await requireSession(context, request);
+      await challengeQuickCode(context, session, nameOf(request.params.id), parseQuickCodeNonce(request.body));
+      return done;
+    },
+  );
+
+  app.post(
+    "/v1/quick-codes/claims/:id/openings",
+    {
+      schema: {
+        tags: ["quick-code"],
+        summary: "The nonce that the new device has committed to, once",
+        params: IdPath,
+        body: QuickCodeNonceSchema,
+        response: { 200: DoneSchema, ...problems("ERR_QUICK_CODE_UNKNOWN", "ERR_ORIGIN_REFUSED") },
+      },
+    },
+    async (request) => {
+      await revealQuickCode(context, nameOf(request.params.id), parseQuickCodeNonce(request.body));
+      return done;
+    },
+  );
+
+  app.post(
+    "/v1/quick-codes/:id/refusals",
+    {
+      schema: {
+        tags: ["quick-code"],
+        summary: "The numbers differ, or the new device is not one's own",
+        params: IdPath,
+        body: EmptySchema,
+        response: { 200: DoneSchema, ...closed },
+      },
+    },
+    async (request) => {
+      await refuseQuickCode(context, await requireSession(context, request), nameOf(request.params.id));
+      return done;
+    },
+  );
+
   app.post(
     "/v1/quick-codes/:id/approvals",
     {
@@ -118,7 +184,7 @@ export function addQuickCodeRoutes(app: HttpApp, context: AuthContext, waits: Wa
     async (request) => {
       const session = await requireSession(context, request);
       await approveQuickCode(context, session, nameOf(request.params.id), parseQuickCodeApproval(request.body));
-      return { v: 1 as const, done: true as const };
+      return done;
     },
   );
 

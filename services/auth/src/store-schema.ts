@@ -76,18 +76,21 @@ export interface ReplayRow {
   keep_until_ms: number;
 }
 
-/** `open` → `claimed` → `approved`, or `refused`. */
+/** `open` → `claimed` → `challenged` → `opened` → `approved`, or `refused`. */
 export interface QuickCodeRow {
   id_hash: string;
   user: string;
   code_hash: string;
-  state: "open" | "claimed" | "approved" | "refused";
+  state: "open" | "claimed" | "challenged" | "opened" | "approved" | "refused";
   claim: string | null;
   claim_hash: string | null;
   identity: string | null;
   label: string | null;
-  number: string | null;
-  choices: string | null;
+  commitment: string | null;
+  /** Nonce of the device that made the code. */
+  challenge: string | null;
+  /** Nonce of the new device. */
+  opening: string | null;
   device: string | null;
   signature: string | null;
   approval: string | null;
@@ -189,8 +192,9 @@ const TABLES: Readonly<Record<string, Columns>> = {
     claim_hash: "text",
     identity: "text",
     label: "text",
-    number: "text",
-    choices: "text",
+    commitment: "text",
+    challenge: "text",
+    opening: "text",
     device: "text",
     signature: "text",
     approval: "text",
@@ -213,7 +217,9 @@ const TABLES: Readonly<Record<string, Columns>> = {
   auth_events: { id: "key", time_ms: "int!", type: "text!", subject: "text", data: "text!" },
 };
 
-const INDICES: readonly (readonly [name: string, table: string, columns: readonly string[]])[] = [
+type Index = readonly [name: string, table: string, columns: readonly string[]];
+
+const INDICES: readonly Index[] = [
   ["auth_users_id", "auth_users", ["id"]],
   ["auth_devices_user", "auth_devices", ["user", "created_ms"]],
   ["auth_attempts_age", "auth_attempts", ["updated_ms"]],
@@ -243,6 +249,16 @@ async function createTable(db: Kysely<unknown>, types: ColumnTypes, name: string
   await table.execute();
 }
 
+async function createIndices(db: Kysely<unknown>, indices: readonly Index[]): Promise<void> {
+  for (const [name, table, columns] of indices) {
+    await db.schema
+      .createIndex(name)
+      .on(table)
+      .columns([...columns])
+      .execute();
+  }
+}
+
 export const authMigrations: MigrationSet = {
   name: "auth",
   migrations: [
@@ -258,13 +274,19 @@ export const authMigrations: MigrationSet = {
           .addColumn("due_ms", types.integer, (c) => c.notNull())
           .addPrimaryKeyConstraint("auth_deliveries_key", ["event", "webhook"])
           .execute();
-        for (const [name, table, columns] of INDICES) {
-          await db.schema
-            .createIndex(name)
-            .on(table)
-            .columns([...columns])
-            .execute();
-        }
+        await createIndices(db, INDICES);
+      },
+    },
+    {
+      name: "QuickCode: a number that both devices compute",
+      // Codes live for ten minutes: those that are open are made anew.
+      async up(db, types) {
+        await db.schema.dropTable("auth_quick_codes").execute();
+        await createTable(db, types, "auth_quick_codes", TABLES["auth_quick_codes"] ?? {});
+        await createIndices(
+          db,
+          INDICES.filter(([, table]) => table === "auth_quick_codes"),
+        );
       },
     },
   ],

@@ -4,6 +4,7 @@ import { NO_EXPIRY } from "@milagro/crypto/epoch";
 import { signDeviceApproval } from "@milagro/protocol/device-approval";
 import { encodeIssuanceClaim, type IssuanceClaim, requestHashOf } from "@milagro/protocol/issuance-messages";
 import { loginPayloadHash, parseLoginPayload } from "@milagro/protocol/login-messages";
+import { commitQuickCode } from "@milagro/protocol/quick-code-number";
 import { jwtVerify } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Auth } from "../src/auth.ts";
@@ -37,6 +38,8 @@ beforeEach(async () => {
 });
 afterAll(cleanUp);
 
+const NONCE = random(32);
+
 function claimFor(user = "alice"): IssuanceClaim {
   const { identity, registration } = enrolDevice(founded, { user, device: drawDevice() });
   return {
@@ -57,7 +60,19 @@ const claimWith = (code: string, claim: IssuanceClaim, user = "alice") =>
     user,
     claim: encodeIssuanceClaim(claim),
     label: "Tablet",
+    commitment: encodeBase64url(commitQuickCode({ requestHash: requestHashOf(claim), label: "Tablet" }, NONCE)),
   });
+
+/** Both devices' nonces, through the server. */
+async function meet(code: { readonly id: string }, claimed: { readonly id: string }) {
+  const nonce = encodeBase64url(random(32));
+  const challenge = await old.call("POST", `/v1/quick-codes/${code.id}/challenges`, { v: 1, nonce });
+  const opening = await new Browser(auth).call("POST", `/v1/quick-codes/claims/${claimed.id}/openings`, {
+    v: 1,
+    nonce: encodeBase64url(NONCE),
+  });
+  expect([challenge.status, opening.status]).toEqual([200, 200]);
+}
 
 const sign = (claim: IssuanceClaim, device = alice) =>
   encodeBase64url(
@@ -82,15 +97,32 @@ describe("QuickCode", () => {
     const claim = claimFor();
     const claimed = (await claimWith(code.code, claim)).json;
     const waiting = new Browser(auth).call("GET", `/v1/quick-codes/claims/${claimed.id}?wait=20`);
-    const view = (await old.call("GET", `/v1/quick-codes/${code.id}?wait=5`)).json;
+    const path = `/v1/quick-codes/${code.id}`;
+    const view = (await old.call("GET", `${path}?wait=5`)).json;
     expect(view).toMatchObject({ state: "claimed", label: "Tablet", claim: encodeIssuanceClaim(claim) });
-    expect(view.choices).toContain(claimed.number);
-    expect(new Set(view.choices).size).toBe(3);
+    expect(view).not.toHaveProperty("nonce");
+    const purpose = { type: "quick-code", id: code.id };
+    const early = await old.call("POST", "/v1/logins", { v: 1, purpose });
+    expect(early.json.code).toBe("ERR_QUICK_CODE_UNKNOWN"); // the person has seen no number yet
 
-    const purpose = { type: "quick-code", id: code.id, number: claimed.number };
+    // Each nonce once, in this order; the same one again changes nothing.
+    const nonce = encodeBase64url(random(32));
+    const open = (value: string) =>
+      new Browser(auth).call("POST", `/v1/quick-codes/claims/${claimed.id}/openings`, { v: 1, nonce: value });
+    expect((await open(encodeBase64url(NONCE))).json.code).toBe("ERR_QUICK_CODE_UNKNOWN");
+    const challenge = (value: string) => old.call("POST", `${path}/challenges`, { v: 1, nonce: value });
+    expect((await challenge(nonce)).status).toBe(200);
+    expect((await challenge(nonce)).status).toBe(200);
+    expect((await challenge(encodeBase64url(random(32)))).json.code).toBe("ERR_QUICK_CODE_UNKNOWN");
+    expect((await waiting).json).toMatchObject({ state: "challenged", nonce });
+    expect((await open(encodeBase64url(NONCE))).status).toBe(200);
+    expect((await open(encodeBase64url(NONCE))).status).toBe(200);
+    expect((await open(encodeBase64url(random(32)))).json.code).toBe("ERR_QUICK_CODE_UNKNOWN");
+    expect((await old.call("GET", path)).json).toMatchObject({ state: "opened", nonce: encodeBase64url(NONCE) });
+
     const begun = await old.begin(alice, purpose);
     const requestHash = encodeBase64url(requestHashOf(claim));
-    expect(begun.started.payload).toEqual({ type: "quick-code", requestHash, label: "Tablet", number: claimed.number });
+    expect(begun.started.payload).toEqual({ type: "quick-code", requestHash, label: "Tablet" });
     expect(loginPayloadHash(parseLoginPayload(begun.started.payload))).toHaveLength(32);
     const { json } = await old.commit(alice, begun);
     expect((await old.prove(begun, json.nonce, "2580")).json.outcome).toBe("accepted");
@@ -100,7 +132,7 @@ describe("QuickCode", () => {
       done: true,
     });
 
-    const state = (await waiting).json;
+    const state = (await new Browser(auth).call("GET", `/v1/quick-codes/claims/${claimed.id}`)).json;
     expect(state).toMatchObject({ state: "approved", device: alice.identity, signature: approve.signature });
     const key = createPublicKey({
       key: { kty: "OKP", crv: "Ed25519", x: encodeBase64url(auth.context.keys.approvalPublicKey) },
@@ -126,7 +158,7 @@ describe("QuickCode", () => {
   test("is not approved without the PIN entered for it, or by a signature on another request", async () => {
     const code = (await old.call("POST", "/v1/quick-codes", { v: 1 })).json;
     const claim = claimFor();
-    const { number } = (await claimWith(code.code, claim)).json;
+    await meet(code, (await claimWith(code.code, claim)).json);
     const path = `/v1/quick-codes/${code.id}/approvals`;
     const session = encodeBase64url(random(32));
     expect((await old.call("POST", path, { v: 1, session, signature: sign(claim) })).json.code).toBe(
@@ -139,7 +171,7 @@ describe("QuickCode", () => {
     expect((await old.call("POST", path, { v: 1, session: plain.session, signature: sign(claim) })).json.code).toBe(
       "ERR_LOGIN_UNKNOWN",
     );
-    const begun = await old.begin(alice, { type: "quick-code", id: code.id, number });
+    const begun = await old.begin(alice, { type: "quick-code", id: code.id });
     // Nor does one that was not finished.
     expect((await old.call("POST", path, { v: 1, session: begun.session, signature: sign(claim) })).json.code).toBe(
       "ERR_LOGIN_UNKNOWN",
@@ -151,15 +183,29 @@ describe("QuickCode", () => {
     expect((await old.call("POST", path, stranger)).json.code).toBe("ERR_SIGNATURE_INVALID");
   });
 
-  test("a wrong number ends it on both sides", async () => {
+  test("refused, it is over on both sides; an approved one is not undone, and nobody else refuses", async () => {
     const code = (await old.call("POST", "/v1/quick-codes", { v: 1 })).json;
     const claimed = (await claimWith(code.code, claimFor())).json;
-    const number = String((Number(claimed.number) + 1) % 100).padStart(2, "0");
-    const purpose = { type: "quick-code", id: code.id, number };
-    const answer = await old.call("POST", "/v1/logins", { v: 1, purpose });
-    expect([answer.status, answer.json.code]).toEqual([403, "ERR_NUMBER_MISMATCH"]);
-    const right = { v: 1, purpose: { ...purpose, number: claimed.number } };
-    expect((await old.call("POST", "/v1/logins", right)).json.code).toBe("ERR_QUICK_CODE_UNKNOWN");
+    await meet(code, claimed);
+    const path = `/v1/quick-codes/${code.id}/refusals`;
+    expect((await new Browser(auth).call("POST", path, { v: 1 })).json.code).toBe("ERR_SESSION_MISSING");
+    const carol = enrolDevice(founded, { user: "carol.r", nowMs: clock.nowMs });
+    const other = new Browser(auth);
+    await other.register(carol);
+    await other.login(carol, "2580");
+    for (const action of ["refusals", "challenges"])
+      expect(
+        (
+          await other.call("POST", `/v1/quick-codes/${code.id}/${action}`, {
+            v: 1,
+            ...(action === "challenges" ? { nonce: encodeBase64url(NONCE) } : {}),
+          })
+        ).json.code,
+      ).toBe("ERR_QUICK_CODE_UNKNOWN");
+    expect((await old.call("POST", path, { v: 1 })).status).toBe(200);
+    expect((await old.call("POST", path, { v: 1 })).status).toBe(200);
+    const purpose = { type: "quick-code", id: code.id };
+    expect((await old.call("POST", "/v1/logins", { v: 1, purpose })).json.code).toBe("ERR_QUICK_CODE_UNKNOWN");
     expect((await new Browser(auth).call("GET", `/v1/quick-codes/claims/${claimed.id}`)).json.state).toBe("refused");
     expect((await old.call("GET", `/v1/quick-codes/${code.id}`)).json.state).toBe("refused");
   });

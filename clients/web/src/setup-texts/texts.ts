@@ -35,6 +35,9 @@ export interface SetupTexts {
   readonly howToConfirm: string;
   readonly byEmail: string;
   readonly byEmailHelp: (authorities: number) => string;
+  readonly byOpenId: (provider: string) => string;
+  readonly byOpenIdHelp: (provider: string) => string;
+  readonly openIdRefused: string;
   readonly byActivation: string;
   readonly byActivationHelp: string;
   readonly byQuickCode: string;
@@ -60,6 +63,7 @@ export interface SetupTexts {
   readonly quickCodeHelp: string;
   readonly pickNumber: string;
   readonly pickNumberHelp: string;
+  readonly numberComes: string;
   readonly deviceRefused: string;
   readonly choosePin: string;
   readonly choosePinHelp: (min: number, max: number) => string;

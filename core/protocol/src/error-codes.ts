@@ -677,6 +677,12 @@ export const ERROR_CODES = {
     "Others can read the passphrase file.",
     "Make it readable by its owner only (mode 600).",
   ),
+  ERR_PLAIN_REFUSED: define(
+    500,
+    1,
+    "A listener that other machines can reach would speak without encryption.",
+    "Listen on 127.0.0.1, or let clients come over channels; behind a proxy that does TLS, set tlsInFront.",
+  ),
   ERR_RANDOM_UNAVAILABLE: define(
     500,
     1,
@@ -810,6 +816,37 @@ export const ERROR_CODES = {
   ),
   ERR_TIMEOUT: define(504, 2, "The peer did not answer in time.", "Retry; the request is idempotent."),
   ERR_UNREACHABLE: define(502, 2, "The peer cannot be reached.", "Check its address, the network and whether it runs."),
+  // Forwarders and tunnels
+  ERR_SOCKS_INVALID: define(
+    400,
+    1,
+    "A program speaks something else than SOCKS 5, or wants more of it than CONNECT without a password.",
+    "Set it to SOCKS 5 without a password, and to leave names to the proxy (socks5h).",
+  ),
+  ERR_TARGET_INVALID: define(
+    400,
+    1,
+    "Text is not a target of a forwarder, or the far side has no target by default.",
+    "Write name:port, address:port or [v6 address]:port.",
+  ),
+  ERR_TARGET_REFUSED: define(
+    403,
+    3,
+    "The far side of a forwarder does not let this identity reach this target.",
+    "Ask whoever runs it; its --reach rules name what may be reached.",
+  ),
+  ERR_TARGET_UNREACHABLE: define(
+    502,
+    2,
+    "The far side of a forwarder cannot connect to the target.",
+    "Check that the target runs and that the far side's machine can reach it.",
+  ),
+  ERR_WIREGUARD_FAILED: define(
+    500,
+    1,
+    "A WireGuard interface cannot be made or configured.",
+    "The detail says what failed. It takes root or CAP_NET_ADMIN, and wireguard-go or a kernel with WireGuard and the wg tool.",
+  ),
 } as const satisfies Record<string, ErrorDefinition>;
 
 /** Every code there is. */

@@ -1,0 +1,58 @@
+/**
+ * The D-KMS on channels: who it is there, whom its two ports let in, and its own way to the D-TAs. Signing and verifying run in the workers.
+ * @module
+ */
+import { anonymousCredential, type ChannelSelf } from "@milagro/channel/self";
+import { serviceConnector } from "@milagro/channel/service-connector";
+import { createServiceFront, type ServiceFront, type ServiceFrontOptions } from "@milagro/channel/service-front";
+import type { CredentialClaim } from "@milagro/protocol/channel-credential";
+import type { TrustDomain } from "@milagro/protocol/trust-domain";
+import type { Clock } from "@milagro/runtime/clock";
+import type { Connector } from "@milagro/runtime/connector";
+import type { Log } from "@milagro/runtime/log";
+import { systemRandom } from "@milagro/runtime/random";
+import type { WorkerPool } from "@milagro/runtime/worker-pool";
+import type { OwnIdentity } from "./own-identity.ts";
+import type { Tasks } from "./tasks.ts";
+
+export interface KmsChannelsOptions {
+  readonly domain: TrustDomain;
+  readonly pool: Pick<WorkerPool<Tasks>, "call">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The D-KMS's own identity, once it is opened. */
+  own(): Pick<OwnIdentity, "signer"> | undefined;
+}
+
+export interface KmsChannels {
+  /** To the D-TAs, as nobody: requests carry their own evidence, and our keys may not be there yet. */
+  readonly connector: Connector;
+  /** A port of the D-KMS. Without a key whose signatures count it takes no channels. */
+  front(port: Pick<ServiceFrontOptions, "onChannel" | "maxChannels" | "maxPendingPerAddress"> & { readonly anonymous: boolean }): ServiceFront;
+}
+
+export function createKmsChannels({ domain, pool, clock, log, own }: KmsChannelsOptions): KmsChannels {
+  const verify = (claim: CredentialClaim): Promise<boolean> => pool.call("verifyCredential", claim);
+  const common = { domain, clock, random: systemRandom, verify };
+  const nobody: ChannelSelf = { ...common, own: anonymousCredential };
+  const self: ChannelSelf = {
+    ...common,
+    own() {
+      const signer = own()?.signer();
+      if (!signer) throw new TypeError("asked for channels before there are keys");
+      return { credential: { kind: "identity", ...signer.author }, sign: signer.sign };
+    },
+  };
+  return {
+    connector: serviceConnector({ domain: () => domain, self: () => nobody }),
+    front: ({ anonymous, ...port }) =>
+      createServiceFront({
+        ...port,
+        self: () => (own()?.signer() ? self : undefined),
+        allow: [`milagro:${domain.name}/*/**`, "dta:*", ...(anonymous ? ["anonymous"] : [])],
+        log,
+        // Behind one address there may be a whole site.
+        perSecondPerAddress: 200,
+      }),
+  };
+}

@@ -3,7 +3,7 @@
  * sessions that outlive a connection, no wills, no QoS 2; what a consumer missed it fetches from the service.
  * @module
  */
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { Duplex, pipeline } from "node:stream";
 import { MilagroError } from "@milagro/engine/error";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
@@ -11,6 +11,7 @@ import mqttPacket from "mqtt-packet";
 import type { Bus, BusState } from "./bus.ts";
 import { handlerCalls } from "./bus.ts";
 import { clientNetwork } from "./client-network.ts";
+import { addFront, checkPlainListen, type FrontOptions } from "./front.ts";
 import { errorFields, type Log } from "./log.ts";
 import { limitPackets } from "./mqtt-limit.ts";
 import { clientIdPrefix, topicMatches } from "./mqtt-topic.ts";
@@ -31,6 +32,8 @@ export interface BrokerOptions {
   readonly maxConnectionsPerAddress?: number;
   /** A connection ends after this, so that its subject must prove itself again. Default 1 h. */
   readonly maxSessionMs?: number;
+  /** Who may speak plain MQTT, and who takes channels. Default: this machine, nobody. */
+  readonly front?: FrontOptions;
 }
 
 export interface Broker {
@@ -42,6 +45,8 @@ export interface Broker {
   /** Ends all connections of a subject: it was revoked. Returns how many there were. */
   disconnect(subject: string): number;
   connections(): number;
+  /** A connection that came another way: its subject has proved itself there, by a channel, and needs no token. */
+  accept(stream: Duplex, from: { readonly subject: string; readonly address: string }): void;
   close(): Promise<void>;
 }
 
@@ -52,9 +57,12 @@ const BAD_USERNAME_OR_PASSWORD = 4;
 /** @throws `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE` */
 export async function createBroker(options: BrokerOptions): Promise<Broker> {
   const { log } = options;
+  checkPlainListen(options.host, options.front ?? {});
   // It would make one buffer for each 16-bit number when it first writes a packet, 8 MB in all, and keep them.
   mqttPacket.writeToStream.cacheNumbers = false;
   const subjects = new Map<Client, string>();
+  /** Whom a channel has vouched for, by its stream. */
+  const vouched = new WeakMap<object, string>();
   const aedes = await Aedes.createBroker({
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxClientsIdLength: 64,
@@ -69,11 +77,18 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
         log.warn("bus connection refused", { subject: username ?? "" });
         done(Object.assign(new Error("refused"), { returnCode: BAD_USERNAME_OR_PASSWORD }) as AuthenticateError, false);
       };
-      if (!username || !password || !client.id.startsWith(`${clientIdPrefix(username)}-`)) {
+      const known = vouched.get(client.conn);
+      const named = known === undefined ? username && password : username === known;
+      if (!username || !named || !client.id.startsWith(`${clientIdPrefix(username)}-`)) {
         refuse();
         return;
       }
-      asked(() => options.authenticate(username, password.toString("utf8")), log).then((yes) => {
+      if (known !== undefined) {
+        subjects.set(client, known);
+        done(null, true);
+        return;
+      }
+      asked(() => options.authenticate(username, (password as Buffer).toString("utf8")), log).then((yes) => {
         if (!yes) {
           refuse();
           return;
@@ -113,7 +128,12 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   aedes.on("connectionError", (_client, error) => log.debug("bus connection failed", errorFields(error)));
 
   const perAddress = new Map<string, number>();
-  const server = createServer((socket) => accept(socket, aedes, perAddress, options));
+  const server = createServer((socket) => {
+    socket.setNoDelay(true);
+    const connection = accept(socket, socket.remoteAddress ?? "", perAddress, options);
+    if (connection) aedes.handle(connection);
+  });
+  addFront(server, options.front ?? {});
   server.maxConnections = options.maxConnections ?? 10_000;
   try {
     await listen(server, options.host, options.port);
@@ -132,6 +152,12 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     port,
     bus,
     connections: () => subjects.size,
+    accept(stream, { subject, address }) {
+      const connection = accept(stream, address, perAddress, options);
+      if (!connection) return;
+      vouched.set(connection, subject);
+      aedes.handle(connection);
+    },
     disconnect(subject) {
       const clients = [...subjects].filter(([, other]) => other === subject).map(([client]) => client);
       for (const client of clients) client.close();
@@ -149,13 +175,19 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   };
 }
 
-function accept(socket: Socket, aedes: Aedes, perAddress: Map<string, number>, options: BrokerOptions): void {
-  const address = clientNetwork(socket.remoteAddress ?? "");
+/** @returns what the broker is to handle, undefined when there are too many from there */
+function accept(
+  socket: Duplex,
+  from: string,
+  perAddress: Map<string, number>,
+  options: BrokerOptions,
+): Duplex | undefined {
+  const address = clientNetwork(from);
   const count = (perAddress.get(address) ?? 0) + 1;
   if (count > (options.maxConnectionsPerAddress ?? 100)) {
     options.log.warn("too many bus connections from one address", { address, count });
     socket.destroy();
-    return;
+    return undefined;
   }
   perAddress.set(address, count);
   const expiry = setTimeout(() => socket.destroy(), options.maxSessionMs ?? 3_600_000);
@@ -165,12 +197,11 @@ function accept(socket: Socket, aedes: Aedes, perAddress: Map<string, number>, o
     if (left > 0) perAddress.set(address, left);
     else perAddress.delete(address);
   });
-  socket.setNoDelay(true);
   const limited = limitPackets(options.maxPacketBytes ?? 262_144);
   pipeline(socket, limited, (error) => {
     if (error) socket.destroy();
   });
-  aedes.handle(Duplex.from({ readable: limited, writable: socket }));
+  return Duplex.from({ readable: limited, writable: socket });
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {

@@ -5,8 +5,9 @@
  */
 import { randomBytes } from "node:crypto";
 import { MilagroError } from "@milagro/engine/error";
-import type { MqttClient } from "mqtt";
+import type { IClientOptions, MqttClient } from "mqtt";
 import { sleep } from "./clock.ts";
+import { CHANNEL_SCHEME, type Connector, type Way } from "./connector.ts";
 import { errorFields, type Log } from "./log.ts";
 import { clientIdPrefix, topicMatches } from "./mqtt-topic.ts";
 import { jitteredBackoffMs } from "./random.ts";
@@ -45,8 +46,10 @@ export interface BusCredentials {
 }
 
 export interface BusOptions {
-  /** `mqtt://host:port` or `mqtts://…` */
+  /** `mqtt://host:port`, `mqtts://…`, or `milagro://host:port` with a connector. */
   readonly url: string;
+  /** Asked for the way to the URL; a broker that knows us by our channel needs no token. */
+  readonly connector?: Connector | undefined;
   readonly credentials?: BusCredentials;
   readonly log: Log;
   /** PEM certificates to trust for mqtts instead of the system's. */
@@ -200,11 +203,14 @@ interface Session {
 async function openSession(options: BusOptions, signal: AbortSignal): Promise<Session> {
   const { credentials } = options;
   // Here, not above: a D-KMS with the broker inside has no use for a client, nor for the memory it takes.
-  const { connect } = await import("mqtt");
-  const token = await credentials?.token();
+  const { connect, MqttClient } = await import("mqtt");
+  const way = wayTo(options);
+  const stream = await way?.open();
+  const token = way ? undefined : await credentials?.token();
+  if (signal.aborted) stream?.destroy();
   signal.throwIfAborted();
   const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
-  const client = connect(options.url, {
+  const settings: IClientOptions = {
     protocolVersion: 4,
     clean: true,
     reconnectPeriod: 0,
@@ -216,7 +222,8 @@ async function openSession(options: BusOptions, signal: AbortSignal): Promise<Se
     ...(credentials ? { username: credentials.subject } : {}),
     ...(token === undefined ? {} : { password: token }),
     ...(options.ca === undefined ? {} : { ca: options.ca }),
-  });
+  };
+  const client = stream ? new MqttClient(() => stream, settings) : connect(options.url, settings);
   client.on("error", () => {}); // each is followed by "close", which we wait for
   const ended = new Promise<void>((resolve) => client.once("close", () => resolve()));
   const onAbort = (): unknown => client.end(true);
@@ -236,6 +243,13 @@ async function openSession(options: BusOptions, signal: AbortSignal): Promise<Se
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/** @throws `ERR_BUS_UNAVAILABLE` for an address that only a connector leads to */
+function wayTo({ url, connector }: BusOptions): Way | undefined {
+  const way = connector?.(new URL(url));
+  if (!way && url.startsWith(CHANNEL_SCHEME)) throw unavailable("this bus is reached over a channel only");
+  return way;
 }
 
 async function subscribeOn(client: MqttClient, filter: string): Promise<void> {

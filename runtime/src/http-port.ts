@@ -3,10 +3,18 @@
  * Its shape is the port that the client library asks for.
  * @module
  */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import {
+  type ClientRequestArgs,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Duplex } from "node:stream";
 import { MilagroError } from "@milagro/engine/error";
 import { sleep } from "./clock.ts";
+import { CHANNEL_SCHEME, type Connector, type Way } from "./connector.ts";
 import { jitteredBackoffMs } from "./random.ts";
 
 export interface HttpPortRequest {
@@ -50,6 +58,8 @@ export interface HttpPortOptions {
   readonly maxResponseBytes?: number;
   /** Most that a Retry-After is obeyed. Default 10 s. */
   readonly maxDelayMs?: number;
+  /** Asked about each URL first; `milagro:` URLs need it. */
+  readonly connector?: Connector | undefined;
 }
 
 const RETRIED_STATUS = new Set([429, 502, 503, 504]);
@@ -62,13 +72,21 @@ export function createHttpPort(options: HttpPortOptions = {}): HttpPort {
   const keepAlive = { keepAlive: true, maxSockets: 64, maxFreeSockets: 8, timeout: 10_000 };
   const plain = new HttpAgent(keepAlive);
   const secure = new HttpsAgent({ ...keepAlive, ...(options.ca === undefined ? {} : { ca: options.ca }) });
+  const protectedAgent = new WayAgent(keepAlive);
 
   const port = async (request: HttpPortRequest): Promise<HttpPortResponse> => {
     for (let attempt = 0; ; attempt++) {
       const last = !request.idempotent || attempt >= retries;
       let delayMs = jitteredBackoffMs(attempt + 1, BASE_DELAY_MS, maxDelayMs);
       try {
-        const response = await sendOnce(request, { plain, secure, limit, socketPath: options.socketPath });
+        const response = await sendOnce(request, {
+          plain,
+          secure,
+          protected: protectedAgent,
+          connector: options.connector,
+          limit,
+          socketPath: options.socketPath,
+        });
         if (last || !RETRIED_STATUS.has(response.status)) return response;
         delayMs += retryAfterMs(response.headers["retry-after"], maxDelayMs);
       } catch (error) {
@@ -83,6 +101,7 @@ export function createHttpPort(options: HttpPortOptions = {}): HttpPort {
     close: () => {
       plain.destroy();
       secure.destroy();
+      protectedAgent.destroy();
     },
   });
 }
@@ -95,24 +114,69 @@ function retryAfterMs(header: string | undefined, maxDelayMs: number): number {
 interface Transport {
   readonly plain: HttpAgent;
   readonly secure: HttpsAgent;
+  readonly protected: WayAgent;
+  readonly connector: Connector | undefined;
   readonly limit: number;
   readonly socketPath: string | undefined;
 }
 
+/** Keeps connections as any agent does, each only for requests that go the same way. */
+class WayAgent extends HttpAgent {
+  override getName(options?: ClientRequestArgs & { readonly way?: Way }): string {
+    return options?.way?.key ?? "";
+  }
+
+  override createConnection(
+    options: ClientRequestArgs & { readonly way?: Way },
+    done?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    if (!options.way) throw new TypeError("this agent is for ways of a connector");
+    options.way.open().then(
+      (stream) => done?.(null, stream),
+      (error: Error) => (done as ((error: Error) => void) | undefined)?.(error),
+    );
+  }
+}
+
+/** What `node:http` takes from a URL, which must be one of its own schemes there. */
+function wayOptions(url: URL, way: Way): RequestOptions & { readonly way: Way } {
+  return {
+    way,
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    port: url.port === "" ? undefined : Number(url.port),
+    path: `${url.pathname || "/"}${url.search}`,
+    setHost: false,
+  };
+}
+
 function sendOnce(request: HttpPortRequest, transport: Transport): Promise<HttpPortResponse> {
   const url = new URL(request.url);
-  if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw new TypeError("an HTTP port takes http and https URLs");
+  const way = transport.socketPath === undefined ? transport.connector?.(url) : undefined;
+  if (!way && url.protocol === CHANNEL_SCHEME)
+    throw new MilagroError(
+      "ERR_UNREACHABLE",
+      `${url.host} is reached over a channel, which needs the domain's descriptor`,
+    );
+  if (!way && url.protocol !== "http:" && url.protocol !== "https:")
+    throw new TypeError("an HTTP port takes http, https and milagro URLs");
   const tls = url.protocol === "https:";
   return new Promise((resolve, reject) => {
     request.signal?.throwIfAborted();
     const requestOptions: RequestOptions = {
       method: request.method,
       agent: tls ? transport.secure : transport.plain,
-      headers: { ...request.headers, ...(request.body ? { "content-length": String(request.body.length) } : {}) },
+      headers: {
+        ...(way ? { host: url.host } : {}),
+        ...request.headers,
+        ...(request.body ? { "content-length": String(request.body.length) } : {}),
+      },
       ...(transport.socketPath === undefined ? {} : { socketPath: transport.socketPath }),
     };
-    const outgoing = tls ? httpsRequest(url, requestOptions) : httpRequest(url, requestOptions);
+    const outgoing = way
+      ? httpRequest({ ...requestOptions, ...wayOptions(url, way), agent: transport.protected })
+      : tls
+        ? httpsRequest(url, requestOptions)
+        : httpRequest(url, requestOptions);
     const finish = (): void => {
       clearTimeout(timer);
       request.signal?.removeEventListener("abort", onAbort);
@@ -129,7 +193,11 @@ function sendOnce(request: HttpPortRequest, transport: Transport): Promise<HttpP
     );
     request.signal?.addEventListener("abort", onAbort, { once: true });
     outgoing.on("error", (cause) =>
-      fail(new MilagroError("ERR_UNREACHABLE", `${url.host} cannot be reached (${reasonOf(cause)})`, { cause })),
+      fail(
+        cause instanceof MilagroError
+          ? cause
+          : new MilagroError("ERR_UNREACHABLE", `${url.host} cannot be reached (${reasonOf(cause)})`, { cause }),
+      ),
     );
     outgoing.on("response", (incoming) => {
       collect(incoming, transport.limit).then((body) => {

@@ -8,12 +8,15 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
+import type { Server } from "node:http";
+import type { Duplex } from "node:stream";
 import rateLimitPlugin from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
 import { MilagroError } from "@milagro/engine/error";
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { monotonicMs } from "./clock.ts";
+import { addFront, checkPlainListen, type FrontOptions } from "./front.ts";
 import { addContentTypes } from "./http-content.ts";
 import { answerError, unknownRoute, validationError } from "./http-error.ts";
 import { addHealthRoutes, type ReadinessCheck } from "./http-health.ts";
@@ -53,6 +56,8 @@ export interface HttpServerOptions {
   readonly maxConnections?: number;
   /** Addresses of proxies whose X-Forwarded-For is believed. Default: nobody's. */
   readonly trustProxy?: readonly string[];
+  /** Who may speak plain HTTP, and who takes channels. Default: this machine, nobody. */
+  readonly front?: FrontOptions;
 }
 
 export interface HttpServer {
@@ -61,7 +66,10 @@ export interface HttpServer {
   readonly metrics: Metrics;
   /** Aborts when closing begins: long polls should answer then. */
   readonly closing: AbortSignal;
+  /** @throws `ERR_PLAIN_REFUSED` for an address that others can reach, when nothing would protect it */
   listen(address: ListenAddress): Promise<Listening>;
+  /** HTTP on a stream that came another way, such as a channel. It ends with the server as other connections do. */
+  accept(stream: Duplex): void;
   /** Stops accepting, lets running requests end, closes idle connections. Idempotent. */
   close(): Promise<void>;
 }
@@ -96,6 +104,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     throw unknownRoute(request.method);
   });
 
+  const front = options.front ?? {};
+  const [onConnection] = app.server.listeners("connection") as [(this: Server, stream: Duplex) => void];
+  addFront(app.server, front);
   let listening: Listening | undefined;
   let closed: Promise<void> | undefined;
   return {
@@ -103,12 +114,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     metrics,
     closing: controller.signal,
     async listen(address) {
+      if (!("socketPath" in address)) checkPlainListen(address.host, front);
       await app.ready();
       app.server.maxConnections = options.maxConnections ?? 10_000;
       listening = await listenOn(app.server, address);
       options.log.info("listening", { url: listening.url });
       return listening;
     },
+    accept: (stream) => onConnection.call(app.server, stream),
     close() {
       closed ??= (async () => {
         controller.abort(new MilagroError("ERR_OVERLOADED", "the service is shutting down"));

@@ -181,7 +181,9 @@ describe("another way than TCP", () => {
       if (alice.state === "connected") return resolve();
       alice.onState((state) => state === "connected" && resolve());
     });
-    await expect(alice.subscribe("bob/inbox", () => {})).rejects.toThrow(expect.objectContaining({ code: "ERR_BUS_REFUSED" }));
+    await expect(alice.subscribe("bob/inbox", () => {})).rejects.toThrow(
+      expect.objectContaining({ code: "ERR_BUS_REFUSED" }),
+    );
     await broker.bus.publish("alice/inbox", Buffer.from("hello"));
     expect(await heard).toBe("hello");
     const impostor = open("bob");

@@ -110,9 +110,14 @@ export function credentialName(credential: Credential): string {
   return credential.kind === "authority" ? `dta:${credential.index}` : credential.identity;
 }
 
+/** What of a domain an agreement looks at; the whole is needed only where signatures are made and verified. */
+export type ChannelDomain = Pick<TrustDomain, "domainId" | "name" | "epochSeconds"> & {
+  readonly authorities: readonly unknown[];
+};
+
 /** What costs nothing to see: the right domain, an authority there is, an epoch whose keys count now. Undefined: nothing against it. */
 export function objectionTo(
-  domain: Pick<TrustDomain, "name" | "authorities" | "epochSeconds">,
+  domain: Omit<ChannelDomain, "domainId">,
   role: ChannelRole,
   credential: Credential,
   nowMs: number,

@@ -19,6 +19,7 @@ import { Secret } from "@milagro/crypto/secret";
 import type { RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import {
+  type ChannelDomain,
   type ChannelRole,
   type Credential,
   type CredentialClaim,
@@ -29,7 +30,6 @@ import {
 } from "./channel-credential.ts";
 import { type Frame, type FrameType, frameHeader } from "./channel-frame.ts";
 import type { ErrorCode } from "./error-codes.ts";
-import type { TrustDomain } from "./trust-domain.ts";
 
 /** 32 bytes. */
 export type ChannelPsk = Secret<"channel PSK">;
@@ -37,7 +37,7 @@ export type ChannelPsk = Secret<"channel PSK">;
 /** Everything an agreement needs from outside. */
 export interface ChannelPorts extends HybridPorts {
   readonly random: RandomBytes;
-  readonly domain: TrustDomain;
+  readonly domain: ChannelDomain;
   readonly aead?: AeadPort | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;

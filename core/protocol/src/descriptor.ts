@@ -17,11 +17,11 @@ import {
   DomainIdBytes,
   encoderOf,
   Hash,
-  HttpUrl,
   line,
   MAX_AUTHORITIES,
   type Parsed,
   parserOf,
+  ServiceUrl,
   strict,
   Version,
   type Wire,
@@ -51,7 +51,7 @@ export const MEMBER_PROPERTIES = {
   name: AuthorityName,
   operator: line(128, "Who runs this D-TA"),
   jurisdiction: line(64, "Under whose law"),
-  url: HttpUrl,
+  url: ServiceUrl,
 } as const;
 
 /** One D-TA with its public keys. `mpin` has a point in G1 only: a G2 value would let a token thief test PINs offline. */
@@ -77,7 +77,7 @@ export type Authority = Parsed<typeof AuthoritySchema>;
 export type AuthorityWire = Wire<typeof AuthoritySchema>;
 
 /** Where the domain's D-KMS and its bus are. */
-export const KmsLocation = strict({ url: HttpUrl, busUrl: Type.Optional(BusUrl) });
+export const KmsLocation = strict({ url: ServiceUrl, busUrl: Type.Optional(BusUrl) });
 
 export const DescriptorSchema = strict(
   {

@@ -162,11 +162,18 @@ export const HttpUrl = Type.String({
     "^https?://[A-Za-z0-9.\\-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/\\-]*)?$|^https?://\\[[0-9a-fA-F:.]+\\](?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/\\-]*)?$",
   description: "http or https URL",
 });
-/** Where a bus is: mqtt, mqtts, nats or tls, without user, query or fragment. */
+/** Where a service is: over TLS with certificates, over a channel (`milagro`), or, on one machine, plain. */
+export const ServiceUrl = Type.String({
+  maxLength: 512,
+  pattern:
+    "^(?:https?|milagro)://(?:[A-Za-z0-9.\\-]+|\\[[0-9a-fA-F:.]+\\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%/\\-]*)?$",
+  description: "http, https or milagro URL",
+});
+/** Where a bus is: milagro, mqtt, mqtts, nats or tls, without user, query or fragment. */
 export const BusUrl = Type.String({
   maxLength: 512,
   pattern:
-    "^(?:mqtts?|nats|tls|wss?)://(?:[A-Za-z0-9.\\-]+|\\[[0-9a-fA-F:.]+\\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/\\-]*)?$",
+    "^(?:milagro|mqtts?|nats|tls|wss?)://(?:[A-Za-z0-9.\\-]+|\\[[0-9a-fA-F:.]+\\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/\\-]*)?$",
   description: "Bus URL",
 });
 /** A stable `ERR_…` code, known to this version or not. */

@@ -12,7 +12,7 @@ import { type IdentityInput, identityInput } from "@milagro/crypto/identity-inpu
 import type { IdentityKey } from "@milagro/crypto/identity-key";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
-import { type CredentialClaim, verifyCredential } from "@milagro/protocol/channel-credential";
+import { type ChannelDomain, type CredentialClaim, verifyCredential } from "@milagro/protocol/channel-credential";
 import type { MpinInitiator } from "@milagro/protocol/channel-mpin";
 import type { OwnCredential } from "@milagro/protocol/channel-party";
 import { isSigningEpoch, type TrustDomain } from "@milagro/protocol/trust-domain";
@@ -20,7 +20,7 @@ import type { Clock } from "../clock.ts";
 
 /** A party to channels. Make one for each identity and use it for all of its channels. */
 export interface ChannelSelf {
-  readonly domain: TrustDomain;
+  readonly domain: ChannelDomain;
   readonly random: RandomBytes;
   readonly clock: Clock;
   /** @throws `ERR_KEY_MISSING` when there is no key whose signatures count now */
@@ -77,9 +77,15 @@ export function identitySelf(deps: SelfDeps & { readonly keys: SigningKeys }): C
   });
 }
 
+/** What nobody proves itself with. */
+export const anonymousCredential = (): OwnCredential => ({
+  credential: { kind: "anonymous" },
+  sign: () => new Uint8Array(0),
+});
+
 /** Nobody: dials only, and knows whom it has reached. For programs that have no keys yet. */
 export function anonymousSelf(deps: SelfDeps): ChannelSelf {
-  return selfWith(deps, () => ({ credential: { kind: "anonymous" }, sign: () => new Uint8Array(0) }));
+  return selfWith(deps, anonymousCredential);
 }
 
 /** A D-TA. @param sign - with its statement key, wherever that is; the message is a statement of kind "channel" */

@@ -17,6 +17,7 @@ import { problemOf } from "@milagro/protocol/problem";
 import { parseJson } from "@milagro/protocol/wire";
 import { type Bus, connectBus } from "@milagro/runtime/bus";
 import { errorFields } from "@milagro/runtime/log";
+import type { DtaChannels } from "./channels.ts";
 import type { DtaContext, FoundedDomain } from "./context.ts";
 
 export interface BusWorker {
@@ -28,6 +29,7 @@ export interface BusWorker {
 export function startBusWorker(
   context: DtaContext,
   issue: (sealed: SealedRequest) => Promise<IssuanceAnswer>,
+  channels: DtaChannels,
 ): BusWorker {
   const { issuer, now, listeners, log } = context;
   let bus: Bus | undefined;
@@ -39,7 +41,7 @@ export function startBusWorker(
     const url = domain === undefined ? undefined : busUrlOf(context, domain);
     const wanted = !closed && domain !== undefined && url !== undefined && !issuer.sealed;
     if (wanted && bus === undefined) {
-      bus = await join(context, domain, url, issue);
+      bus = await join(context, domain, url, issue, channels);
     } else if (!wanted && bus !== undefined) {
       const leaving = bus;
       bus = undefined;
@@ -78,6 +80,7 @@ async function join(
   domain: FoundedDomain,
   url: string,
   issue: (sealed: SealedRequest) => Promise<IssuanceAnswer>,
+  channels: DtaChannels,
 ): Promise<Bus> {
   const { issuer, log, clock } = context;
   const { domainId, index } = domain;
@@ -85,6 +88,7 @@ async function join(
   const bus = connectBus({
     url,
     log,
+    connector: channels.connector,
     credentials: { subject, token: () => issuer.call("busToken", { nowMs: clock() }) },
   });
   const topic = answersTopic(domainId, index);

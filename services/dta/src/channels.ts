@@ -4,10 +4,10 @@
  * @module
  */
 import type { Socket } from "node:net";
-import { anonymousCredential, type ChannelSelf } from "@milagro/channel/self";
-import { serviceConnector } from "@milagro/channel/service-connector";
-import { createServiceFront } from "@milagro/channel/service-front";
 import { MilagroError } from "@milagro/engine/error";
+import { anonymousCredential, type ChannelSelf } from "@milagro/runtime/channel/self";
+import { serviceConnector } from "@milagro/runtime/channel/service-connector";
+import { createServiceFront } from "@milagro/runtime/channel/service-front";
 import type { Connector } from "@milagro/runtime/connector";
 import type { HttpServer } from "@milagro/runtime/http-server";
 import { type DtaContext, domainOf, type FoundedDomain } from "./context.ts";

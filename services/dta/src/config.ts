@@ -20,7 +20,7 @@ export const ConfigSchema = strict({
     default: "127.0.0.1:0",
   }),
   /** The domain's bus, when it is not the one that the descriptor names; "none" for no bus. */
-  busUrl: Type.Optional(Type.String({ maxLength: 512, pattern: "^(?:none|(?:mqtts?|wss?)://.+)$" })),
+  busUrl: Type.Optional(Type.String({ maxLength: 512, pattern: "^(?:none|(?:milagro|mqtts?|wss?)://.+)$" })),
   logLevel: Type.Union([Type.Literal("debug"), Type.Literal("info"), Type.Literal("warn"), Type.Literal("error")], {
     default: "info",
   }),
@@ -41,6 +41,8 @@ export const ConfigSchema = strict({
   mailsPerHour: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 600 }),
   /** Addresses of proxies in front of it, whose X-Forwarded-For is believed: else all their clients are one address to every limit. */
   trustProxy: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 16, default: [] }),
+  /** Whoever connects without a channel comes from a proxy that has taken TLS off: plain connections from other machines are accepted. */
+  tlsInFront: Type.Boolean({ default: false }),
   /** Requests of one address to the public API. */
   requestsPerMinute: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 6000 }),
 });

@@ -15,6 +15,7 @@ import { addAdminRoutes } from "./admin.ts";
 import { createDtaAudit } from "./audit.ts";
 import { startBusWorker } from "./bus-worker.ts";
 import { createCeremonies, loadDomain, serveDomain } from "./ceremony.ts";
+import { createDtaChannels, type DtaChannels } from "./channels.ts";
 import { type DtaConfig, type Home, publicAddress } from "./config.ts";
 import { type DtaContext, domainOf } from "./context.ts";
 import { allowBrowsers } from "./cors.ts";
@@ -129,10 +130,14 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     addAdminRoutes(admin.app, context, ceremonies);
     closers.push(() => admin.close());
     const codes = createEmailCodes(context, await createMailer(options), mailCounter(metrics));
-    const open = await openPublicServer(context, metrics, issue, ceremonies, codes);
+    const channels = createDtaChannels(context);
+    const open = await openPublicServer(context, metrics, issue, ceremonies, codes, channels);
     closers.push(() => codes.idle());
-    closers.push(() => open.close());
-    const bus = startBusWorker(context, issue);
+    closers.push(async () => {
+      await open.close();
+      channels.close();
+    });
+    const bus = startBusWorker(context, issue, channels);
     closers.push(() => bus.close());
     await admin.listen({ socketPath: home.adminSocket });
     const address = publicAddress(config);
@@ -171,9 +176,10 @@ async function openPublicServer(
   issue: ReturnType<typeof createIssuance>,
   ceremonies: ReturnType<typeof createCeremonies>,
   codes: EmailCodes,
+  channels: DtaChannels,
 ): Promise<HttpServer> {
   const { issuer, store, config, log } = context;
-  const server = await createHttpServer({
+  const server: HttpServer = await createHttpServer({
     name: "milagro-dta",
     version: VERSION,
     description: "One Distributed Trust Authority",
@@ -181,6 +187,10 @@ async function openPublicServer(
     metrics,
     bodyLimitBytes: BODY_LIMIT_BYTES,
     rateLimit: { max: config.requestsPerMinute, windowMs: 60_000 },
+    front: {
+      channel: (socket) => channels.accept(socket, server),
+      plain: config.tlsInFront ? "anywhere" : "this-machine",
+    },
     ...(config.trustProxy.length > 0 ? { trustProxy: config.trustProxy } : {}),
     readiness: {
       database: () => store.ping(),

@@ -7,6 +7,7 @@ import type { Epoch } from "@milagro/crypto/epoch";
 import type { MpinIdentity } from "@milagro/crypto/mpin-identity";
 import type { CeremonyState } from "@milagro/protocol/ceremony";
 import type { CeremonyCommit, CeremonyReveal, CeremonySignature } from "@milagro/protocol/ceremony-messages";
+import type { CredentialClaim } from "@milagro/protocol/channel-credential";
 import type { SignedDescriptor } from "@milagro/protocol/descriptor";
 import type { EmailCodeRequest } from "@milagro/protocol/email-code";
 import type { FaultReport } from "@milagro/protocol/fault";
@@ -55,6 +56,10 @@ export interface IssuerCalls {
   ];
   /** Opens a sealed request for a code by e-mail. */
   openCodeRequest: [SealedRequest, EmailCodeRequest];
+  /** Signs what proves this D-TA on a channel, and nothing that is not such a statement. @throws `ERR_SEALED` */
+  channel: [{ readonly message: Uint8Array }, Uint8Array];
+  /** Whether the other end of a channel is who it says. */
+  verifyCredential: [CredentialClaim, boolean];
   /** Computes time permits with their proof. */
   permits: [PermitRequest, PermitAnswer];
   /** Computes and seals the shares, signs the receipt. */

@@ -17,6 +17,7 @@ import { MilagroError } from "@milagro/engine/error";
 import { makeAuthority } from "@milagro/protocol/authority";
 import { makeDtaBusToken } from "@milagro/protocol/bus-token";
 import { advance, ownSignature } from "@milagro/protocol/ceremony";
+import { verifyCredential } from "@milagro/protocol/channel-credential";
 import { verifyDeviceApproval } from "@milagro/protocol/device-approval";
 import { openEmailCodeRequest } from "@milagro/protocol/email-code";
 import { faultReportOf } from "@milagro/protocol/fault";
@@ -31,7 +32,7 @@ import {
 } from "@milagro/protocol/issuance";
 import { checkDvsClaims, issueShares } from "@milagro/protocol/issue-shares";
 import { issuePermits } from "@milagro/protocol/permits";
-import { statementBytes } from "@milagro/protocol/statement";
+import { isStatement, statementBytes } from "@milagro/protocol/statement";
 import { authorityAt, type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { nativeAead } from "@milagro/runtime/aead";
 import { errorFields } from "@milagro/runtime/log";
@@ -202,6 +203,13 @@ const tasks: Tasks = {
       nowMs,
     });
   },
+
+  channel: ({ message }) => {
+    if (!isStatement("channel", message)) throw new TypeError("not a statement about a channel");
+    return signStatement(engine, unsealed().shares.statement, message);
+  },
+
+  verifyCredential: (claim) => verifyCredential(engine, place().domain, claim),
 
   ceremony: ({ state, step }) => {
     if (step.type !== "commit") {

@@ -17,7 +17,7 @@ import { VERSION } from "./version.ts";
 const USAGE = `milagro-dta: one Distributed Trust Authority
 
   milagro-dta init  --home DIR --name NAME --operator TEXT --jurisdiction TEXT PASSPHRASE [--listen HOST:PORT]
-  milagro-dta serve --home DIR [--listen HOST:PORT|none] [--bus-url URL|none] [PASSPHRASE] [--log-file FILE]
+  milagro-dta serve --home DIR [--listen HOST:PORT|none] [--tls-in-front] [--bus-url URL|none] [PASSPHRASE] [--log-file FILE]
                     [--mail SMTP-URL|folder:DIR] [--mail-from ADDRESS]
 
   PASSPHRASE is one of these; without it, serve starts sealed: unseal over DIR/admin.sock
@@ -34,6 +34,7 @@ const OPTIONS = {
   jurisdiction: { type: "string" },
   listen: { type: "string" },
   "bus-url": { type: "string" },
+  "tls-in-front": { type: "boolean" },
   mail: { type: "string" },
   "mail-from": { type: "string" },
   "log-file": { type: "string" },
@@ -111,6 +112,7 @@ async function serve(flags: Flags): Promise<void> {
     {
       listen: flags.listen,
       busUrl: flags["bus-url"],
+      tlsInFront: flags["tls-in-front"] ? "true" : undefined,
       mail: flags.mail,
       mailFrom: flags["mail-from"],
       logFile: flags["log-file"],

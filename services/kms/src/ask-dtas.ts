@@ -33,7 +33,10 @@ export function askDtas(
         signal,
       });
       if (status === 200) return parseUtf8(body);
-      throw new MilagroError(problemCode(body) ?? "ERR_PEER_INVALID", `D-TA ${request.index} gave no answer (status ${status})`);
+      throw new MilagroError(
+        problemCode(body) ?? "ERR_PEER_INVALID",
+        `D-TA ${request.index} gave no answer (status ${status})`,
+      );
     }),
   );
 }

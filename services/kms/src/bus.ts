@@ -1,7 +1,8 @@
 /**
  * The message bus of the D-KMS: a broker of its own, or an outside one by URL.
  *
- * The broker inside asks every connection for a signed token (fresh, good once) and every topic for permission. An outside
+ * The broker inside knows whoever comes over a channel by the identity that the channel has proved, asks every plain connection for a signed
+ * token (fresh, good once), and every topic for permission. An outside
  * broker does that with its own means; what passes over it is ciphertext or numbers, and answers are checked for
  * authorship here, because nothing tells who published them.
  * @module
@@ -11,12 +12,14 @@ import { parseIdentity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
 import { type BusSubject, decideTopic, formatBusSubject } from "@milagro/protocol/bus-token";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
-import { createBroker } from "@milagro/runtime/broker";
+import { type Broker, createBroker } from "@milagro/runtime/broker";
 import { type Bus, connectBus } from "@milagro/runtime/bus";
 import type { Clock } from "@milagro/runtime/clock";
+import type { PlainFrom } from "@milagro/runtime/front";
 import type { Log } from "@milagro/runtime/log";
 import { readPassphraseFile } from "@milagro/runtime/passphrase";
 import type { WorkerPool } from "@milagro/runtime/worker-pool";
+import type { KmsChannels } from "./channels.ts";
 import type { KmsConfig } from "./config.ts";
 import type { KmsStore } from "./store.ts";
 import type { Tasks } from "./tasks.ts";
@@ -33,6 +36,9 @@ export interface KmsBus {
 
 export interface BusOptions {
   readonly config: Pick<KmsConfig, "bus" | "limits">;
+  /** The embedded broker's port takes channels, and knows whoever comes over one. */
+  readonly channels: Pick<KmsChannels, "front">;
+  readonly plain: PlainFrom;
   readonly domain: TrustDomain;
   readonly pool: WorkerPool<Tasks>;
   readonly store: Pick<KmsStore, "rememberNonce">;
@@ -76,7 +82,16 @@ export async function admits(options: BusOptions, user: string, token: string): 
 export async function openBus(options: BusOptions): Promise<KmsBus> {
   const { config, domain, log } = options;
   if (config.bus.kind === "embedded") {
+    const made: { broker?: Broker } = {};
+    const { limits } = config;
+    const front = options.channels.front({
+      anonymous: false,
+      maxChannels: limits.busConnections,
+      onChannel: (channel) =>
+        made.broker?.accept(channel, { subject: channel.peerName, address: channel.remoteAddress ?? "" }),
+    });
     const broker = await createBroker({
+      front: { channel: front.accept, plain: options.plain },
       host: config.bus.host,
       port: config.bus.port,
       log,
@@ -91,7 +106,12 @@ export async function openBus(options: BusOptions): Promise<KmsBus> {
         return allowed;
       },
     });
-    const { bus, url, connections, close } = broker;
+    made.broker = broker;
+    const { bus, url, connections } = broker;
+    const close = async (): Promise<void> => {
+      front.close();
+      await broker.close();
+    };
     return { bus, url, trusted: true, connections, close };
   }
   const { url, user, credentialFile } = config.bus;

@@ -2,11 +2,16 @@
  * The D-KMS on channels: who it is there, whom its two ports let in, and its own way to the D-TAs. Signing and verifying run in the workers.
  * @module
  */
-import { anonymousCredential, type ChannelSelf } from "@milagro/channel/self";
-import { serviceConnector } from "@milagro/channel/service-connector";
-import { createServiceFront, type ServiceFront, type ServiceFrontOptions } from "@milagro/channel/service-front";
+
 import type { CredentialClaim } from "@milagro/protocol/channel-credential";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
+import { anonymousCredential, type ChannelSelf } from "@milagro/runtime/channel/self";
+import { serviceConnector } from "@milagro/runtime/channel/service-connector";
+import {
+  createServiceFront,
+  type ServiceFront,
+  type ServiceFrontOptions,
+} from "@milagro/runtime/channel/service-front";
 import type { Clock } from "@milagro/runtime/clock";
 import type { Connector } from "@milagro/runtime/connector";
 import type { Log } from "@milagro/runtime/log";
@@ -28,7 +33,11 @@ export interface KmsChannels {
   /** To the D-TAs, as nobody: requests carry their own evidence, and our keys may not be there yet. */
   readonly connector: Connector;
   /** A port of the D-KMS. Without a key whose signatures count it takes no channels. */
-  front(port: Pick<ServiceFrontOptions, "onChannel" | "maxChannels" | "maxPendingPerAddress"> & { readonly anonymous: boolean }): ServiceFront;
+  front(
+    port: Pick<ServiceFrontOptions, "onChannel" | "maxChannels" | "maxPendingPerAddress"> & {
+      readonly anonymous: boolean;
+    },
+  ): ServiceFront;
 }
 
 export function createKmsChannels({ domain, pool, clock, log, own }: KmsChannelsOptions): KmsChannels {

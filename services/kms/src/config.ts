@@ -39,9 +39,14 @@ const LimitsSchema = Type.Object(
 export const KmsConfigSchema = Type.Object(
   {
     listen: Address("Where the API listens; port 0 takes a free one", "127.0.0.1:7400"),
-    publicUrls: Type.Array(Type.String({ pattern: "^https?://[^/?#@]+$" }), {
+    publicUrls: Type.Array(Type.String({ pattern: "^(?:https?|milagro)://[^/?#@]+$" }), {
       default: [],
       description: "Other origins under which clients reach the API (behind a proxy); signatures name the origin",
+    }),
+    tlsInFront: Type.Boolean({
+      default: false,
+      description:
+        "Whoever connects without a channel comes from a proxy that has taken TLS off: plain connections from other machines are accepted",
     }),
     domain: Type.String({ minLength: 1, description: "File with the signed domain descriptor" }),
     pin: Type.Optional(
@@ -102,6 +107,7 @@ export interface KmsConfig {
   readonly home: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly publicUrls: readonly string[];
+  readonly tlsInFront: boolean;
   readonly domainFile: string;
   readonly pin: string | undefined;
   readonly database: string;
@@ -133,6 +139,7 @@ Keeps and relays secrets that only their receivers can open.
   --pin ID                 refuse another domain than this
   --listen HOST:PORT       where the API listens (127.0.0.1:7400)
   --bus-listen HOST:PORT   where the embedded bus listens (127.0.0.1:7401)
+  --tls-in-front           a proxy in front does TLS: accept plain connections from other machines
   --bus-url URL            use this MQTT broker instead of the embedded bus
   --database URL           sqlite:FILE or postgres://… (kms.sqlite in the home folder)
   --policy FILE            who may do what (policy.json in the home folder); read again on SIGHUP
@@ -165,8 +172,13 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
   const text = { type: "string" } as const;
   let flags: Record<string, string | undefined>;
   let passphraseFromStdin: boolean;
+  let tlsInFront: boolean;
   try {
-    const { "passphrase-stdin": fromStdin = false, ...texts } = parseArgs({
+    const {
+      "passphrase-stdin": fromStdin = false,
+      "tls-in-front": inFront = false,
+      ...texts
+    } = parseArgs({
       args: [...args],
       strict: true,
       allowPositionals: false,
@@ -182,11 +194,13 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
         "passphrase-file": text,
         "passphrase-stdin": { type: "boolean" },
         "join-tokens": text,
+        "tls-in-front": { type: "boolean" },
         "log-level": text,
       },
     }).values;
     flags = texts;
     passphraseFromStdin = fromStdin;
+    tlsInFront = inFront;
   } catch {
     throw new MilagroError("ERR_CONFIG_INVALID", "an option is unknown or lacks its value: see milagro-kms --help");
   }
@@ -199,6 +213,7 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
   const merged = loadConfig(KmsConfigSchema, {
     flags: {
       listen: flags["listen"],
+      tlsInFront: tlsInFront ? "true" : undefined,
       domain: flags["domain"] && resolve(flags["domain"]),
       pin: flags["pin"],
       database: flags["database"],
@@ -219,6 +234,7 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
     home,
     listen: addressOf(merged.listen),
     publicUrls: merged.publicUrls,
+    tlsInFront: merged.tlsInFront,
     domainFile: inHome(merged.domain),
     pin: merged.pin,
     database: merged.database ?? `sqlite:${join(home, "kms.sqlite")}`,

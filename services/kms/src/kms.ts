@@ -13,7 +13,9 @@ import { kmsAuditHeadMessage } from "@milagro/protocol/kms-audit";
 import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import type { AuditSigner } from "@milagro/runtime/audit-log";
 import { type Clock, systemClock, unixSeconds } from "@milagro/runtime/clock";
-import { createHttpServer } from "@milagro/runtime/http-server";
+import { CHANNEL_SCHEME } from "@milagro/runtime/connector";
+import { createHttpPort } from "@milagro/runtime/http-port";
+import { createHttpServer, type HttpServer } from "@milagro/runtime/http-server";
 import { errorFields, type Log } from "@milagro/runtime/log";
 import { createMetrics } from "@milagro/runtime/metrics";
 import { createNotifier } from "@milagro/runtime/notifier";
@@ -24,10 +26,11 @@ import { createWorkerPool, workerUrl } from "@milagro/runtime/worker-pool";
 import { openPolicy } from "./access-policy.ts";
 import { createAuthenticate } from "./authenticate.ts";
 import { openBus } from "./bus.ts";
+import { createKmsChannels } from "./channels.ts";
 import type { KmsConfig } from "./config.ts";
 import { createCursorBox } from "./cursor.ts";
 import { createOutbox } from "./outbox.ts";
-import { openOwnIdentity } from "./own-identity.ts";
+import { type OwnIdentity, openOwnIdentity } from "./own-identity.ts";
 import { authenticAnswer, createRelay, relayTopic } from "./relay-enrolment.ts";
 import { addDeliveryRoutes } from "./routes-deliveries.ts";
 import { addPublicRoutes } from "./routes-public.ts";
@@ -117,8 +120,13 @@ async function assemble(
   const notifier = createNotifier();
   closers.push(() => notifier.close());
 
+  const made: { own?: OwnIdentity; server?: HttpServer } = {};
+  const channels = createKmsChannels({ domain, pool, clock, log, own: () => made.own });
+  const plain = config.tlsInFront ? "anywhere" : "this-machine";
   const bus = await openBus({
     config,
+    channels,
+    plain,
     domain,
     pool,
     store,
@@ -154,9 +162,13 @@ async function assemble(
     relay.kick();
   });
 
-  const own = await openOwnIdentity({ ...config, domain, relay, pool, clock, log });
+  const http = createHttpPort({ connector: channels.connector, retries: 1 });
+  closers.push(() => http.close());
+  const own = await openOwnIdentity({ ...config, domain, relay, http, pool, clock, log });
+  made.own = own;
   closers.push(() => own.stop());
 
+  const front = channels.front({ anonymous: true, onChannel: (channel) => made.server?.accept(channel) });
   const metrics = createMetrics("milagro-kms", VERSION);
   const server = await createHttpServer({
     name: "milagro-kms",
@@ -166,6 +178,7 @@ async function assemble(
     metrics,
     bodyLimitBytes: limits.bodyBytes,
     rateLimit: { max: limits.addressPerMinute, windowMs: 60_000 },
+    front: { channel: front.accept, plain },
     readiness: {
       database: () => store.check(),
       bus: () => {
@@ -173,7 +186,11 @@ async function assemble(
       },
     },
   });
-  closers.push(() => server.close());
+  made.server = server;
+  closers.push(async () => {
+    await server.close();
+    front.close();
+  });
   const waits = createWaitLimit(limits.waiting, server.closing);
   metrics.gauge({ name: "milagro_kms_waiting", help: "Requests that wait for news", read: () => waits.waiting });
   metrics.gauge({
@@ -181,6 +198,7 @@ async function assemble(
     help: "Connections to the embedded bus",
     read: bus.connections,
   });
+  metrics.gauge({ name: "milagro_kms_channels", help: "Channels to the API", read: () => front.count });
   metrics.gauge({
     name: "milagro_kms_worker_queue",
     help: "Tasks that wait for a worker",
@@ -192,6 +210,7 @@ async function assemble(
     ...config.publicUrls,
     ...(domain.descriptor.kms ? [domain.descriptor.kms.url] : []),
     listening,
+    listening.replace(/^http:/, CHANNEL_SCHEME),
   ];
   const limiter = createRateLimiter({ burst: limits.identityBurst, perSecond: limits.identityPerSecond });
   const authenticate = createAuthenticate({ domain, pool, store, clock, limiter, origins });

@@ -1,9 +1,9 @@
 /**
- * The identity of the D-KMS itself, `milagro:<domain>/service/kms`. It enrols as everybody does, at each D-TA, through its
- * own relay: the first time with join tokens from a file, then each epoch with a signature by its earlier key. Keys rest
+ * The identity of the D-KMS itself, `milagro:<domain>/service/kms`. It enrols as everybody does, at each D-TA, directly or, while a D-TA
+ * cannot be reached but over the bus, through its own relay: the first time with join tokens from a file, then each epoch with a signature by its earlier key. Keys rest
  * in a key store sealed by a passphrase; an enrolment under way rests there too, so that a restart goes on with it.
  *
- * Without a passphrase the D-KMS has no identity: it stores and relays, and refuses to generate.
+ * Without a passphrase the D-KMS has no identity: it stores and relays, refuses to generate, and takes no channels.
  * @module
  */
 import { existsSync } from "node:fs";
@@ -15,14 +15,17 @@ import { kmsIdentity } from "@milagro/protocol/bus-token";
 import { beginEnrolment, type Enrolment, exportEnrolment, resumeEnrolment } from "@milagro/protocol/enrolment";
 import { type Evidence, LATE_REQUEST_SECONDS } from "@milagro/protocol/issuance-messages";
 import { parseJoinToken } from "@milagro/protocol/join-token";
+import type { Party } from "@milagro/protocol/secret-record";
 import { currentEpoch, isSigningEpoch, type TrustDomain } from "@milagro/protocol/trust-domain";
 import { readFileLimited } from "@milagro/runtime/atomic-file";
 import { type Clock, sleep } from "@milagro/runtime/clock";
+import type { HttpPort } from "@milagro/runtime/http-port";
 import { createKeyStore, type KeyStore, openKeyStore } from "@milagro/runtime/key-store";
 import { errorFields, type Log } from "@milagro/runtime/log";
 import { type PassphraseSources, readPassphrase } from "@milagro/runtime/passphrase";
 import { jitteredBackoffMs, systemRandom } from "@milagro/runtime/random";
 import type { WorkerPool } from "@milagro/runtime/worker-pool";
+import { askDtas } from "./ask-dtas.ts";
 import type { Relay } from "./relay-enrolment.ts";
 import type { SigningKeyBytes, Tasks } from "./tasks.ts";
 
@@ -32,15 +35,24 @@ export interface OwnIdentityOptions {
   readonly passphrase: PassphraseSources | undefined;
   readonly joinTokensFile: string | undefined;
   readonly relay: Relay;
+  /** To the D-TAs themselves. */
+  readonly http: HttpPort;
   readonly pool: WorkerPool<Tasks>;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+export interface OwnSigner {
+  readonly author: Party;
+  sign(message: Uint8Array): Promise<Uint8Array>;
 }
 
 export interface OwnIdentity {
   readonly identity: Identity;
   /** Whether there is a key whose signatures count now. */
   readonly ready: boolean;
+  /** Who we are now, and what signs as that, in a worker; undefined before the first enrolment. */
+  signer(): OwnSigner | undefined;
   /** A copy of the newest key whose signatures count now, for one call to a worker; undefined before the first enrolment. */
   signingKey(): SigningKeyBytes | undefined;
   stop(): Promise<void>;
@@ -88,7 +100,7 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
   const identity = kmsIdentity(domain);
   if (options.passphrase === undefined) {
     log.warn("no passphrase: this D-KMS has no identity and will not generate secrets");
-    return { identity, ready: false, signingKey: () => undefined, stop: async () => {} };
+    return { identity, ready: false, signer: () => undefined, signingKey: () => undefined, stop: async () => {} };
   }
   const passphrase = await readPassphrase(options.passphrase);
   const opened = { kind: KIND, passphrase, random: systemRandom };
@@ -152,6 +164,7 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
 
   async function enrol(epochs: readonly Epoch[], signal: AbortSignal): Promise<void> {
     const enrolment = pending() ?? (await begin(epochs));
+    if (await enrolDirectly(enrolment, signal)) return;
     const id = await relay.enrol(enrolment.requests, "own identity");
     for (;;) {
       const state = await relay.status(id, POLL_MS, signal);
@@ -161,22 +174,41 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
         ({ answer }) => JSON.parse(answer) as { answer?: unknown; problem?: { code: string } },
       );
       const problem = parsed.find((answer) => answer.problem)?.problem;
-      try {
+      await finish(enrolment, () => {
         if (problem)
           throw new MilagroError("ERR_ENROLMENT_REFUSED", `a D-TA could not read our request (${problem.code})`);
-        const exported = exportEnrolment(enrolment);
-        const bytes = exported.use((secret) => secret.slice());
-        exported.destroy();
-        const answers = parsed.map(({ answer }) => JSON.stringify(answer));
-        const got = await pool.call("finishEnrolment", { enrolment: bytes, answers }, { transfer: [bytes.buffer] });
-        await keep(got);
-      } catch (error) {
-        // Refused is refused. Whatever else it was, the same request may yet bring the keys, and a new one would find its join tokens spent.
-        if (error instanceof MilagroError && error.code === "ERR_ENROLMENT_REFUSED")
-          await keys.update({ remove: [PENDING] });
-        throw error;
-      }
+        return parsed.map(({ answer }) => JSON.stringify(answer));
+      });
       return;
+    }
+  }
+
+  /** @returns false when a D-TA cannot be reached but over the bus */
+  async function enrolDirectly(enrolment: Enrolment, signal: AbortSignal): Promise<boolean> {
+    let answers: readonly string[];
+    try {
+      answers = await askDtas(options.http, domain, enrolment.requests, signal);
+    } catch (error) {
+      if (error instanceof MilagroError && (error.code === "ERR_UNREACHABLE" || error.code === "ERR_TIMEOUT"))
+        return false;
+      throw error;
+    }
+    await finish(enrolment, () => answers);
+    return true;
+  }
+
+  async function finish(enrolment: Enrolment, answersOf: () => readonly string[]): Promise<void> {
+    try {
+      const answers = answersOf();
+      const exported = exportEnrolment(enrolment);
+      const bytes = exported.use((secret) => secret.slice());
+      exported.destroy();
+      await keep(await pool.call("finishEnrolment", { enrolment: bytes, answers }, { transfer: [bytes.buffer] }));
+    } catch (error) {
+      // Refused is refused. Whatever else it was, the same request may yet bring the keys, and a new one would find its join tokens spent.
+      if (error instanceof MilagroError && error.code === "ERR_ENROLMENT_REFUSED")
+        await keys.update({ remove: [PENDING] });
+      throw error;
     }
   }
 
@@ -225,6 +257,18 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
     identity,
     get ready() {
       return usableEpoch() !== undefined;
+    },
+    signer() {
+      const epoch = usableEpoch();
+      if (epoch === undefined) return undefined;
+      return {
+        author: { identity, epoch },
+        async sign(message) {
+          const key = keyOf(epoch);
+          if (key === undefined) throw new MilagroError("ERR_SERVICE_NOT_ENROLLED", "the key is gone");
+          return pool.call("sign", { key, message }, { transfer: [key.bytes.buffer as ArrayBuffer] });
+        },
+      };
     },
     signingKey() {
       const epoch = usableEpoch();

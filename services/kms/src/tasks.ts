@@ -13,6 +13,7 @@ import { encodeIdentityKey, type IdentityKey, parseIdentityKey } from "@milagro/
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { type BusSubject, parseBusToken, verifyBusToken } from "@milagro/protocol/bus-token";
 import { canonicalText } from "@milagro/protocol/canonical";
+import { type CredentialClaim, verifyCredential } from "@milagro/protocol/channel-credential";
 import { finishEnrolment, resumeEnrolment } from "@milagro/protocol/enrolment";
 import { makeRenewal, receiptStatement, refusalStatement } from "@milagro/protocol/issuance";
 import { type Evidence, parseIssuanceAnswer } from "@milagro/protocol/issuance-messages";
@@ -85,6 +86,11 @@ export function createTasks({ engine, random, domain }: TaskEnvironment) {
     /** Whether one signature by an identity of this domain holds. */
     verifyClaim({ input, message, signature }: SignatureClaim): boolean {
       return verifySignature(engine, domain.publicKey, input, message, signature);
+    },
+
+    /** Whether the other end of a channel is who it says. */
+    verifyCredential(claim: CredentialClaim): boolean {
+      return verifyCredential(engine, domain, claim);
     },
 
     /** @throws `ERR_MESSAGE_INVALID`, `ERR_VERSION_RECORD_INVALID`, `ERR_ENVELOPE_INVALID`, `ERR_DOMAIN_MISMATCH` */

@@ -1,0 +1,54 @@
+/**
+ * The channels of a service: what its ports hand over when a connection begins as one does.
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import { errorFields, type Log } from "../log.ts";
+import type { Channel } from "./channel.ts";
+import type { ChannelSelf } from "./self.ts";
+import { type ChannelServer, createServer, type ServerOptions } from "./server.ts";
+
+export interface ServiceFrontOptions
+  extends Pick<ServerOptions, "revoked" | "maxChannels" | "perSecondPerAddress" | "maxPendingPerAddress"> {
+  /** Who the service is; undefined while it cannot prove itself: then connections end at once. */
+  self(): ChannelSelf | undefined;
+  /** Patterns of peers. */
+  readonly allow: readonly string[];
+  readonly log: Log;
+  onChannel(channel: Channel): void;
+}
+
+export interface ServiceFront {
+  /** A connection that begins as a channel does. */
+  accept(socket: Socket): void;
+  /** Live ones. */
+  readonly count: number;
+  /** Ends all channels. */
+  close(): void;
+}
+
+export function createServiceFront(options: ServiceFrontOptions): ServiceFront {
+  const { log, onChannel } = options;
+  let server: { readonly self: ChannelSelf; readonly channels: ChannelServer } | undefined;
+  function serverFor(self: ChannelSelf): ChannelServer {
+    if (server?.self === self) return server.channels;
+    const channels = createServer({ ...options, self, allowHalfOpen: true }, onChannel);
+    channels.on("channelError", (error: Error, address: string) =>
+      log.debug("a connection did not become a channel", { address, ...errorFields(error) }),
+    );
+    server = { self, channels };
+    return channels;
+  }
+  return {
+    accept(socket) {
+      const self = options.self();
+      if (self) serverFor(self).emit("connection", socket);
+      else socket.destroy();
+    },
+    get count() {
+      return server?.channels.channels.size ?? 0;
+    },
+    close: () => void server?.channels.closePeers(() => true),
+  };
+}

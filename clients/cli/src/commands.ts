@@ -56,8 +56,18 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import("./commands/endpoint.ts")).endpoint,
   },
   {
+    name: "attributes",
+    summary: "attribute keys, and the attribute schema of a domain",
+    load: async () => (await import("./commands/attributes.ts")).attributes,
+  },
+  {
+    name: "policy",
+    summary: "check, format and explain policies over attributes",
+    load: async () => (await import("./commands/policy.ts")).policy,
+  },
+  {
     name: "encrypt",
-    summary: "encrypt a file to identities, offline",
+    summary: "encrypt a file to identities or to a policy, offline",
     load: async () => (await import("./commands/encrypt.ts")).encrypt,
   },
   {

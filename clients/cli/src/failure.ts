@@ -3,12 +3,14 @@
  * unless `--debug` asks for one.
  * @module
  */
+import type { PolicyPosition } from "@milagro/crypto/policy";
 import { MilagroError } from "@milagro/engine/error";
 import { ERROR_CODES } from "@milagro/protocol/error-codes";
 import { faultReportOf } from "@milagro/protocol/fault";
 import { encodeReceipt, type ReceiptWire } from "@milagro/protocol/issuance-messages";
 import type { Io } from "./io.ts";
 import { type OutputFormat, printable } from "./output.ts";
+import { positionOf } from "./policy-position.ts";
 import { styleFor } from "./style.ts";
 
 /** 0 ok, 1 local error, 2 remote error, 3 refused by policy. `run` passes on the status of its child instead. */
@@ -23,6 +25,8 @@ interface Described {
   readonly status: ExitStatus;
   /** What D-TAs that broke the rules have signed: whoever is shown one can check it without us. */
   readonly receipts: readonly ReceiptWire[];
+  /** Where in a policy's text it is wrong. */
+  readonly position?: PolicyPosition | undefined;
 }
 
 export function describeFailure(error: unknown): Described {
@@ -30,7 +34,8 @@ export function describeFailure(error: unknown): Described {
     const entry = entryOf(error.code);
     const receipts = faultReportOf(error).faults.flatMap(({ receipt }) => (receipt ? [encodeReceipt(receipt)] : []));
     const status = entry?.exit ?? EXIT_LOCAL;
-    return { code: error.code, message: error.message, remedy: entry?.remedy, status, receipts };
+    const position = positionOf(error);
+    return { code: error.code, message: error.message, remedy: entry?.remedy, status, receipts, position };
   }
   if (isPromptCancelled(error)) {
     return { code: "ERR_CANCELLED", message: "cancelled", remedy: undefined, status: EXIT_LOCAL, receipts: [] };
@@ -48,13 +53,14 @@ export function describeFailure(error: unknown): Described {
 }
 
 export function printFailure(io: Io, format: OutputFormat, debug: boolean, error: unknown): ExitStatus {
-  const { code, message, remedy, status, receipts } = describeFailure(error);
+  const { code, message, remedy, status, receipts, position } = describeFailure(error);
   if (format === "json") {
     const described = {
       code,
       message,
       ...(remedy === undefined ? {} : { remedy }),
       ...(receipts.length === 0 ? {} : { receipts }),
+      ...(position === undefined ? {} : position),
     };
     io.stderr.write(`${JSON.stringify({ error: described })}\n`);
   } else {

@@ -3,6 +3,7 @@
  *
  *   <home>/config.json                                 settings
  *   <home>/domains/<domain>.json                       pinned domain, newest descriptor seen
+ *   <home>/attributes/<domain>.json                    newest attribute schema seen, signed by all D-TAs
  *   <home>/identities/<domain>/<kind>/<name>.keys      sealed key store with one identity's key ring
  * @module
  */
@@ -12,6 +13,11 @@ import { encodeKnownDomain, type KnownDomain, parseKnownDomain } from "@milagro/
 import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
 import { type Identity, identityOf, splitIdentity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
+import {
+  encodeSignedAttributeSchema,
+  parseSignedAttributeSchema,
+  type SignedAttributeSchema,
+} from "@milagro/protocol/attribute-schema-statement";
 import { parseJson } from "@milagro/protocol/wire";
 import { isErrno, makePrivateFolder, readFileLimited, writeFileAtomic } from "@milagro/runtime/atomic-file";
 
@@ -53,6 +59,29 @@ export async function writeKnownDomain(home: string, known: KnownDomain): Promis
   return path;
 }
 
+/** The attribute schema that was seen last; whether it is to be believed is for `verifyAttributeSchema` to say. */
+export async function findAttributeSchema(home: string, domain: string): Promise<SignedAttributeSchema | undefined> {
+  try {
+    const bytes = await readFileLimited(schemaFile(home, domain), MAX_DESCRIPTOR_BYTES);
+    return parseSignedAttributeSchema(parseJson(parseUtf8(bytes)));
+  } catch (error) {
+    if (error instanceof MilagroError && error.code === "ERR_FILE_MISSING") return undefined;
+    throw error;
+  }
+}
+
+export async function writeAttributeSchema(
+  home: string,
+  domain: string,
+  signed: SignedAttributeSchema,
+): Promise<string> {
+  const path = schemaFile(home, domain);
+  await makePrivateFolder(home);
+  await makePrivateFolder(dirname(path));
+  await writeFileAtomic(path, utf8(`${JSON.stringify(encodeSignedAttributeSchema(signed), null, 2)}\n`));
+  return path;
+}
+
 /** When the newest descriptor of a domain was last asked for, in ms since 1970: the age of its file. */
 export async function lastLookMs(home: string, name: string): Promise<number> {
   return (await stat(domainFile(home, name))).mtimeMs;
@@ -84,10 +113,13 @@ export async function listIdentities(home: string): Promise<readonly Identity[]>
   return found.sort();
 }
 
-function domainFile(home: string, name: string): string {
+const domainFile = (home: string, name: string): string => join(home, "domains", `${domainName(name)}.json`);
+const schemaFile = (home: string, name: string): string => join(home, "attributes", `${domainName(name)}.json`);
+
+function domainName(name: string): string {
   if (!DOMAIN_NAME.test(name))
     throw new MilagroError("ERR_IDENTITY_INVALID", "the domain is not a lower-case DNS-like name");
-  return join(home, "domains", `${name}.json`);
+  return name;
 }
 
 async function namesIn(folder: string, recursive = false): Promise<readonly string[]> {

@@ -112,7 +112,8 @@ export async function enrolRing(
   return { ring, receipts };
 }
 
-async function collectAnswers(
+/** Asks until every D-TA has answered, one has refused, or the time is up. */
+export async function collectAnswers(
   deps: ClientDeps,
   requests: readonly SealedRequest[],
   options: CollectOptions,

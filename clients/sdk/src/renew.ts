@@ -4,7 +4,7 @@
  */
 import { epochAt } from "@milagro/crypto/epoch";
 import { MilagroError } from "@milagro/engine/error";
-import type { EnrolmentResult } from "@milagro/protocol/enrolment";
+import type { EnrolmentResult, EvidenceSource } from "@milagro/protocol/enrolment";
 import { makeRenewal } from "@milagro/protocol/issuance";
 import type { ClientDeps } from "./deps.ts";
 import { type CollectOptions, enrol } from "./enrol.ts";
@@ -26,34 +26,28 @@ export async function renewKeys(
 ): Promise<EnrolmentResult | undefined> {
   const keys = wanted.filter(({ usage, epoch }) => ring.find(usage, epoch) === undefined).slice(0, MAX_KEYS);
   if (keys.length === 0) return undefined;
-  const { engine, random, domain } = deps;
-  const now = epochAt(deps.clock(), domain.epochSeconds);
-  const epoch = ring.newest("sig", now);
-  if (epoch === undefined)
-    throw new MilagroError(
-      "ERR_KEY_MISSING",
-      `${ring.identity} holds no signing key to renew with; enrol with evidence`,
-    );
-  const key = ring.need("sig", epoch);
   const result = await enrol(deps, {
     ...options,
     identity: ring.identity,
     keys,
-    evidence: ({ requestHash }) => {
-      const { publicKey, domainId, authorities } = domain;
-      const renewal = makeRenewal({
-        engine,
-        random,
-        key,
-        publicKey,
-        domainId,
-        identity: ring.identity,
-        epoch,
-        requestHash,
-      });
-      return authorities.map(() => [renewal]);
-    },
+    evidence: renewalEvidence(deps, ring),
   });
   ring.add(result.keys);
   return result;
+}
+
+/** Evidence by the newest `sig` key of the ring, for every D-TA. @throws `ERR_KEY_MISSING` when there is none */
+export function renewalEvidence(deps: ClientDeps, ring: KeyRing): EvidenceSource {
+  const { engine, random, domain } = deps;
+  const { identity } = ring;
+  const now = epochAt(deps.clock(), domain.epochSeconds);
+  const epoch = ring.newest("sig", now);
+  if (epoch === undefined)
+    throw new MilagroError("ERR_KEY_MISSING", `${identity} holds no signing key to renew with; enrol with evidence`);
+  const key = ring.need("sig", epoch);
+  return ({ requestHash }) => {
+    const { publicKey, domainId, authorities } = domain;
+    const renewal = makeRenewal({ engine, random, key, publicKey, domainId, identity, epoch, requestHash });
+    return authorities.map(() => [renewal]);
+  };
 }

@@ -102,7 +102,7 @@ export function combineAbeKeyShares<S extends AbeScheme>(engine: Engine, shares:
     throw new MilagroError("ERR_SHARE_INVALID", "shares of different entitlements do not add up to a key");
   }
   const all = shares.map((share) => share.use((points) => points));
-  const { g1: length1, g2: length2 } = lengthsOf(first.entitlement);
+  const { g1: length1, g2: length2 } = keyPointCounts(first.entitlement);
   const g1 = Array.from({ length: length1 }, (_, i) => engine.g1.sum(all.map((points) => points.g1[i] as G1)));
   const g2 = Array.from({ length: length2 }, (_, i) => engine.g2.sum(all.map((points) => points.g2[i] as G2)));
   if (g1.some(engine.g1.isIdentity) || g2.some(engine.g2.isIdentity)) {
@@ -145,7 +145,7 @@ function parse<K extends Kind, S extends AbeScheme>(
     const [version, kindByte] = [reader.integer(8), reader.integer(8)];
     const entitlement = parseEntitlement(scheme, reader.prefixed(32));
     if (version !== versionOf(entitlement) || kindByte !== KINDS[kind]) throw new Error("another version or kind");
-    const { g1: length1, g2: length2 } = lengthsOf(entitlement);
+    const { g1: length1, g2: length2 } = keyPointCounts(entitlement);
     if (reader.remaining !== 96 * length2 + 48 * length1) throw new Error("another length");
     const g2 = Array.from({ length: length2 }, () => engine.g2.decode(reader.take(96)));
     const g1 = Array.from({ length: length1 }, () => engine.g1.decode(reader.take(48)));
@@ -170,7 +170,8 @@ function versionOf(entitlement: AbeEntitlement): 1 | 2 {
   );
 }
 
-function lengthsOf(entitlement: AbeEntitlement): { readonly g1: number; readonly g2: number } {
+/** How many points a key or share of this entitlement has in each group. */
+export function keyPointCounts(entitlement: AbeEntitlement): { readonly g1: number; readonly g2: number } {
   if ("attributes" in entitlement)
     return { g1: 1 + componentsOf((entitlement as CpEntitlement).attributes).length, g2: 1 };
   const { rows, uses } = rowsOf(entitlement);

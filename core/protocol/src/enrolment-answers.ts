@@ -6,6 +6,8 @@
 import { type StatementClaim, verifyStatement, verifyStatements } from "@milagro/crypto/bls";
 import { equalBytes } from "@milagro/crypto/bytes";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
+import { approvedStatement } from "./approved-answer.ts";
+import type { ApprovedAnswer } from "./attribute-messages.ts";
 import { canonicalText } from "./canonical.ts";
 import { faultError, nameOf, type Refusal } from "./fault.ts";
 import { receiptStatement, refusalStatement, sharesHashOf } from "./issuance.ts";
@@ -20,8 +22,17 @@ import {
 import { authorityOf, type IssuingDomain } from "./issuing-domain.ts";
 import { authorityAt, type TrustDomain } from "./trust-domain.ts";
 
-/** Tells the two kinds of answers apart. */
+/** Tells the kinds of answers apart. */
 export const isRefusal = (answer: IssuanceAnswer): answer is RefusedAnswer => "refusal" in answer;
+const isApproved = (answer: IssuanceAnswer): answer is ApprovedAnswer => "approvals" in answer;
+const isIssued = (answer: IssuanceAnswer): answer is IssuedAnswer => "receipt" in answer;
+
+/** What a D-TA has signed of its answer, and the signature. */
+export function signedPartOf(answer: IssuanceAnswer): { readonly message: Uint8Array; readonly signature: Uint8Array } {
+  if (isRefusal(answer)) return { message: refusalStatement(answer), signature: answer.signature };
+  if (isApproved(answer)) return { message: approvedStatement(answer), signature: answer.signature };
+  return { message: receiptStatement(answer.receipt), signature: answer.receipt.signature };
+}
 /** What the descriptor says of a D-TA. @throws `ERR_DOMAIN_MISMATCH` */
 export const entryAt = (domain: IssuingDomain, index: number) => authorityOf(domain, index).entry;
 
@@ -58,8 +69,7 @@ export function checkAuthorship(
   const claims = answers.map(
     (answer): StatementClaim => ({
       publicKey: authorityAt(domain, answer.index).publicShares.statement,
-      message: isRefusal(answer) ? refusalStatement(answer) : receiptStatement(answer.receipt),
-      signature: isRefusal(answer) ? answer.signature : answer.receipt.signature,
+      ...signedPartOf(answer),
     }),
   );
   if (verifyStatements(engine, random, claims)) return;
@@ -77,15 +87,29 @@ export function checkContents(
 ): void {
   for (const answer of answers) {
     if (!equalBytes(answer.requestHash, requestHash)) badReceipt(domain, answer.index, "is to another request");
-    if (!isRefusal(answer)) checkReceipt(domain, claim, answer);
+    if (isIssued(answer)) checkReceipt(domain, claim, answer);
+    if (isApproved(answer) && answer.approvals.length !== claim.keys.length)
+      badReceipt(domain, answer.index, "does not hold one approval for each key");
   }
 }
 
 /**
  * The answers with shares, all of them, in the order of the D-TAs.
- * @throws `ERR_ENROLMENT_REFUSED`, `ERR_ENROLMENT_INCOMPLETE`, each with a report of which D-TAs
+ * @throws `ERR_ENROLMENT_REFUSED`, `ERR_ENROLMENT_INCOMPLETE`, each with a report of which D-TAs; `ERR_RECEIPT_INVALID` for an approval without shares
  */
-export function allIssued(domain: IssuingDomain, answers: readonly IssuanceAnswer[]): readonly IssuedAnswer[] {
+export const allIssued = (domain: IssuingDomain, answers: readonly IssuanceAnswer[]): readonly IssuedAnswer[] =>
+  allOf(domain, answers, isIssued, "holds no shares");
+
+/** As `allIssued`, for the first round of attribute keys. */
+export const allApproved = (domain: IssuingDomain, answers: readonly IssuanceAnswer[]): readonly ApprovedAnswer[] =>
+  allOf(domain, answers, isApproved, "is no approval");
+
+function allOf<A extends IssuanceAnswer>(
+  domain: IssuingDomain,
+  answers: readonly IssuanceAnswer[],
+  isWanted: (answer: IssuanceAnswer) => answer is A,
+  otherwise: string,
+): readonly A[] {
   const refusals = answers
     .filter(isRefusal)
     .map(({ index, refusal }): Refusal => ({ index, name: entryAt(domain, index).name, ...refusal }));
@@ -100,9 +124,10 @@ export function allIssued(domain: IssuingDomain, answers: readonly IssuanceAnswe
     const who = missing.map((index) => nameOf(entryAt(domain, index))).join(", ");
     throw faultError("ERR_ENROLMENT_INCOMPLETE", `no answer yet from ${who}`, { missing });
   }
-  return answers
-    .filter((answer): answer is IssuedAnswer => !isRefusal(answer))
-    .sort((one, other) => one.index - other.index);
+  const wanted = answers.filter(isWanted);
+  const other = answers.find((answer) => !isWanted(answer));
+  if (other !== undefined) badReceipt(domain, other.index, otherwise);
+  return wanted.toSorted((one, other) => one.index - other.index);
 }
 
 function checkReceipt(

@@ -8,7 +8,7 @@ import type { RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { entryAt } from "./enrolment-answers.ts";
 import { faultError, nameOf } from "./fault.ts";
-import { openShares } from "./issuance.ts";
+import { openShares, secretsOf } from "./issuance.ts";
 import {
   type IssuanceClaim,
   type IssuedAnswer,
@@ -86,6 +86,6 @@ export async function openAnswer<T>(
     throw liar(domain, answer.receipt, "sealed something that is not the shares asked for");
   } finally {
     if (plaintext !== undefined) wipe(plaintext);
-    for (const share of shares) wipe(...("g1" in share ? [share.g1] : []), ...("g2" in share ? [share.g2] : []));
+    for (const share of shares) wipe(...secretsOf(share));
   }
 }

@@ -25,12 +25,13 @@ import type { IdentityUsage } from "@milagro/crypto/usage";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { Type } from "typebox";
-import { canonicalBytes } from "./canonical.ts";
+import { canonicalBytes, canonicalText } from "./canonical.ts";
 import { allIssued, checkAuthorship, onePerAuthority } from "./enrolment-answers.ts";
 import { liar, openAnswer } from "./enrolment-shares.ts";
 import { sealIssuanceRequest } from "./issuance.ts";
 import {
   type Evidence,
+  encodeKeyRequests,
   type IdentityKeyRequest,
   type IssuanceAnswer,
   type IssuanceClaim,
@@ -93,7 +94,7 @@ export async function beginEnrolment(options: {
   readonly x25519?: X25519 | undefined;
 }): Promise<Enrolment> {
   const { random, domain, identity, keys, nowMs, x25519 } = options;
-  if (new Set(keys.map(({ usage, epoch }) => `${usage} ${epoch}`)).size !== keys.length)
+  if (new Set(keys.map((key) => canonicalText(encodeKeyRequests([key])))).size !== keys.length)
     throw new TypeError("a key is asked for twice");
   const { publicKey: requestKey, privateKey } = await generateHpkeKeyPair(random, x25519);
   const claim: IssuanceClaim = {
@@ -142,7 +143,9 @@ export async function finishEnrolment(options: {
   if (!equalBytes(enrolment.claim.domainId, domain.domainId))
     throw new MilagroError("ERR_DOMAIN_MISMATCH", "the enrolment belongs to another domain");
   if (!enrolment.claim.keys.every(isIdentityKey))
-    throw new TypeError("M-Pin secrets are finished in mpin-issuance and mpin-server-issuance");
+    throw new TypeError(
+      "M-Pin secrets are finished in mpin-issuance and mpin-server-issuance, attribute keys in attribute-enrolment",
+    );
   const answers = onePerAuthority(domain, options.answers);
   checkAuthorship(engine, random, domain, enrolment, answers);
   const issued = allIssued(domain, answers);
@@ -162,7 +165,7 @@ interface Contribution {
 }
 
 const isIdentityKey = (key: KeyRequest): key is IdentityKeyRequest =>
-  key.usage !== "mpin" && key.usage !== "mpin-server";
+  key.usage === "enc" || key.usage === "sig" || key.usage === "kex";
 
 async function openContribution(
   engine: Engine,
@@ -179,7 +182,8 @@ async function openContribution(
 }
 
 function decodeShare(engine: Engine, share: Share): IdentityKeyShare {
-  if (share.usage === "mpin" || share.usage === "mpin-server") throw new TypeError("no share of an identity key");
+  if (share.usage !== "enc" && share.usage !== "sig" && share.usage !== "kex")
+    throw new TypeError("no share of an identity key");
   const bytes = "g2" in share ? concat(share.g1, share.g2) : share.g1;
   try {
     return parseIdentityKeyShare(engine, share.usage, bytes);

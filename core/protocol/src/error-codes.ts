@@ -121,11 +121,29 @@ export const ERROR_CODES = {
     "Bytes are not an attribute key or share of this scheme.",
     "They were cut short or damaged; have the key issued again.",
   ),
+  ERR_ATTRIBUTE_SCHEMA_DIFFERS: define(
+    409,
+    2,
+    "The D-TAs do not publish one attribute schema.",
+    "Their operators agree on it: the same schema under the same version in each policy.",
+  ),
+  ERR_ATTRIBUTE_SCHEMA_FORGED: define(
+    422,
+    1,
+    "An attribute schema is not to be believed: a wrong signature, or an older one than was seen before.",
+    "Fetch it again with `milagro attributes schema`; if it stays, ask the domain's operators.",
+  ),
   ERR_ATTRIBUTE_SCHEMA_INVALID: define(
     400,
     1,
     "The attribute schema is malformed.",
     "See what a schema looks like in docs/spec/policy.md.",
+  ),
+  ERR_ATTRIBUTE_SCHEMA_UNKNOWN: define(
+    404,
+    2,
+    "There is no attribute schema of this domain: its D-TAs publish none, or none was fetched.",
+    "Fetch it with `milagro attributes schema`; an operator sets it with `milagro dta policy`.",
   ),
   ERR_CIPHERTEXT_INVALID: define(
     400,
@@ -144,6 +162,12 @@ export const ERROR_CODES = {
     1,
     "An entitlement to an attribute key is malformed or contradicts itself.",
     "It names one identity and one epoch, which are also its uid and epoch.",
+  ),
+  ERR_ENTITLEMENT_REFUSED: define(
+    403,
+    3,
+    "This D-TA does not know the identity to have these attributes, or to be allowed this policy.",
+    "Ask for less (`milagro attributes request`), or have its operator or a registrar add what is missing.",
   ),
   ERR_ENVELOPE_CORRUPT: define(
     422,

@@ -5,6 +5,12 @@
  */
 import { IDENTITY_USAGES } from "@milagro/crypto/usage";
 import { Type } from "typebox";
+import {
+  ApprovalsSchema,
+  ApprovedAnswerSchema,
+  AttributeKeyRequestSchema,
+  AttributeShareSchema,
+} from "./attribute-messages.ts";
 import { hashCanonical } from "./canonical.ts";
 import { ShortCodeText } from "./short-code.ts";
 import {
@@ -108,6 +114,7 @@ export const KeyRequestSchema = Type.Union([
   IdentityKeyRequestSchema,
   MpinKeyRequestSchema,
   MpinServerKeyRequestSchema,
+  AttributeKeyRequestSchema,
 ]);
 export type KeyRequest = Parsed<typeof KeyRequestSchema>;
 const Keys = Type.Array(KeyRequestSchema, { minItems: 1, maxItems: MAX_KEYS });
@@ -134,7 +141,11 @@ export const parseIssuanceClaim = parserOf("issuance claim", IssuanceClaimSchema
 export const encodeIssuanceClaim = encoderOf("issuance claim", IssuanceClaimSchema);
 
 export const IssuanceRequestSchema = strict(
-  { ...requestProperties, evidence: Type.Array(EvidenceSchema, { maxItems: MAX_EVIDENCE }) },
+  {
+    ...requestProperties,
+    evidence: Type.Array(EvidenceSchema, { maxItems: MAX_EVIDENCE }),
+    approvals: Type.Optional(ApprovalsSchema),
+  },
   "Issuance request, only ever sent sealed",
 );
 export type IssuanceRequest = Parsed<typeof IssuanceRequestSchema>;
@@ -142,7 +153,7 @@ export type IssuanceRequest = Parsed<typeof IssuanceRequestSchema>;
 export const parseIssuanceRequest = parserOf("issuance request", IssuanceRequestSchema);
 export const encodeIssuanceRequest = encoderOf("issuance request", IssuanceRequestSchema);
 
-/** SHA-256 of the canonical claim: common to all D-TAs, since nonce, time and request key are. */
+/** SHA-256 of the canonical claim: common to all D-TAs and, for attribute keys, to both rounds. */
 export function requestHashOf(request: IssuanceClaim | IssuanceRequest): Uint8Array {
   const { v, domainId, identity, keys, requestKey, nonce, time, proofs } = request;
   const claim = { v, domainId, identity, keys, requestKey, nonce, time, ...(proofs ? { proofs } : {}) };
@@ -181,6 +192,7 @@ export const ShareSchema = Type.Union([
   strict({ usage: Type.Literal("kex"), epoch: EpochNumber, g1: SharePoint1, g2: SharePoint2 }),
   strict({ usage: Type.Literal("mpin"), epoch: EpochNumber, g1: SharePoint1, proof: ShareProof }),
   strict({ usage: Type.Literal("mpin-server"), epoch: EpochNumber, g2: SharePoint2 }),
+  AttributeShareSchema,
 ]);
 export type Share = Parsed<typeof ShareSchema>;
 export const ShareListSchema = strict({
@@ -192,9 +204,12 @@ export type ShareList = Parsed<typeof ShareListSchema>;
 export const parseShareList = parserOf("shares", ShareListSchema);
 export const encodeShareList = encoderOf("shares", ShareListSchema);
 
+/** The most bytes of sealed shares: what attribute keys of the largest size need. */
+export const MAX_SEALED_SHARES_BYTES = 131_072;
+
 export const SealedSharesSchema = strict({
   encapsulatedKey: bytes(32, "HPKE encapsulated key"),
-  ciphertext: bytesBetween(17, 16_384, "Sealed shares"),
+  ciphertext: bytesBetween(17, MAX_SEALED_SHARES_BYTES, "Sealed shares"),
 });
 export type SealedShares = Parsed<typeof SealedSharesSchema>;
 
@@ -240,8 +255,8 @@ export const RefusedAnswerSchema = strict({
 });
 export type RefusedAnswer = Parsed<typeof RefusedAnswerSchema>;
 
-/** A D-TA's answer: shares with a receipt, or a signed refusal. */
-export const IssuanceAnswerSchema = Type.Union([IssuedAnswerSchema, RefusedAnswerSchema]);
+/** A D-TA's answer: shares with a receipt, an approval in the first round for attribute keys, or a signed refusal. */
+export const IssuanceAnswerSchema = Type.Union([IssuedAnswerSchema, ApprovedAnswerSchema, RefusedAnswerSchema]);
 export type IssuanceAnswer = Parsed<typeof IssuanceAnswerSchema>;
 export type IssuanceAnswerWire = Wire<typeof IssuanceAnswerSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */

@@ -104,10 +104,16 @@ export async function openIssuanceRequest(options: {
   return { request, requestHash: requestHashOf(request) };
 }
 
+/** The bytes of a share that are to be wiped. */
+export const secretsOf = (share: Share): readonly Uint8Array[] => {
+  if ("share" in share) return [share.share];
+  return [...("g1" in share ? [share.g1] : []), ...("g2" in share ? [share.g2] : [])];
+};
+
 /** What is sealed of shares; to be wiped. The shares' bytes are overwritten. */
 export function encodeShares(shares: readonly Share[]): Uint8Array {
   const plaintext = canonicalBytes(encodeShareList({ v: 1, shares }));
-  for (const share of shares) wipe(...("g1" in share ? [share.g1] : []), ...("g2" in share ? [share.g2] : []));
+  for (const share of shares) wipe(...secretsOf(share));
   return plaintext;
 }
 

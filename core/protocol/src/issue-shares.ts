@@ -71,6 +71,9 @@ function issueShare(engine: Engine, masters: IssuingMasters, request: Request, k
       share.destroy();
       return { usage: "mpin-server", epoch: key.epoch, g2 };
     }
+    case "cp":
+    case "kp":
+      throw new TypeError("attribute keys are issued in attribute-issuance, on the approvals of all D-TAs");
     default:
       return issueIdentityShare(engine, masters.id, request, key);
   }

@@ -1,16 +1,18 @@
 /**
- * What a D-TA can be asked for: the keys of the `id` master, and M-Pin's secrets and time permits of the `mpin` master.
+ * What a D-TA can be asked for: the keys of the `id` master, M-Pin's secrets and time permits of the `mpin` master, and attribute keys of the
+ * masters `cp` and `kp`.
  * @module
  */
+import type { AbeScheme } from "@milagro/crypto/abe-points";
 import { IDENTITY_USAGES, type IdentityUsage } from "@milagro/crypto/usage";
 import { MilagroError } from "@milagro/engine/error";
 
 /** What a request for keys may name. */
-export type KeyUsage = IdentityUsage | "mpin" | "mpin-server";
+export type KeyUsage = IdentityUsage | "mpin" | "mpin-server" | AbeScheme;
 /** What a rule of an issuance policy may name. */
 export type RuleUsage = KeyUsage | "permit";
 
-export const KEY_USAGES: readonly KeyUsage[] = [...IDENTITY_USAGES, "mpin", "mpin-server"];
+export const KEY_USAGES: readonly KeyUsage[] = [...IDENTITY_USAGES, "mpin", "mpin-server", "cp", "kp"];
 export const RULE_USAGES: readonly RuleUsage[] = [...KEY_USAGES, "permit"];
 
 /** @throws `ERR_USAGE_INVALID`, also for `permit`, which no evidence carries */

@@ -5,6 +5,7 @@
  */
 import { type Identity, matchesIdentity } from "@milagro/crypto/identity";
 import { Type } from "typebox";
+import { AttributePolicySchema, RegistrarLabels } from "./attribute-policy.ts";
 import { EVIDENCE_TYPES } from "./issuance-messages.ts";
 import { RULE_USAGES } from "./key-usage.ts";
 import { matchesSecretPath, type SecretPath, SecretPathPatternText } from "./secret-path.ts";
@@ -119,6 +120,7 @@ export const IssuancePolicySchema = strict(
         name: line(64, "Name of the registrar: `iss` of its grants"),
         publicKey: Ed25519Jwk,
         identities: Patterns,
+        labels: Type.Optional(RegistrarLabels),
       }),
       { maxItems: 64 },
     ),
@@ -146,10 +148,11 @@ export const IssuancePolicySchema = strict(
       ),
     ),
     denied: Type.Array(IdentityPatternText, { maxItems: 4096 }),
+    attributes: Type.Optional(AttributePolicySchema),
   },
   "Whom a D-TA issues keys to, on what evidence; nothing matches: refused",
 );
 export type IssuancePolicy = Parsed<typeof IssuancePolicySchema>;
-/** @throws `ERR_MESSAGE_INVALID` */
+/** The form only; before it is used also `checkAttributePolicy`. @throws `ERR_MESSAGE_INVALID` */
 export const parseIssuancePolicy = parserOf("issuance policy", IssuancePolicySchema);
 export const encodeIssuancePolicy = encoderOf("issuance policy", IssuancePolicySchema);

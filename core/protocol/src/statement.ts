@@ -8,7 +8,16 @@ import { equalBytes, transcript, utf8 } from "@milagro/crypto/bytes";
 import { canonicalBytes } from "./canonical.ts";
 
 /** Everything a statement key may say. */
-export type StatementKind = "descriptor" | "receipt" | "refusal" | "log-head" | "answer" | "bus-token" | "channel";
+export type StatementKind =
+  | "descriptor"
+  | "receipt"
+  | "refusal"
+  | "log-head"
+  | "answer"
+  | "bus-token"
+  | "channel"
+  | "approval"
+  | "attribute-schema";
 
 /** Whether bytes are a statement of this kind: whoever signs what others have put together asks first. */
 export function isStatement(kind: StatementKind, bytes: Uint8Array): boolean {

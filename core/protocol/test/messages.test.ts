@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import type { TSchema } from "typebox";
 import { describe, expect, test } from "vitest";
+import * as attributePolicy from "../src/attribute-policy.ts";
+import * as attributeSchema from "../src/attribute-schema-statement.ts";
 import * as bus from "../src/bus-messages.ts";
 import * as ceremony from "../src/ceremony.ts";
 import * as ceremonyMessages from "../src/ceremony-messages.ts";
@@ -26,6 +28,8 @@ import { outcome } from "./fixture.ts";
 
 /** Every schema that has a parser and an encoder, found by name so that none is left out. */
 const MODULES = {
+  attributePolicy,
+  attributeSchema,
   fileSignature,
   bus,
   ceremony,

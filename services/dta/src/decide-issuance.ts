@@ -6,6 +6,7 @@
  * freshness; then policy; then evidence. Nothing is allowed that no rule allows.
  * @module
  */
+import type { AbeEntitlement } from "@milagro/crypto/abe-entitlement";
 import { type Epoch, epochAt, NO_EXPIRY } from "@milagro/crypto/epoch";
 import { isEpochIdentity } from "@milagro/crypto/epoch-identity";
 import { type Identity, type IdentityPattern, matchesIdentity } from "@milagro/crypto/identity";
@@ -13,6 +14,7 @@ import type { ErrorCode } from "@milagro/protocol/error-codes";
 import { type EvidenceType, LATE_REQUEST_SECONDS } from "@milagro/protocol/issuance-messages";
 import type { KeyUsage, RuleUsage } from "@milagro/protocol/key-usage";
 import type { IssuancePolicy, IssuanceRule } from "@milagro/protocol/policy";
+import { type GrantedAttributes, isEntitled } from "./decide-entitlement.ts";
 import { refusalByKind } from "./device-keys.ts";
 
 /** How far a request's own time may lie from this D-TA's clock, either way. */
@@ -24,6 +26,8 @@ export const ANSWER_AGAIN_MS = 7 * 86_400_000;
  * none. Such evidence has an end of its own, goes with the first request only, and the shares are sealed to the requester, so whoever held a request back gains nothing.
  */
 export const LATE_MS = LATE_REQUEST_SECONDS * 1000;
+/** Keys that open what was encrypted in an epoch. */
+const OPENING: readonly KeyUsage[] = ["enc", "cp", "kp"];
 const ONE_TIME: readonly EvidenceType[] = ["join-token", "grant", "email-code", "device"];
 
 /** What one piece of evidence is worth, for the identity and request it came with. */
@@ -35,6 +39,8 @@ export type EvidenceVerdict =
       readonly usages?: readonly KeyUsage[];
       /** For renewal: the epoch of the key that signed; it may be as old as the keys which the rule still issues. */
       readonly keyEpoch?: Epoch;
+      /** For a grant: what its registrar says of the identity, and may say. */
+      readonly granted?: GrantedAttributes;
     }
   | { readonly type: EvidenceType; readonly ok: false; readonly code: ErrorCode };
 
@@ -55,6 +61,8 @@ export interface IssuanceFacts {
   /** Patterns of the deny-list; those of the policy are added here. */
   readonly denied: readonly IdentityPattern[];
   readonly evidence: readonly EvidenceVerdict[];
+  /** What a request for attribute keys names. */
+  readonly entitlements?: readonly AbeEntitlement[] | undefined;
   /** When this very request was issued before: at what time. */
   readonly issuedMs?: number | undefined;
   /** Whether the device's keys without expiry went to another request. */
@@ -72,13 +80,13 @@ export type IssuanceDecision =
 const refuse = (code: ErrorCode): IssuanceDecision => ({ kind: "refuse", code });
 
 /**
- * Whether the rule issues keys of this epoch now. Past epochs serve to open what was encrypted before the identity enrolled (`enc`);
- * signing or agreeing keys of the past would only serve to forge it. Keys without expiry are in no window: `refusalByKind` says whose they may be.
+ * Whether the rule issues keys of this epoch now. Past epochs serve to open what was encrypted before the identity enrolled (`enc`
+ * and attribute keys); signing or agreeing keys of the past would only serve to forge it. Keys without expiry are in no window: `refusalByKind` says whose they may be.
  */
 export function inEpochWindow(rule: IssuanceRule, key: RequestedKey, nowMs: number, epochSeconds: number): boolean {
   if (key.epoch === NO_EXPIRY) return true;
   // The two clocks may stand on different sides of an epoch's end: the tolerance for freshness applies here too.
-  const earliest = epochAt(nowMs - FRESHNESS_MS, epochSeconds) - (key.usage === "enc" ? rule.maxEpochsBack : 0);
+  const earliest = epochAt(nowMs - FRESHNESS_MS, epochSeconds) - (OPENING.includes(key.usage) ? rule.maxEpochsBack : 0);
   const latest = epochAt(nowMs + FRESHNESS_MS, epochSeconds) + rule.maxEpochsAhead;
   return key.epoch >= Math.max(1, earliest) && key.epoch <= latest;
 }
@@ -115,6 +123,10 @@ function reaches(
   });
 }
 
+/** Whether policy and evidence together entitle to all attribute keys of the request. */
+const entitles = ({ policy, entitlements }: IssuanceFacts, { granted }: EvidenceVerdict & { ok: true }): boolean =>
+  (entitlements ?? []).every((entitlement) => isEntitled(policy.attributes, entitlement, granted));
+
 /** One piece of evidence must carry the whole request: pieces do not add up, so that an audit record names exactly one reason. */
 export function decideIssuance(facts: IssuanceFacts): IssuanceDecision {
   // Keys of an epoch belong to everybody, once it has begun; nobody gets one earlier by enrolling as its identity.
@@ -135,9 +147,11 @@ export function decideIssuance(facts: IssuanceFacts): IssuanceDecision {
   }
 
   const counts = ({ type }: EvidenceVerdict): boolean => !late || ONE_TIME.includes(type);
-  const carrier = facts.evidence.findIndex(
-    (verdict) => counts(verdict) && verdict.ok && reaches(facts, verdict, rules),
-  );
+  const carries = (verdict: EvidenceVerdict): boolean =>
+    counts(verdict) && verdict.ok && reaches(facts, verdict, rules);
+  const carrier = facts.evidence.findIndex((verdict) => carries(verdict) && verdict.ok && entitles(facts, verdict));
+  // The evidence is right, and would carry other attributes.
+  if (carrier < 0 && facts.evidence.some(carries)) return refuse("ERR_ENTITLEMENT_REFUSED");
   if (carrier >= 0) return facts.issuedElsewhere ? refuse("ERR_IDENTITY_ISSUED") : { kind: "issue", carrier };
   const failed = facts.evidence.find((verdict) => counts(verdict) && !verdict.ok);
   if (failed !== undefined && !failed.ok) return refuse(failed.code);

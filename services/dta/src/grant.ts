@@ -4,18 +4,28 @@
  *   iss  name of the registrar in the policy      sub          the identity
  *   aud  domain id, base64url                     request_key  base64url of SHA-256 of the request's HPKE key
  *   exp, jti                                      usages       array of usages; absent: all that the policy allows
+ *   attributes  object of labels and values       policies     array of policies: what a request for attribute keys may name
+ *
+ * A registrar says of attributes only what its `labels` in the policy let it; a grant that says more is refused as a whole.
  *
  * A grant is spent by its first request, like a join token: the store remembers `(registrar, jti)`.
  * Source: RFC 7519 §4.1 (claims), RFC 8037 §3.1 (EdDSA). Only that algorithm is accepted, whatever the header says.
  * @module
  */
+import { parseAttributeSchema } from "@milagro/crypto/attribute-schema";
 import { equalBytes } from "@milagro/crypto/bytes";
 import { type DomainId, formatDomainId } from "@milagro/crypto/domain-id";
 import { type Identity, matchesIdentity } from "@milagro/crypto/identity";
+import { MAX_POLICY_BYTES } from "@milagro/crypto/policy";
+import { parsePolicy } from "@milagro/crypto/policy-parser";
+import { compilePolicy } from "@milagro/crypto/policy-rows";
+import { MilagroError } from "@milagro/engine/error";
+import { parseAttributeValues } from "@milagro/protocol/attribute-policy";
 import { KEY_USAGES, type KeyUsage } from "@milagro/protocol/key-usage";
 import type { IssuancePolicy } from "@milagro/protocol/policy";
 import { requestKeyThumbprint } from "@milagro/protocol/request-key";
 import { decodeJwt, errors, importJWK, type JWK, type JWTPayload, jwtVerify } from "jose";
+import type { GrantedAttributes } from "./decide-entitlement.ts";
 import type { EvidenceVerdict } from "./decide-issuance.ts";
 import type { StoreTransaction } from "./store.ts";
 
@@ -40,6 +50,7 @@ export type GrantVerdict = EvidenceVerdict & { readonly spends?: SpentGrant };
 /** Grants and tokens are bearer texts of foreign make; longer ones are refused unread. */
 const MAX_JTI = 128;
 const CLOCK_TOLERANCE_SECONDS = 60;
+const MAX_POLICIES = 16;
 
 export const invalidJwt = (type: "grant" | "oidc"): EvidenceVerdict => ({
   type,
@@ -91,12 +102,45 @@ export async function judgeGrant(policy: IssuancePolicy, jwt: string, context: J
   if (typeof jti !== "string" || jti.length === 0 || jti.length > MAX_JTI || exp === undefined)
     return invalidJwt("grant");
   if (usages !== undefined && !isUsageList(usages)) return invalidJwt("grant");
+  const granted = grantedBy(policy, registrar.labels ?? [], claims);
+  if (granted === undefined) return invalidJwt("grant");
   return {
     type: "grant",
     ok: true,
+    granted,
     ...(usages === undefined ? {} : { usages }),
     spends: { registrar: registrar.name, jti, expiresMs: exp * 1000 },
   };
+}
+
+/** What the claims say of attributes; undefined when it is malformed or more than the registrar may say. */
+function grantedBy(
+  policy: IssuancePolicy,
+  labels: readonly string[],
+  claims: JWTPayload,
+): GrantedAttributes | undefined {
+  const { attributes, policies } = claims as JWTPayload & { attributes?: unknown; policies?: unknown };
+  const schema = policy.attributes && parseAttributeSchema(policy.attributes.schema);
+  const may = (label: string): boolean => labels.includes("*") || labels.includes(label);
+  try {
+    const values = attributes === undefined ? undefined : parseAttributeValues(attributes);
+    if (values && !Object.keys(values).every(may)) return undefined;
+    if (policies === undefined || schema === undefined) return { attributes: values };
+    if (!Array.isArray(policies) || policies.length > MAX_POLICIES) return undefined;
+    const texts = policies.map((text) =>
+      typeof text === "string" && text.length <= MAX_POLICY_BYTES ? text : undefined,
+    );
+    if (
+      !texts.every(
+        (text) => text !== undefined && compilePolicy(parsePolicy(text, schema)).rows.every(({ label }) => may(label)),
+      )
+    )
+      return undefined;
+    return { attributes: values, policies: texts as readonly string[] };
+  } catch (error) {
+    if (error instanceof MilagroError) return undefined;
+    throw error;
+  }
 }
 
 function isUsageList(value: unknown): value is KeyUsage[] {

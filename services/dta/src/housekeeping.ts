@@ -30,6 +30,10 @@ export async function forgetOld(
       .where("time_ms", "<", nowMs - ANSWER_AGAIN_MS)
       .execute();
     await tx
+      .deleteFrom("attribute_issuance")
+      .where("time_ms", "<", nowMs - ANSWER_AGAIN_MS)
+      .execute();
+    await tx
       .deleteFrom("grant_use")
       .where("expires_ms", "<", nowMs - KEEP_GRANTS_MS)
       .execute();

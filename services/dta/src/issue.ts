@@ -4,6 +4,7 @@
  * @module
  */
 import { MilagroError } from "@milagro/engine/error";
+import { entitlementsOf, isAttributeKey } from "@milagro/protocol/attribute-issuance";
 import { definitionOf, type ErrorCode } from "@milagro/protocol/error-codes";
 import type { OpenedRequest } from "@milagro/protocol/issuance";
 import type { IssuanceAnswer, SealedRequest } from "@milagro/protocol/issuance-messages";
@@ -11,6 +12,7 @@ import { type DtaContext, domainOf, type FoundedDomain } from "./context.ts";
 import { decideIssuance, type IssuanceDecision } from "./decide-issuance.ts";
 import { isDeviceRequest, isIssuedElsewhere, rememberDevice } from "./device-keys.ts";
 import { type ExaminedEvidence, examineEvidence, spendEvidence, weighEvidence } from "./evidence.ts";
+import { settleShares } from "./issue-attributes.ts";
 import type { IssuanceRow, StoreTransaction } from "./store.ts";
 
 /** Requests that are being worked on at once; more are refused before anything is done for them. */
@@ -18,7 +20,7 @@ export const MAX_IN_FLIGHT = 256;
 
 /** What the transaction settled. */
 type Settled =
-  | { readonly kind: "issue"; readonly row: IssuanceRow; readonly again: boolean }
+  | { readonly kind: "issue"; readonly row: Omit<IssuanceRow, "identity">; readonly again: boolean }
   | { readonly kind: "refuse"; readonly code: ErrorCode; readonly nowMs: number };
 
 export interface IssuanceCounters {
@@ -51,9 +53,9 @@ async function issue(context: DtaContext, counters: IssuanceCounters, sealed: Se
   const domain = domainOf(context);
   if (context.issuer.sealed) throw new MilagroError("ERR_SEALED", "this D-TA is sealed; its operator unseals it");
   const opened = await context.issuer.call("open", sealed);
-  const evidence = await examineEvidence(context, domain, opened);
-  const settled = await context.store.transaction((tx) => settle(context, tx, domain, opened, evidence));
   const { request, requestHash } = opened;
+  const call = callFor(request);
+  const settled = await (call === "issueAttributes" ? byApprovals : byEvidence)(context, domain, opened);
   if (settled.kind === "refuse") {
     counters.refused(settled.code);
     context.log.info("issuance refused", { identity: request.identity, code: settled.code });
@@ -66,7 +68,23 @@ async function issue(context: DtaContext, counters: IssuanceCounters, sealed: Se
   counters.issued(settled.again);
   context.log.info("issuance recorded", { identity: request.identity, logIndex: settled.row.log_index });
   const { policy_version: policyVersion, time_ms: timeMs, log_index: logIndex, log_head: logHead } = settled.row;
-  return context.issuer.call("issue", { opened, policyVersion, timeMs, logIndex, logHead });
+  return context.issuer.call(call, { opened, policyVersion, timeMs, logIndex, logHead });
+}
+
+/** What answers a request: shares at once, or, for attribute keys, approvals first and shares on the approvals of all. */
+function callFor({ keys, approvals }: OpenedRequest["request"]): "issue" | "approve" | "issueAttributes" {
+  if (!keys.some(isAttributeKey)) return "issue";
+  return approvals === undefined ? "approve" : "issueAttributes";
+}
+
+async function byEvidence(context: DtaContext, domain: FoundedDomain, opened: OpenedRequest): Promise<Settled> {
+  const evidence = await examineEvidence(context, domain, opened);
+  return context.store.transaction((tx) => settle(context, tx, domain, opened, evidence));
+}
+
+async function byApprovals(context: DtaContext, domain: FoundedDomain, opened: OpenedRequest): Promise<Settled> {
+  const approvedByAll = await context.issuer.call("verifyApprovals", { opened });
+  return context.store.transaction((tx) => settleShares(context, tx, domain, opened, approvedByAll));
 }
 
 /** Everything that must happen together or not at all. Touches nothing but the transaction: it may run twice. */
@@ -97,6 +115,7 @@ async function settle(
     policy,
     denied: context.now.denied,
     evidence: verdicts,
+    entitlements: entitlementsOf(request),
     issuedMs: before?.time_ms,
     issuedElsewhere: forDevice && (await isIssuedElsewhere(tx, domain.domainId, request.identity, requestHash)),
   });

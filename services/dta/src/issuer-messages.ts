@@ -64,6 +64,12 @@ export interface IssuerCalls {
   permits: [PermitRequest, PermitAnswer];
   /** Computes and seals the shares, signs the receipt. */
   issue: [RecordedIssuance, IssuanceAnswer];
+  /** The first round for attribute keys: signs the approvals. */
+  approve: [RecordedIssuance, IssuanceAnswer];
+  /** Whether a request holds the approvals of all D-TAs for it. */
+  verifyApprovals: [{ readonly opened: OpenedRequest }, boolean];
+  /** The second round: checks the approvals once more, computes and seals the shares, signs the receipt. */
+  issueAttributes: [RecordedIssuance, IssuanceAnswer];
   /** The share of an epoch's own `enc` key, 48 bytes. Whether it may leave is the caller's to decide. */
   epochShare: [{ readonly epoch: Epoch }, Uint8Array];
   /** Signs a refusal. */

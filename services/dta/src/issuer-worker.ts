@@ -14,6 +14,8 @@ import { Secret } from "@milagro/crypto/secret";
 import { createEngine } from "@milagro/engine";
 import type { RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
+import { signApproved } from "@milagro/protocol/approved-answer";
+import { approveAll, entitlementsOf, issueAttributeShares, signApprovals } from "@milagro/protocol/attribute-issuance";
 import { makeAuthority } from "@milagro/protocol/authority";
 import { makeDtaBusToken } from "@milagro/protocol/bus-token";
 import { advance, ownSignature } from "@milagro/protocol/ceremony";
@@ -23,6 +25,7 @@ import { openEmailCodeRequest } from "@milagro/protocol/email-code";
 import { faultReportOf } from "@milagro/protocol/fault";
 import {
   encodeShares,
+  type OpenedRequest,
   openIssuanceRequest,
   sealEncodedShares,
   sharesHashOf,
@@ -30,6 +33,7 @@ import {
   signRefusal,
   verifyRenewal,
 } from "@milagro/protocol/issuance";
+import type { IssuanceAnswer } from "@milagro/protocol/issuance-messages";
 import { checkDvsClaims, issueShares } from "@milagro/protocol/issue-shares";
 import { issuePermits } from "@milagro/protocol/permits";
 import { isStatement, statementBytes } from "@milagro/protocol/statement";
@@ -39,7 +43,7 @@ import { errorFields } from "@milagro/runtime/log";
 import { systemRandom as random } from "@milagro/runtime/random";
 import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
 import { nativeX25519 } from "@milagro/runtime/x25519";
-import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest } from "./issuer-messages.ts";
+import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest, RecordedIssuance } from "./issuer-messages.ts";
 import { destroyMasters, type Masters, resealMasters, unsealMasters } from "./masters.ts";
 import { checkRequestKey } from "./request-key.ts";
 
@@ -77,6 +81,43 @@ function answerRandom(privateKey: HpkePrivateKey, requestHash: Uint8Array, plain
   );
   const secret = createSecretKey(seed);
   return (length) => new Uint8Array(hkdfSync("sha256", secret, new Uint8Array(0), "milagro answer ephemeral", length));
+}
+
+/** What all D-TAs have approved of a request. @throws `ERR_APPROVAL_MISSING` */
+function approved({ request, requestHash }: OpenedRequest): ReturnType<typeof approveAll> {
+  const authorities = place().domain.authorities.map(({ publicShares }) => publicShares.statement);
+  return approveAll(engine, random, entitlementsOf(request), requestHash, authorities, request.approvals ?? []);
+}
+
+/** Seals encoded shares to the requester and signs the receipt; wipes them. */
+async function sealAndSign(
+  { opened, policyVersion, timeMs, logIndex, logHead }: RecordedIssuance,
+  plaintext: Uint8Array,
+): Promise<IssuanceAnswer> {
+  const { domain, index } = place();
+  const { shares: masterShares, hpke } = unsealed();
+  const { request, requestHash } = opened;
+  const shares = await sealEncodedShares(plaintext, {
+    random: answerRandom(hpke.privateKey, requestHash, plaintext),
+    requestKey: request.requestKey,
+    requestHash,
+    index,
+    native,
+  });
+  const receipt = signReceipt(engine, masterShares.statement, {
+    v: 1,
+    domainId: domain.domainId,
+    index,
+    requestHash,
+    identity: request.identity,
+    keys: request.keys,
+    sharesHash: sharesHashOf(shares),
+    policyVersion,
+    time: Math.floor(timeMs / 1000),
+    logIndex,
+    logHead,
+  });
+  return { v: 1, index, requestHash, shares, receipt };
 }
 
 const tasks: Tasks = {
@@ -122,6 +163,8 @@ const tasks: Tasks = {
     const opened = await openIssuanceRequest({ privateKey, domainId: domain.domainId, index, sealed, native });
     checkRequestKey(opened.request.requestKey);
     checkDvsClaims(engine, opened.request);
+    if (entitlementsOf(opened.request).length === 0 && opened.request.approvals !== undefined)
+      throw new MilagroError("ERR_MESSAGE_INVALID", "approvals are for attribute keys");
     return opened;
   },
 
@@ -138,33 +181,38 @@ const tasks: Tasks = {
 
   permits: (request) => issuePermits(engine, unsealed().shares.mpin, place().index, request),
 
-  issue: async ({ opened, policyVersion, timeMs, logIndex, logHead }) => {
-    const { domain, index } = place();
-    const { shares: masterShares, hpke } = unsealed();
-    const { request, requestHash } = opened;
-    const plaintext = encodeShares(issueShares(engine, masterShares, request));
-    const shares = await sealEncodedShares(plaintext, {
-      random: answerRandom(hpke.privateKey, requestHash, plaintext),
-      requestKey: request.requestKey,
-      requestHash,
-      index,
-      native,
-    });
-    const receipt = signReceipt(engine, masterShares.statement, {
+  issue: (recorded) =>
+    sealAndSign(recorded, encodeShares(issueShares(engine, unsealed().shares, recorded.opened.request))),
+
+  approve: ({ opened: { request, requestHash }, policyVersion, timeMs, logIndex, logHead }) => {
+    const { statement } = unsealed().shares;
+    const approvals = signApprovals(engine, statement, entitlementsOf(request), requestHash);
+    const time = Math.floor(timeMs / 1000);
+    const answer = {
       v: 1,
-      domainId: domain.domainId,
-      index,
+      index: place().index,
       requestHash,
-      identity: request.identity,
-      keys: request.keys,
-      sharesHash: sharesHashOf(shares),
+      approvals,
       policyVersion,
-      time: Math.floor(timeMs / 1000),
+      time,
       logIndex,
       logHead,
-    });
-    return { v: 1, index, requestHash, shares, receipt };
+    } as const;
+    return signApproved(engine, statement, answer);
   },
+
+  verifyApprovals: ({ opened }) => {
+    try {
+      approved(opened);
+      return true;
+    } catch (error) {
+      if (error instanceof MilagroError && error.code === "ERR_APPROVAL_MISSING") return false;
+      throw error;
+    }
+  },
+
+  issueAttributes: (recorded) =>
+    sealAndSign(recorded, encodeShares(issueAttributeShares(engine, unsealed().shares, approved(recorded.opened)))),
 
   epochShare: ({ epoch }) => {
     const { domainId, name } = place().domain;

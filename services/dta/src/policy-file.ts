@@ -4,6 +4,7 @@
  * @module
  */
 import { MilagroError } from "@milagro/engine/error";
+import { checkAttributePolicy } from "@milagro/protocol/attribute-policy";
 import { hashCanonical } from "@milagro/protocol/canonical";
 import { encodeIssuancePolicy, type IssuancePolicy, parseIssuancePolicy } from "@milagro/protocol/policy";
 import { parseJson } from "@milagro/protocol/wire";
@@ -16,7 +17,7 @@ export const EMPTY_POLICY: IssuancePolicy = { v: 1, version: 0, rules: [], regis
 
 export interface PolicyFile {
   readonly current: IssuancePolicy;
-  /** @throws `ERR_VERSION_CONFLICT` unless its version is higher than the present one: receipts name the version they were decided under */
+  /** @throws `ERR_ATTRIBUTE_INVALID` and others for attributes that its schema does not allow; `ERR_VERSION_CONFLICT` unless its version is higher than the present one: receipts name the version they were decided under */
   check(policy: IssuancePolicy): void;
   /** Writes the file, then takes it into force. @throws as `check`, and when the file cannot be written: then the old one stays in force */
   replace(policy: IssuancePolicy): Promise<void>;
@@ -26,6 +27,7 @@ export interface PolicyFile {
 export async function openPolicyFile(path: string): Promise<PolicyFile> {
   let current = await readPolicy(path);
   const check = (policy: IssuancePolicy): void => {
+    checkAttributePolicy(policy.attributes);
     if (policy.version > current.version) return;
     throw new MilagroError(
       "ERR_VERSION_CONFLICT",
@@ -54,9 +56,11 @@ export function writePolicy(path: string, policy: IssuancePolicy): Promise<void>
 
 async function readPolicy(path: string): Promise<IssuancePolicy> {
   try {
-    return parseIssuancePolicy(
+    const policy = parseIssuancePolicy(
       parseJson(new TextDecoder("utf-8", { fatal: true }).decode(await readFileLimited(path, MAX_BYTES))),
     );
+    checkAttributePolicy(policy.attributes);
+    return policy;
   } catch (cause) {
     const what = cause instanceof MilagroError ? cause.message : "not UTF-8 text";
     throw new MilagroError("ERR_CONFIG_INVALID", `policy.json: ${what}`, { cause });

@@ -3,6 +3,7 @@
  * @module
  */
 import { parseEpoch } from "@milagro/crypto/epoch";
+import { SchemaStatementSchema } from "@milagro/protocol/attribute-schema-statement";
 import { encodeSignedDescriptor, SignedDescriptorSchema } from "@milagro/protocol/descriptor";
 import {
   type DtaStatus,
@@ -22,6 +23,7 @@ import {
 } from "@milagro/protocol/issuance-messages";
 import type { HttpApp } from "@milagro/runtime/http-server";
 import Type from "typebox";
+import { publishAttributeSchema } from "./attribute-schema.ts";
 import { type DtaContext, domainOf } from "./context.ts";
 import { publishEpochShare } from "./epoch-share.ts";
 import { logPage, MAX_LOG_PAGE, signedLogHead } from "./log-page.ts";
@@ -66,7 +68,7 @@ export function addPublicRoutes(
     {
       schema: {
         tags: ["issuance"],
-        summary: "Ask for key shares; a refusal is an answer too, and signed",
+        summary: "Ask for key shares, or approvals of attribute keys; a refusal is an answer too, and signed",
         body: SealedRequestSchema,
         response: { 200: IssuanceAnswerSchema },
       },
@@ -85,6 +87,18 @@ export function addPublicRoutes(
       },
     },
     async ({ params }) => encodeEpochShare(await publishEpochShare(context, parseEpoch(Number(params.epoch)))),
+  );
+
+  app.get(
+    "/v1/attributes",
+    {
+      schema: {
+        tags: ["issuance"],
+        summary: "The attribute schema of the domain, signed by this D-TA",
+        response: { 200: SchemaStatementSchema },
+      },
+    },
+    () => publishAttributeSchema(context),
   );
 
   app.get(

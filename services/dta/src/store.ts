@@ -6,6 +6,7 @@
 import { type AuditTables, auditMigrations } from "@milagro/runtime/audit-log";
 import { type Database, type MigrationSet, openDatabase } from "@milagro/runtime/database";
 import type { Transaction } from "kysely";
+import { type AttributeTables, attributeMigration } from "./store-attributes.ts";
 import { type MpinTables, mpinMigration } from "./store-mpin.ts";
 
 /** A one-time bearer token; only a digest of it is kept. */
@@ -33,7 +34,7 @@ export interface GrantRow {
   expires_ms: number;
 }
 
-/** A request that was answered with shares: enough to answer it again with the same receipt. */
+/** A request that was answered with shares, or with approvals of attribute keys: enough to answer it again with the same receipt. */
 export interface IssuanceRow {
   domain_id: Uint8Array;
   request_hash: Uint8Array;
@@ -79,7 +80,7 @@ export interface EpochShareRow {
   log_index: number;
 }
 
-export interface DtaTables extends AuditTables, MpinTables {
+export interface DtaTables extends AuditTables, MpinTables, AttributeTables {
   join_token: JoinTokenRow;
   grant_use: GrantRow;
   issuance: IssuanceRow;
@@ -174,6 +175,7 @@ const dtaMigrations: MigrationSet = {
       },
     },
     mpinMigration,
+    attributeMigration,
   ],
 };
 

@@ -15,7 +15,8 @@ import { type BusSubject, parseBusToken, verifyBusToken } from "@milagro/protoco
 import { canonicalText } from "@milagro/protocol/canonical";
 import { type CredentialClaim, verifyCredential } from "@milagro/protocol/channel-credential";
 import { finishEnrolment, resumeEnrolment } from "@milagro/protocol/enrolment";
-import { makeRenewal, receiptStatement, refusalStatement } from "@milagro/protocol/issuance";
+import { signedPartOf } from "@milagro/protocol/enrolment-answers";
+import { makeRenewal } from "@milagro/protocol/issuance";
 import { type Evidence, parseIssuanceAnswer } from "@milagro/protocol/issuance-messages";
 import { parseGenerateRequest } from "@milagro/protocol/kms-messages";
 import { makeSecretRecord, verifySecretRecord } from "@milagro/protocol/secret";
@@ -109,15 +110,14 @@ export function createTasks({ engine, random, domain }: TaskEnvironment) {
       return verifyBusToken(engine, domain, parseBusToken(text), nowMs);
     },
 
-    /** Whether the D-TA of this index signed the answer: its receipt, or its refusal. */
+    /** Whether the D-TA of this index signed the answer: its receipt, its approval or its refusal. */
     isAuthenticAnswer({ index, answer }: { readonly index: number; readonly answer: string }): boolean {
       const parsed = parseIssuanceAnswer(parseJson(answer));
       const { statement } = authorityAt(domain, index).publicShares;
       if (parsed.index !== index) return false;
-      return "refusal" in parsed
-        ? verifyStatement(engine, statement, refusalStatement(parsed), parsed.signature)
-        : parsed.receipt.index === index &&
-            verifyStatement(engine, statement, receiptStatement(parsed.receipt), parsed.receipt.signature);
+      if ("receipt" in parsed && parsed.receipt.index !== index) return false;
+      const { message, signature } = signedPartOf(parsed);
+      return verifyStatement(engine, statement, message, signature);
     },
 
     /** Draws a secret, seals it to the recipients, signs the record, and forgets the secret. */

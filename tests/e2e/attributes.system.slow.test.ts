@@ -1,0 +1,232 @@
+/**
+ * Attribute keys by separate `milagro` commands: three D-TAs as processes of their own, a schema they publish together, keys that all of
+ * them approve and issue, files that open for who satisfies their policy.
+ */
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeTempFolder } from "../support/temp-folder.ts";
+import { type Daemon, type Finished, freePorts, milagro, startDaemon } from "./milagro.ts";
+
+const MEMBERS = [1, 2, 3] as const;
+const ALICE = "milagro:acme/person/alice";
+const BOB = "milagro:acme/person/bob";
+const PAGER = "milagro:acme/service/pager";
+const TEXT = "the plan";
+
+const SCHEMA = {
+  v: 1,
+  negation: true,
+  labels: {
+    region: { type: "text", values: "one", negatable: true, allowed: ["DE", "FR", "US"] },
+    group: { type: "text", values: "many" },
+    clearance: { type: "integer", width: 4 },
+    joined: { type: "date" },
+    topic: { type: "text", values: "one" },
+  },
+};
+const ATTRIBUTES = {
+  version: 1,
+  schema: SCHEMA,
+  holders: [
+    { identities: [ALICE], attributes: { region: "DE", clearance: 4, joined: "2024-02-29" } },
+    { identities: [BOB], attributes: { region: "US", clearance: 1 } },
+    { identities: ["milagro:acme/person/*"], attributes: { group: ["staff"] } },
+  ],
+  policies: [{ identities: [PAGER], policies: ["topic = alarm"] }],
+};
+const POLICY = {
+  v: 1,
+  version: 2,
+  rules: [
+    {
+      identities: ["milagro:acme/*/**"],
+      usages: ["enc", "sig", "cp", "kp"],
+      evidence: ["join-token", "renewal"],
+      maxEpochsAhead: 1,
+      maxEpochsBack: 30,
+    },
+  ],
+  registrars: [],
+  oidc: [],
+  denied: [],
+  attributes: ATTRIBUTES,
+};
+
+let folder: string;
+const daemons: Daemon[] = [];
+const path = (...parts: string[]) => join(folder, ...parts);
+
+const options = (input?: string) => ({
+  cwd: folder,
+  env: { NODE_COMPILE_CACHE: path("cache") },
+  ...(input === undefined ? {} : { input }),
+});
+/** `args` are words; `more` may hold spaces. */
+const call = (line: string, more: readonly string[] = [], input?: string): Promise<Finished> =>
+  milagro([...line.split(" "), ...more], options(input));
+async function run(line: string, more: readonly string[] = [], input?: string): Promise<string> {
+  const { status, stdout, stderr } = await call(line, more, input);
+  if (status !== 0) throw new Error(`milagro ${line} ended with ${status}: ${stderr}`);
+  return stdout;
+}
+/** The code that a command ended with. */
+async function failure(line: string, more: readonly string[] = [], input?: string): Promise<string> {
+  const { status, stderr } = await call(`${line} --format json`, more, input);
+  return status === 0 ? "ok" : JSON.parse(stderr.split("\n").find((text) => text.startsWith("{")) ?? "{}").error.code;
+}
+const eachMember = <T>(work: (member: number) => Promise<T>): Promise<T[]> => Promise.all(MEMBERS.map(work));
+const acting = (name: string, identity: string) => `--home ${name} --id ${identity} --passphrase-file pass`;
+const alice = acting("alice", ALICE);
+const bob = acting("bob", BOB);
+const pager = acting("pager", PAGER);
+
+async function setPolicy(member: number, policy: object): Promise<string> {
+  return run(`dta policy --home dta-${member} --set -`, [], JSON.stringify(policy));
+}
+
+beforeAll(async () => {
+  folder = await makeTempFolder();
+  await writeFile(path("pass"), "a passphrase of this test\n", { mode: 0o600 });
+  await eachMember((member) =>
+    run(
+      `dta init --home dta-${member} --name dta-${member} --operator op-${member} --jurisdiction CH --passphrase-file pass`,
+    ),
+  );
+  const dtas = await eachMember((member) =>
+    startDaemon(`dta serve --home dta-${member} --listen 127.0.0.1:0 --passphrase-file pass`.split(" "), options()),
+  );
+  daemons.push(...dtas);
+  const urls = dtas.map(({ ready }) => `--dta ${String(ready["url"])}`).join(" ");
+  const [kms, bus] = await freePorts(2);
+  await run(
+    `domain propose acme ${urls} --kms http://127.0.0.1:${kms} --bus mqtt://127.0.0.1:${bus} --epoch 3600 --out proposal.json`,
+  );
+  const proposal = await readFile(path("proposal.json"), "utf8");
+  await eachMember((member) => run(`dta approve --home dta-${member} -`, [], proposal));
+  await run("domain found proposal.json --home alice --out acme.json");
+  await Promise.all(["bob", "pager"].map((home) => run(`domain verify acme.json --home ${home}`)));
+  await eachMember((member) => setPolicy(member, POLICY));
+  await mkdir(path("kms"));
+  const rule = {
+    effect: "allow",
+    identities: ["milagro:acme/person/*"],
+    actions: ["put", "read", "list"],
+    paths: ["**"],
+  };
+  await writeFile(path("kms", "policy.json"), JSON.stringify({ v: 1, version: 1, rules: [rule] }));
+  daemons.push(
+    await startDaemon(
+      `kms serve --home kms --descriptor acme.json --listen 127.0.0.1:${kms} --bus-listen 127.0.0.1:${bus}`.split(" "),
+      options(),
+    ),
+  );
+  await Promise.all(
+    [
+      [ALICE, alice],
+      [BOB, bob],
+      [PAGER, pager],
+    ].map(async ([identity, as]) => {
+      const tokens = await eachMember((member) => run(`dta token --home dta-${member} ${identity}`));
+      await run(`enrol ${as} --evidence -`, [], tokens.join(""));
+    }),
+  );
+}, 180_000);
+
+afterAll(async () => {
+  for (const daemon of daemons.toReversed()) await daemon.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("attribute keys", () => {
+  test("are issued to whom all D-TAs know to have the attributes, through the D-KMS and directly", async () => {
+    const asked = ["-a", "region=DE", "-a", "clearance=4", "-a", "group=staff"];
+    const issued = JSON.parse(await run(`attributes request ${alice} --format json --route relay`, asked));
+    expect(issued.issued).toHaveLength(2);
+    expect(issued.issued[0]).toMatchObject({
+      scheme: "cp",
+      bound: true,
+      attributes: { uid: ALICE, region: "DE", clearance: "4", group: "staff" },
+    });
+    expect(issued.receipts.map(({ dta }: { dta: number }) => dta)).toEqual([1, 2, 3]);
+    await run(`attributes request ${bob} --route direct`, [
+      "-a",
+      "region=US",
+      "-a",
+      "group=staff",
+      "-a",
+      "clearance=1",
+    ]);
+    expect(await run(`attributes request ${bob} --route direct`)).toContain("all keys are here already");
+    const shown = JSON.parse(await run(`attributes show ${alice} --format json`));
+    expect(shown.keys).toHaveLength(2);
+  }, 60_000);
+
+  test("are refused for attributes that the D-TAs do not know of", async () => {
+    expect(await failure(`attributes request ${bob}`, ["-a", "region=DE"])).toBe("ERR_ENROLMENT_REFUSED");
+    expect(await failure(`attributes request ${bob}`, ["-a", "group=audit"])).toBe("ERR_ENROLMENT_REFUSED");
+    expect(await failure(`attributes request ${bob}`, ["-a", "regoin=DE"])).toBe("ERR_ATTRIBUTE_INVALID");
+  }, 60_000);
+
+  test("open files to policies that they satisfy, and no others, offline", async () => {
+    await run(`attributes schema --home bob --domain acme`);
+    const to = async (policy: string) => {
+      await run("encrypt --home bob --domain acme -o file.milagro --force --policy", [policy], TEXT);
+    };
+    await to("region in {DE, FR} and clearance >= 3 and group = staff");
+    expect(await run(`decrypt ${alice} file.milagro`)).toBe(TEXT);
+    expect(await failure(`decrypt ${bob} file.milagro`)).toBe("ERR_POLICY_UNSATISFIED");
+    const explained = await call(`policy explain ${bob} --file file.milagro --format json`);
+    expect(explained.status).toBe(3);
+    expect(JSON.parse(explained.stdout).holders[0].missing).toEqual([
+      [
+        { condition: "region in {DE, FR}", has: "US" },
+        { condition: "clearance >= 3", has: "1" },
+      ],
+    ]);
+    await to(`group = staff and uid != "${ALICE}"`);
+    expect(await failure(`decrypt ${alice} file.milagro`)).toBe("ERR_POLICY_UNSATISFIED");
+    expect(await run(`decrypt ${bob} file.milagro`)).toBe(TEXT);
+  }, 60_000);
+
+  test("with a policy open files that carry attributes which satisfy it", async () => {
+    await run(`attributes request ${pager} --policy`, ["topic = alarm"]);
+    expect(await failure(`attributes request ${pager} --policy`, ["topic = alarm or topic = pay"])).toBe(
+      "ERR_ENROLMENT_REFUSED",
+    );
+    await run("encrypt --home bob --domain acme -o alarm.milagro -a topic=alarm -a region=DE", [], TEXT);
+    await run("encrypt --home bob --domain acme -o pay.milagro -a topic=pay -a region=DE", [], TEXT);
+    expect(await run(`decrypt ${pager} alarm.milagro`)).toBe(TEXT);
+    expect(await failure(`decrypt ${pager} pay.milagro`)).toBe("ERR_POLICY_UNSATISFIED");
+    expect(await failure(`decrypt ${alice} alarm.milagro`)).toBe("ERR_KEY_MISSING");
+  }, 60_000);
+
+  test("need every D-TA: one that does not know the attribute any more, or denies the identity, means no key", async () => {
+    const epoch = JSON.parse(await run(`attributes show ${alice} --format json`)).keys[0].epoch as number;
+    const [first, ...others] = ATTRIBUTES.holders;
+    const poorer = { ...first, attributes: { ...first?.attributes, clearance: 2 } };
+    await setPolicy(2, { ...POLICY, version: 3, attributes: { ...ATTRIBUTES, holders: [poorer, ...others] } });
+    const asked = ["-a", "clearance=4", "-a", "joined=2024-02-29", "--epoch", String(epoch + 1)];
+    const refused = await call(`attributes request ${alice}`, asked);
+    expect(refused.status).toBe(3);
+    expect(refused.stderr).toContain("D-TA 2 (dta-2): ERR_ENTITLEMENT_REFUSED");
+    await run("dta deny --home dta-3", [ALICE]);
+    const denied = await call(`attributes request ${alice}`, ["-a", "region=DE", "--epoch", String(epoch + 1)]);
+    expect(denied.status).toBe(3);
+    expect(denied.stderr).toContain("D-TA 3 (dta-3): ERR_IDENTITY_REVOKED");
+  }, 60_000);
+
+  test("cannot be asked for while the D-TAs publish different schemas", async () => {
+    const schema = { ...SCHEMA, labels: { ...SCHEMA.labels, extra: { type: "date" } } };
+    await setPolicy(1, { ...POLICY, version: 9, attributes: { ...ATTRIBUTES, version: 2, schema } });
+    expect(await failure("attributes schema --home alice")).toBe("ERR_ATTRIBUTE_SCHEMA_DIFFERS");
+    await eachMember((member) =>
+      member === 1
+        ? Promise.resolve("")
+        : setPolicy(member, { ...POLICY, version: 9, attributes: { ...ATTRIBUTES, version: 2, schema } }),
+    );
+    expect(JSON.parse(await run("attributes schema --home alice --format json")).version).toBe(2);
+    await eachMember((member) => setPolicy(member, { ...POLICY, version: 10 }));
+    expect(await failure("attributes schema --home alice")).toBe("ERR_ATTRIBUTE_SCHEMA_FORGED");
+  }, 60_000);
+});

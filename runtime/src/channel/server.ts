@@ -8,13 +8,13 @@
  */
 import { createServer as createNetServer, type Server, type Socket } from "node:net";
 import { MilagroError } from "@milagro/engine/error";
-import { type Credential, credentialName, objectionTo } from "@milagro/protocol/channel-credential";
+import { type ChannelDomain, type Credential, credentialName, objectionTo } from "@milagro/protocol/channel-credential";
 import { isFrameStart } from "@milagro/protocol/channel-frame";
 import type { MpinResponder } from "@milagro/protocol/channel-mpin";
 import type { ChannelGrant, ChannelPsk } from "@milagro/protocol/channel-party";
 import { openTicket, sealTicket } from "@milagro/protocol/channel-ticket";
 import type { ErrorCode } from "@milagro/protocol/error-codes";
-import { signingEndMs } from "@milagro/protocol/trust-domain";
+import { signingEndMs, type TrustDomain } from "@milagro/protocol/trust-domain";
 import { nativeAead } from "../aead.ts";
 import { type Log, silentLog } from "../log.ts";
 import { type AccessOptions, decideBy } from "./access.ts";
@@ -84,7 +84,10 @@ export function createServer(options: ServerOptions, onChannel?: (channel: Chann
   const { handshakeTimeoutMs = HANDSHAKE_MS, maxChannels = Number.POSITIVE_INFINITY, workers = 1 } = options;
   if (!options.allow && !options.policy) throw new TypeError("say who is let in: `allow` or `policy`");
   const { domain } = options.self;
-  const pool = workers > 0 ? startVerifyPool({ domain, log: options.log ?? silentLog, size: workers }) : undefined;
+  const pool =
+    workers > 0 && isWholeDomain(domain)
+      ? startVerifyPool({ domain, log: options.log ?? silentLog, size: workers })
+      : undefined;
   const self = pool ? { ...options.self, verify: pool.verify } : options.self;
   const admission = createAdmission(options);
   const channels = new Set<Channel>();
@@ -145,6 +148,11 @@ export function createServer(options: ServerOptions, onChannel?: (channel: Chann
 }
 
 const ignore = (): void => {};
+
+/** A service that gives a part of the domain only has its own place where signatures are verified. */
+function isWholeDomain(domain: ChannelDomain): domain is TrustDomain {
+  return "publicKey" in domain && "descriptor" in domain;
+}
 
 /** What turns a connection into a channel; undefined: the connection was about a key only, and is done. */
 function establisher(options: ServerOptions): (socket: Socket) => Promise<Channel | undefined> {

@@ -33,7 +33,7 @@ export function createServiceFront(options: ServiceFrontOptions): ServiceFront {
   let server: { readonly self: ChannelSelf; readonly channels: ChannelServer } | undefined;
   function serverFor(self: ChannelSelf): ChannelServer {
     if (server?.self === self) return server.channels;
-    const channels = createServer({ ...options, self, allowHalfOpen: true }, onChannel);
+    const channels = createServer({ ...options, self, allowHalfOpen: true, workers: 0 }, onChannel);
     channels.on("channelError", (error: Error, address: string) =>
       log.debug("a connection did not become a channel", { address, ...errorFields(error) }),
     );

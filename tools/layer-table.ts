@@ -41,7 +41,12 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   "apps/channel": { packages: SHELL, modules: ANY, forbidden: [] },
   "clients/endpoint": { packages: [...SHELL, "@milagro/client"], modules: ANY, forbidden: [] },
-  "clients/cli": { packages: [...SHELL, "@milagro/client", "@milagro/endpoint"], modules: ANY, forbidden: [] },
+  "clients/cli": {
+    packages: [...SHELL, "@milagro/client", "@milagro/endpoint", "@milagro/gateway"],
+    modules: ANY,
+    forbidden: [],
+  },
+  "apps/gateway": { packages: [...SHELL, "@milagro/client", "@milagro/endpoint"], modules: ANY, forbidden: [] },
 };
 
 const SPECIFIER =

@@ -871,6 +871,69 @@ export const ERROR_CODES = {
     "A WireGuard interface cannot be made or configured.",
     "The detail says what failed. It takes root or CAP_NET_ADMIN, and wireguard-go or a kernel with WireGuard and the wg tool.",
   ),
+
+  // Gateway
+  ERR_ACCESS_KEY_MISSING: define(
+    404,
+    1,
+    "There is no such S3 access key.",
+    "`milagro gateway access-key list` shows those there are.",
+  ),
+  ERR_BODY_INCOMPLETE: define(400, 1, "A body has another length than was announced.", "Send it again."),
+  ERR_BUCKET_EXISTS: define(409, 1, "There is a bucket of that name already.", "Choose another name, or use it."),
+  ERR_BUCKET_MISSING: define(404, 1, "There is no such bucket.", "Create it, or check the name."),
+  ERR_BUCKET_NOT_EMPTY: define(409, 1, "The bucket holds objects.", "Delete them first."),
+  ERR_KEK_INVALID: define(
+    502,
+    2,
+    "The record of a key-encryption key is missing, changed, or made by a gateway that is not trusted here.",
+    "Name its gateway under writers, or restore .milagro/kek/ in the bucket from a backup.",
+  ),
+  ERR_NO_RULE: define(
+    403,
+    3,
+    "No rule says who may read what is written there.",
+    "Add a rule for the bucket to the gateway's rules file.",
+  ),
+  ERR_OBJECT_CHANGED: define(409, 2, "The object was replaced while it was read or changed.", "Try again."),
+  ERR_OBJECT_CORRUPT: define(
+    502,
+    2,
+    "A stored object, or its metadata, was changed, cut short, moved or swapped.",
+    "Restore it from a backup; ask who else writes to the store.",
+  ),
+  ERR_OBJECT_FOREIGN: define(
+    502,
+    2,
+    "The object was not written by a gateway.",
+    "Read it from the store itself, and write it again through the gateway.",
+  ),
+  ERR_PRECONDITION_FAILED: define(
+    412,
+    1,
+    "The object is not what the request expects.",
+    "Read it again and decide anew.",
+  ),
+  ERR_RESIDENCY: define(
+    403,
+    3,
+    "The data would leave the region that it may be in.",
+    "Write from there, to a store that is there; the rules file says which region.",
+  ),
+  ERR_ROTATION_MISSING: define(
+    404,
+    1,
+    "There is no such rotation.",
+    "`milagro gateway rotation list` shows those there are.",
+  ),
+  ERR_STORE_UNAVAILABLE: define(
+    503,
+    2,
+    "The store behind the gateway does not answer, or refuses.",
+    "Check its address and credentials, and try again.",
+  ),
+  ERR_UPLOAD_INVALID: define(400, 1, "A part of an upload is missing, replaced or too small.", "Send it again."),
+  ERR_UPLOAD_MISSING: define(404, 1, "There is no such upload in parts.", "Begin a new one."),
 } as const satisfies Record<string, ErrorDefinition>;
 
 /** Every code there is. */

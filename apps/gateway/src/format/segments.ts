@@ -1,0 +1,192 @@
+/**
+ * Sealing and opening parts, segment by segment, by OpenSSL.
+ *
+ *   part key  = deriveKey(DEK, "MILAGRO-V1-GATEWAY-PART", salt (16))
+ *   segment i = AES-256-GCM(part key, nonce = i (11 bytes, big-endian) ‖ last (0x00 or 0x01), aad = "", 64 KiB)
+ *
+ * The STREAM of core's `stream.ts`, one per part. Node's cipher hands out plaintext before it has checked the tag; here no byte leaves before.
+ * Source: Hoang, Reyhanitabar, Rogaway, Vizár: Online Authenticated-Encryption (CRYPTO 2015).
+ * @module
+ */
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
+import { deriveKey } from "@milagro/crypto/kdf";
+import type { Secret } from "@milagro/crypto/secret";
+import { MilagroError } from "@milagro/engine/error";
+import { type ReadPlan, SEALED_SEGMENT_LENGTH, SEGMENT_LENGTH, segmentCount, TAG_LENGTH } from "./layout.ts";
+
+/** Chunks of any length. */
+export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+/** The key of one object. */
+export type Dek = Secret<"object key">;
+/** Bytes of the salt that makes a part's key its own. */
+export const PART_SALT_LENGTH = 16;
+
+/** Segments that are handled at a time: fewer, larger writes. */
+const BATCH = 4;
+
+/** The key of one part. */
+export function partKey(dek: Dek, salt: Uint8Array): KeyObject {
+  const bytes = dek.use((key) => deriveKey(key, "MILAGRO-V1-GATEWAY-PART", salt));
+  const key = createSecretKey(bytes);
+  bytes.fill(0);
+  return key;
+}
+
+/**
+ * Seals a part. Each chunk that comes out is one segment or several.
+ * @param onPlaintext - gets every block once it is sealed, and owns its buffer from then on: for digests
+ */
+export async function* sealPart(
+  key: KeyObject,
+  source: Chunks,
+  onPlaintext: (block: Uint8Array<ArrayBuffer>) => Promise<void> | void = () => {},
+): AsyncGenerator<Uint8Array, void> {
+  let block = new Uint8Array(BATCH * SEGMENT_LENGTH);
+  let filled = 0;
+  let index = 0;
+  for await (const chunk of source) {
+    let offset = 0;
+    while (offset < chunk.length) {
+      // A full block is held back until another byte shows that it is not the last one.
+      if (filled === block.length) {
+        yield sealBlock(key, index, block, false);
+        await onPlaintext(block);
+        block = new Uint8Array(BATCH * SEGMENT_LENGTH);
+        index += BATCH;
+        filled = 0;
+      }
+      const part = chunk.subarray(offset, offset + block.length - filled);
+      block.set(part, filled);
+      filled += part.length;
+      offset += part.length;
+    }
+  }
+  const rest = block.subarray(0, filled);
+  yield sealBlock(key, index, rest, true);
+  await onPlaintext(rest);
+}
+
+/** Seals the segments of a block. @param isEnd - whether its last segment is the last one of the part */
+function sealBlock(key: KeyObject, index: number, block: Uint8Array, isEnd: boolean): Uint8Array {
+  const count = segmentCount(block.length);
+  const out = Buffer.allocUnsafeSlow(block.length + count * TAG_LENGTH);
+  for (let i = 0; i < count; i += 1) {
+    const plaintext = block.subarray(i * SEGMENT_LENGTH, (i + 1) * SEGMENT_LENGTH);
+    const cipher = createCipheriv("aes-256-gcm", key, segmentNonce(index + i, isEnd && i === count - 1));
+    const at = i * SEALED_SEGMENT_LENGTH;
+    out.set(cipher.update(plaintext), at);
+    cipher.final();
+    out.set(cipher.getAuthTag(), at + plaintext.length);
+  }
+  return out;
+}
+
+/**
+ * Opens what a plan says to fetch, and drops what was not asked for.
+ * @param keyOf - the key of a part, by its index
+ * @throws `ERR_OBJECT_CORRUPT`: changed, cut, reordered or swapped; every byte that came out before is genuine
+ */
+export async function* openPlan(
+  keyOf: (part: number) => KeyObject,
+  plan: ReadPlan,
+  source: Chunks,
+): AsyncGenerator<Uint8Array, void> {
+  const reader = new BlockReader(source);
+  try {
+    let { skip, take } = plan;
+    for (const run of plan.runs) {
+      const key = keyOf(run.part);
+      const count = segmentCount(run.partLength);
+      for (let first = run.first; first <= run.last; first += BATCH) {
+        const last = Math.min(run.last, first + BATCH - 1);
+        const isEnd = last === count - 1;
+        const length = isEnd
+          ? run.partLength - first * SEGMENT_LENGTH + (last - first + 1) * TAG_LENGTH
+          : (last - first + 1) * SEALED_SEGMENT_LENGTH;
+        const opened = openBlock(key, first, await reader.take(length), isEnd);
+        const wanted = opened.subarray(skip, skip + take);
+        skip = Math.max(0, skip - opened.length);
+        take -= wanted.length;
+        if (wanted.length > 0) yield wanted;
+      }
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+function openBlock(key: KeyObject, index: number, block: Uint8Array, isEnd: boolean): Uint8Array {
+  const count = Math.max(1, Math.ceil(block.length / SEALED_SEGMENT_LENGTH));
+  const out = Buffer.allocUnsafeSlow(block.length - count * TAG_LENGTH);
+  for (let i = 0; i < count; i += 1) {
+    const segment = block.subarray(i * SEALED_SEGMENT_LENGTH, (i + 1) * SEALED_SEGMENT_LENGTH);
+    const end = segment.length - TAG_LENGTH;
+    try {
+      const nonce = segmentNonce(index + i, isEnd && i === count - 1);
+      const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: TAG_LENGTH });
+      decipher.setAuthTag(segment.subarray(end));
+      const plaintext = decipher.update(segment.subarray(0, end));
+      decipher.final();
+      out.set(plaintext, i * SEGMENT_LENGTH);
+    } catch (cause) {
+      corrupt(cause);
+    }
+  }
+  return out;
+}
+
+function segmentNonce(index: number, last: boolean): Uint8Array {
+  const nonce = new Uint8Array(12);
+  const view = new DataView(nonce.buffer);
+  view.setUint32(3, Math.floor(index / 2 ** 32));
+  view.setUint32(7, index % 2 ** 32);
+  nonce[11] = last ? 0x01 : 0x00;
+  return nonce;
+}
+
+/** @throws always */
+export function corrupt(cause?: unknown): never {
+  throw new MilagroError(
+    "ERR_OBJECT_CORRUPT",
+    "the stored object was changed, cut short or swapped",
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+/** Hands out exactly as many bytes as asked for, without a copy where a chunk has them all. */
+class BlockReader {
+  readonly #chunks: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
+  #chunk: Uint8Array = new Uint8Array(0);
+
+  constructor(source: Chunks) {
+    this.#chunks = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  }
+
+  async take(length: number): Promise<Uint8Array> {
+    if (this.#chunk.length >= length) return this.#cut(length);
+    const out = Buffer.allocUnsafeSlow(length);
+    let filled = 0;
+    while (filled < length) {
+      if (this.#chunk.length === 0) {
+        const { value, done } = await this.#chunks.next();
+        if (done) corrupt();
+        this.#chunk = value;
+        continue;
+      }
+      const part = this.#cut(Math.min(this.#chunk.length, length - filled));
+      out.set(part, filled);
+      filled += part.length;
+    }
+    return out;
+  }
+
+  #cut(length: number): Uint8Array {
+    const part = this.#chunk.subarray(0, length);
+    this.#chunk = this.#chunk.subarray(length);
+    return part;
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+}

@@ -1,0 +1,286 @@
+/**
+ * Objects as the gateway handles them, between clients' names and the store: opening what is there, sealing what comes.
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { parseBase64url } from "@milagro/crypto/base64url";
+import type { RandomBytes } from "@milagro/engine/engine";
+import { MilagroError } from "@milagro/engine/error";
+import type { Backend, StoredInfo, Tags, WriteCondition, Written } from "./backend/backend.ts";
+import type { DigestAlgorithm } from "./digest-algorithms.ts";
+import type { DigestThreads } from "./digest-threads.ts";
+import { planRead, sealedLength } from "./format/layout.ts";
+import {
+  type Manifest,
+  manifestLengthFrom,
+  openManifest,
+  sealedManifestLength,
+  sealManifest,
+} from "./format/manifest.ts";
+import {
+  encodeObjectHeader,
+  generateDek,
+  type ObjectHeader,
+  parseObjectHeader,
+  unwrapDek,
+  wrapDek,
+} from "./format/object-header.ts";
+import { type Chunks, corrupt, type Dek, openPlan, PART_SALT_LENGTH, partKey, sealPart } from "./format/segments.ts";
+import type { Keks, OpenedKek } from "./keks.ts";
+import type { Names } from "./names.ts";
+
+/** An object with everything that is needed to read it. */
+export interface OpenedObject {
+  readonly bucket: string;
+  readonly key: string;
+  /** At the store. */
+  readonly name: string;
+  readonly info: StoredInfo;
+  readonly header: ObjectHeader;
+  readonly kek: OpenedKek;
+  readonly dek: Dek;
+  readonly manifest: Manifest;
+  /** The object's last bytes at rest, when they have just been read. */
+  readonly tail: Uint8Array;
+}
+
+/** What is written beside the bytes. */
+export interface NewObject {
+  readonly bucket: string;
+  readonly key: string;
+  readonly policy: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tags?: Tags | undefined;
+  readonly size: number;
+  readonly body: Chunks;
+  /** Beside MD5. */
+  readonly algorithms: readonly DigestAlgorithm[];
+  /** Those of `algorithms` whose results stay with the object. */
+  readonly kept: readonly DigestAlgorithm[];
+  /** Sees the digests before anything is committed; throws when they are not what was announced. */
+  check(digests: Readonly<Record<string, Uint8Array>>): void;
+}
+
+export interface SealedPart {
+  readonly salt: Uint8Array;
+  readonly digests: Readonly<Record<string, Uint8Array>>;
+}
+
+export interface Objects {
+  open(bucket: string, key: string, version?: string): Promise<OpenedObject | undefined>;
+  /** Bytes [from, from + length) of the plaintext, each authenticated before it comes out. */
+  read(object: OpenedObject, from: number, length: number, signal?: AbortSignal): AsyncGenerator<Uint8Array, void>;
+  write(
+    object: NewObject,
+    condition?: WriteCondition,
+  ): Promise<Written & { readonly manifest: Manifest; readonly kek: OpenedKek }>;
+  /** Seals a body as a part under a key of its own. `finished` has its digests once `chunks` has ended. */
+  sealPart(
+    dek: Dek,
+    body: Chunks,
+    algorithms: readonly DigestAlgorithm[],
+  ): { readonly chunks: AsyncGenerator<Uint8Array, void>; finished(): Promise<SealedPart>; drop(): void };
+  /** ETag and size of what a listing names: from memory, or from the object. */
+  describe(
+    bucket: string,
+    key: string,
+    name: string,
+    storedEtag: string,
+  ): Promise<{ etag: string; size: number } | undefined>;
+  forget(bucket: string, key: string): void;
+}
+
+/** The last bytes that are fetched with an object's metadata: the whole of small ones. */
+const TAIL_LENGTH = 128 * 1024;
+const MAX_CACHED = 2000;
+/** Larger manifests, of many parts, are not kept. */
+const MAX_CACHED_PARTS = 100;
+const MAX_DESCRIBED = 200_000;
+
+interface Cached {
+  readonly etag: string;
+  readonly header: ObjectHeader;
+  readonly kek: OpenedKek;
+  readonly dek: Dek;
+  readonly manifest: Manifest;
+}
+
+export function createObjects(parts: {
+  readonly backend: Backend;
+  readonly keks: Keks;
+  readonly names: Names;
+  readonly digests: DigestThreads;
+  readonly random: RandomBytes;
+}): Objects {
+  const { backend, keks, names, digests, random } = parts;
+  const cache = new Map<string, Cached>();
+  const described = new Map<string, { etag: string; size: number }>();
+  const remember = <V>(map: Map<string, V>, key: string, value: V, limit: number): void => {
+    map.delete(key);
+    map.set(key, value);
+    if (map.size > limit) map.delete(map.keys().next().value as string);
+  };
+  const cacheKey = (bucket: string, key: string): string => `${bucket}\n${key}`;
+
+  const objects: Objects = {
+    async open(bucket, key, version) {
+      const name = await names.toStore(bucket, key);
+      const known = version === undefined ? cache.get(cacheKey(bucket, key)) : undefined;
+      if (known) {
+        const info = await backend.head(bucket, name);
+        if (!info) return undefined;
+        if (info.etag === known.etag) {
+          const { header, kek, dek, manifest } = known;
+          return { bucket, key, name, info, header, kek, dek, manifest, tail: new Uint8Array(0) };
+        }
+      }
+      const found = await backend.read(bucket, name, { last: TAIL_LENGTH }, { version });
+      if (!found) return undefined;
+      const { info } = found;
+      let tail = await collect(found.body, Math.min(info.length, TAIL_LENGTH));
+      if (info.header === "") throw new MilagroError("ERR_OBJECT_FOREIGN", "the object was not written by a gateway");
+      const header = parseObjectHeader(info.header);
+      const kek = await keks.open(bucket, header.kekId);
+      const dek = unwrapDek(kek.kek, header, { bucket, key });
+      const manifestLength = manifestLengthFrom(tail);
+      if (manifestLength > tail.length) {
+        if (manifestLength > info.length) corrupt();
+        const more = await backend.read(bucket, name, { last: manifestLength }, { version, ifEtag: info.etag });
+        if (!more) corrupt();
+        tail = await collect(more.body, manifestLength);
+      }
+      const manifest = await openManifest(dek, tail.subarray(tail.length - manifestLength), info.length);
+      if (version === undefined && manifest.parts.length <= MAX_CACHED_PARTS)
+        remember(cache, cacheKey(bucket, key), { etag: info.etag, header, kek, dek, manifest }, MAX_CACHED);
+      return { bucket, key, name, info, header, kek, dek, manifest, tail };
+    },
+    async *read({ bucket, name, info, dek, manifest, tail }, from, length, signal) {
+      const plan = planRead(
+        manifest.parts.map(([size]) => size),
+        from,
+        length,
+      );
+      const keyOf = (index: number) => partKey(dek, parseBase64url((manifest.parts[index] as [number, string])[1]));
+      const tailFrom = info.length - tail.length;
+      if (plan.from >= tailFrom) {
+        const at = plan.from - tailFrom;
+        yield* openPlan(keyOf, plan, [tail.subarray(at, at + plan.length)]);
+        return;
+      }
+      const found = await backend.read(
+        bucket,
+        name,
+        { from: plan.from, length: plan.length },
+        { version: info.version, ifEtag: info.etag, ...(signal ? { signal } : {}) },
+      );
+      if (!found) throw new MilagroError("ERR_OBJECT_CHANGED", "the object was deleted meanwhile");
+      yield* openPlan(keyOf, plan, found.body);
+    },
+    async write(object, condition) {
+      const { bucket, key, size } = object;
+      const kek = await keks.forWriting(bucket, object.policy);
+      const dek = generateDek(random);
+      const header = wrapDek(random, kek.kek, kek.id, { bucket, key }, dek);
+      const manifest = (found: Pick<Manifest, "etag" | "checksums">, salt: Uint8Array): Manifest => ({
+        v: 1,
+        size,
+        etag: found.etag,
+        parts: [[size, Buffer.from(salt).toString("base64url")]],
+        headers: { ...object.headers },
+        metadata: { ...object.metadata },
+        checksums: found.checksums,
+      });
+      // Digests have fixed lengths, so that the manifest's is known before they are.
+      const blank = Object.fromEntries(object.kept.map((name) => [name, base64OfZeros(DIGEST_LENGTHS[name])]));
+      const length =
+        sealedLength(size) +
+        sealedManifestLength(manifest({ etag: "0".repeat(32), checksums: blank }, new Uint8Array(PART_SALT_LENGTH)));
+      const part = objects.sealPart(dek, object.body, object.algorithms);
+      let final: Manifest | undefined;
+      const body = async function* () {
+        yield* part.chunks;
+        const { digests: found, salt } = await part.finished();
+        object.check(found);
+        const checksums = Object.fromEntries(object.kept.map((name) => [name, toBase64(found[name] as Uint8Array)]));
+        final = manifest({ etag: toHex(found["md5"] as Uint8Array), checksums }, salt);
+        yield await sealManifest(random, dek, final);
+      };
+      try {
+        const name = await names.toStore(bucket, key);
+        const tags = object.tags && (await names.sealTags(bucket, object.tags));
+        const stored = { header: encodeObjectHeader(header), length, body: body(), ...(tags ? { tags } : {}) };
+        const written = await backend.write(bucket, name, stored, condition);
+        const made = final as Manifest | undefined;
+        if (!made) throw new MilagroError("ERR_STORE_UNAVAILABLE", "the store took the object without reading it");
+        remember(cache, cacheKey(bucket, key), { etag: written.etag, header, kek, dek, manifest: made }, MAX_CACHED);
+        return { ...written, manifest: made, kek };
+      } finally {
+        part.drop();
+      }
+    },
+    sealPart(dek, body, algorithms) {
+      const salt = random(PART_SALT_LENGTH);
+      const stream = digests.begin(["md5", ...algorithms]);
+      let ended = false;
+      const chunks = async function* () {
+        yield* sealPart(partKey(dek, salt), body, (block) => stream.update(block));
+        ended = true;
+      };
+      return {
+        chunks: chunks(),
+        finished: async () => ({ salt, digests: await stream.end() }),
+        drop: () => {
+          if (!ended) stream.drop();
+        },
+      };
+    },
+    async describe(bucket, key, name, storedEtag) {
+      const id = `${bucket}\n${name}\n${storedEtag}`;
+      const known = described.get(id);
+      if (known) return known;
+      const opened = await objects.open(bucket, key).catch((error: unknown) => {
+        // Not ours to read, or damaged: a listing names it all the same.
+        if (error instanceof MilagroError && error.code !== "ERR_STORE_UNAVAILABLE") return undefined;
+        throw error;
+      });
+      if (!opened || opened.info.etag !== storedEtag) return undefined;
+      const description = { etag: opened.manifest.etag, size: opened.manifest.size };
+      remember(described, id, description, MAX_DESCRIBED);
+      return description;
+    },
+    forget: (bucket, key) => void cache.delete(cacheKey(bucket, key)),
+  };
+  return objects;
+}
+
+const DIGEST_LENGTHS: Readonly<Record<DigestAlgorithm, number>> = {
+  md5: 16,
+  sha1: 20,
+  sha256: 32,
+  crc32: 4,
+  crc32c: 4,
+  crc64nvme: 8,
+};
+const base64OfZeros = (length: number): string => Buffer.alloc(length).toString("base64");
+const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+/** The ETag of an object of several parts, as S3 makes it. @param md5s - hexadecimal */
+export function multipartEtag(md5s: readonly string[]): string {
+  const hash = createHash("md5");
+  for (const md5 of md5s) hash.update(Buffer.from(md5, "hex"));
+  return `${hash.digest("hex")}-${md5s.length}`;
+}
+
+async function collect(body: AsyncIterable<Uint8Array>, length: number): Promise<Uint8Array> {
+  const out = new Uint8Array(length);
+  let filled = 0;
+  for await (const chunk of body) {
+    if (filled + chunk.length > length) corrupt();
+    out.set(chunk, filled);
+    filled += chunk.length;
+  }
+  if (filled !== length) corrupt();
+  return out;
+}

@@ -1,0 +1,251 @@
+/**
+ * The S3 endpoint on `node:http`: who asks, what, may they; then the answer, streamed. Why not through the runtime's HTTP server: ADR 0052.
+ *
+ * Before the first byte of a body is sent, its first segments are open: what is damaged there is an error with a status. What is damaged later ends the connection, so
+ * that no client takes a part for the whole.
+ * @module
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { monotonicMs } from "@milagro/runtime/clock";
+import { type ListenAddress, listenOn } from "@milagro/runtime/http-listen";
+import { errorFields } from "@milagro/runtime/log";
+import type { AccessKeys } from "./access-keys.ts";
+import type { AuditAction } from "./audit.ts";
+import type { Exchange, Gateway, Reply } from "./exchange.ts";
+import { attributesOfCaller } from "./policies.ts";
+import { routeOf } from "./router.ts";
+import { openBody, type RequestBody } from "./s3/body.ts";
+import { asS3Error, codeOf } from "./s3/errors.ts";
+import { parseRequest, type S3Request } from "./s3/request.ts";
+import { verifyRequest } from "./s3/signature.ts";
+import { writeErrorXml } from "./s3/xml.ts";
+
+export interface ServerOptions {
+  readonly gateway: Gateway;
+  readonly accessKeys: AccessKeys;
+  readonly listen: ListenAddress;
+  /** Host names `<bucket>.<domain>` name a bucket. */
+  readonly domain: string | undefined;
+  readonly tls: { readonly cert: Uint8Array; readonly key: Uint8Array } | undefined;
+  /** How long a client may keep silent. */
+  readonly idleTimeoutMs: number;
+}
+
+export interface RunningServer {
+  readonly url: string;
+  readonly port: number;
+  /** Finishes what is on its way. */
+  close(): Promise<void>;
+}
+
+/** Bytes read ahead of sealing, and written ahead of the network. */
+const BUFFER_BYTES = 256 * 1024;
+/** What is left of a refused body is read up to here, so that clients see the answer; then the connection ends. */
+const MAX_DRAIN_BYTES = 1024 * 1024;
+
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { tls } = options;
+  const settings = { highWaterMark: BUFFER_BYTES, requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 10_000 };
+  const listener = (message: IncomingMessage, response: ServerResponse) =>
+    void answer(options, message, response, false);
+  const server = (
+    tls
+      ? createTlsServer({ ...settings, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) }, listener)
+      : createServer(settings, listener)
+  ) as Server;
+  server.on("checkContinue", (message, response) => void answer(options, message, response, true));
+  server.setTimeout(options.idleTimeoutMs);
+  const listening = await listenOn(server, options.listen);
+  const url = tls ? listening.url.replace(/^http:/, "https:") : listening.url;
+  return {
+    url,
+    port: listening.port,
+    close: () => {
+      server.closeIdleConnections();
+      return listening.stop();
+    },
+  };
+}
+
+async function answer(
+  options: ServerOptions,
+  message: IncomingMessage,
+  response: ServerResponse,
+  expectsContinue: boolean,
+): Promise<void> {
+  const { gateway } = options;
+  const started = monotonicMs();
+  const requestId = Buffer.from(gateway.policyKeys.random(8)).toString("hex").toUpperCase();
+  const gone = new AbortController();
+  response.on("close", () => gone.abort());
+  message.on("error", () => {});
+  let request: S3Request | undefined;
+  let action: AuditAction = "request";
+  let subject: string | undefined;
+  let isRecorded = false;
+  response.setHeader("x-amz-request-id", requestId);
+  response.setHeader("server", "Milagro");
+  try {
+    const parsed = parseRequest(message, options.domain);
+    request = parsed;
+    let secret: Awaited<ReturnType<AccessKeys["find"]>>;
+    const verified = await verifyRequest(
+      parsed,
+      async (id) => {
+        secret = await options.accessKeys.find(id);
+        return secret?.secret;
+      },
+      gateway.clock(),
+    );
+    const caller = secret as NonNullable<typeof secret>;
+    subject = caller.identity;
+    const route = routeOf(parsed, verified);
+    action = route.action;
+    let body: RequestBody | undefined;
+    const exchange: Exchange = {
+      gateway,
+      request: parsed,
+      caller,
+      attributes: attributesOfCaller(gateway.rules.schema, caller, gateway.policyKeys.currentEpoch()),
+      signal: gone.signal,
+      body() {
+        if (body) return body;
+        body = openBody(parsed, verified, message);
+        if (expectsContinue) response.writeContinue();
+        return body;
+      },
+      async allow(allowed, details = {}) {
+        const more = { accessKey: caller.id, address: parsed.address };
+        await gateway.audit.record({ action: allowed, outcome: "ok", subject, details: { ...details, ...more } });
+        isRecorded = true;
+      },
+    };
+    const reply = await route.run(exchange);
+    await send(message, response, reply);
+  } catch (error) {
+    if (!isRecorded) await recordRefusal(gateway, action, subject, request, error);
+    await refuse(gateway, message, response, request, requestId, error);
+  }
+  gateway.log.debug("request", {
+    requestId,
+    method: request?.method,
+    operation: action,
+    status: response.statusCode,
+    durationMs: Math.round(monotonicMs() - started),
+  });
+}
+
+async function recordRefusal(
+  gateway: Gateway,
+  action: AuditAction,
+  subject: string | undefined,
+  request: S3Request | undefined,
+  error: unknown,
+): Promise<void> {
+  const details = request && { bucket: request.bucket, key: request.key, address: request.address };
+  try {
+    await gateway.audit.record({ action, outcome: codeOf(error), subject, ...(details ? { details } : {}) });
+  } catch (failure) {
+    gateway.log.error("a refusal could not be written down", errorFields(failure));
+  }
+}
+
+async function send(message: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+  const { body = "", headers = {} } = reply;
+  if (typeof body === "string") {
+    const bytes = Buffer.from(body);
+    // A HEAD tells the length of what it does not send.
+    const length =
+      "content-length" in headers || reply.status === 204 || reply.status === 304
+        ? {}
+        : { "content-length": bytes.length };
+    const type = bytes.length > 0 ? { "content-type": "application/xml" } : {};
+    await drain(message);
+    response.writeHead(reply.status, { ...type, ...length, ...headers });
+    response.end(bytes);
+    return;
+  }
+  try {
+    // The first piece is authenticated before anything is said.
+    let next = await body.next();
+    response.writeHead(reply.status, { ...headers });
+    while (!next.done) {
+      if (!response.write(next.value)) await writable(response);
+      if (response.destroyed) return;
+      next = await body.next();
+    }
+    response.end();
+  } finally {
+    await body.return();
+  }
+}
+
+function writable(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off("drain", done);
+      response.off("close", done);
+      resolve();
+    };
+    response.on("drain", done);
+    response.on("close", done);
+  });
+}
+
+async function refuse(
+  gateway: Gateway,
+  message: IncomingMessage,
+  response: ServerResponse,
+  request: S3Request | undefined,
+  requestId: string,
+  error: unknown,
+): Promise<void> {
+  const known = asS3Error(error);
+  if (known.status >= 500) {
+    const { code: _, ...fields } = errorFields(error);
+    gateway.log.error("a request failed", { requestId, code: codeOf(error), ...fields });
+  }
+  if (response.headersSent) {
+    // Too late for a status: the client must not take what it has for the whole.
+    response.destroy();
+    return;
+  }
+  for (const name of response.getHeaderNames()) if (name.startsWith("content-")) response.removeHeader(name);
+  const isWhole = await drain(message);
+  if (!isWhole) response.setHeader("connection", "close");
+  if (known.code === "NotModified" || request?.method === "HEAD") {
+    response.writeHead(known.status).end();
+    return;
+  }
+  const xml = writeErrorXml({
+    Code: known.code,
+    Message: known.message,
+    Resource: request && `/${request.bucket}${request.key === "" ? "" : `/${request.key}`}`,
+    RequestId: requestId,
+  });
+  const bytes = Buffer.from(xml);
+  response.writeHead(known.status, { "content-type": "application/xml", "content-length": bytes.length }).end(bytes);
+}
+
+/** Reads what is left of a body, within bounds. @returns whether nothing is left */
+async function drain(message: IncomingMessage): Promise<boolean> {
+  if (message.readableEnded || message.complete) return true;
+  // Whoever waits for "100 Continue" has not sent anything, and will not.
+  if (message.headers.expect !== undefined && !message.readableDidRead) return false;
+  let seen = 0;
+  return new Promise((resolve) => {
+    const finish = (isWhole: boolean): void => {
+      message.removeAllListeners("data");
+      resolve(isWhole);
+    };
+    message.on("data", (chunk: Uint8Array) => {
+      seen += chunk.length;
+      if (seen > MAX_DRAIN_BYTES) finish(false);
+    });
+    message.once("end", () => finish(true));
+    message.once("close", () => finish(message.complete));
+    if (message.destroyed) finish(message.complete);
+    message.resume();
+  });
+}

@@ -126,7 +126,8 @@ export class ByteReader {
   /** A copy of the next `length` bytes. */
   take(length: number): Uint8Array {
     if (this.#bytes.length - this.#offset < length) throw new MilagroError(this.#code, "the input ends too early");
-    const out = this.#bytes.slice(this.#offset, this.#offset + length);
+    const out = new Uint8Array(length); // not `slice`, which of Node's Buffer is no copy
+    out.set(this.#bytes.subarray(this.#offset, this.#offset + length));
     this.#offset += length;
     return out;
   }

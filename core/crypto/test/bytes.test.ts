@@ -90,3 +90,12 @@ test("equalBytes, xorBytes and wipe do what they say", () => {
   wipe(key);
   expect(key).toEqual(new Uint8Array(3));
 });
+
+test("a reader copies what it takes, also from a Buffer, whose own slice is no copy", () => {
+  const source = Buffer.from([0, 0, 0, 0, 0, 0, 0, 7, 9]);
+  const reader = new ByteReader(source, "ERR_TEST");
+  expect(reader.u64()).toBe(7);
+  const taken = reader.take(1);
+  source[8] = 1;
+  expect(taken).toEqual(Uint8Array.of(9));
+});

@@ -42,5 +42,5 @@ export async function readFrame(socket: Socket): Promise<Frame> {
   if (first[0] === TLS_ALERT) throw new MilagroError("ERR_CHANNEL_REFUSED", "the other side refused this peer");
   const header = Buffer.concat([first, await readBytes(socket, FRAME_HEADER_LENGTH - 1)]);
   const { length } = parseFrameHeader(header);
-  return parseFrame(Buffer.concat([header, await readBytes(socket, length)]));
+  return parseFrame(new Uint8Array(Buffer.concat([header, await readBytes(socket, length)])));
 }

@@ -6,7 +6,8 @@
  *   check of the server's name always fails, and a channel counts only if TLS says that the PSK was used and no certificate came.
  * - A server with a certificate falls back to it when the PSK is unknown. Here there is none, and a peer has a name only after its
  *   key was found.
- * - Session tickets skip the callback, and so revocation. Here they are off on both sides.
+ * - Sessions that are resumed skip the callback, and so revocation. OpenSSL hands some out in TLS 1.3 whatever one says; with
+ *   `SSL_OP_NO_TICKET` they are mere numbers, which nothing here remembers, so none can be resumed.
  * - `authorized` is false on servers under PSK whatever happens: nothing here looks at it.
  * @module
  */

@@ -5,6 +5,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { firstSight } from "@milagro/client/known-domain";
+import { encodeBase64url } from "@milagro/crypto/base64url";
 import { concat, u64 } from "@milagro/crypto/bytes";
 import { epochAt } from "@milagro/crypto/epoch";
 import { signAs } from "@milagro/crypto/ibs";
@@ -14,6 +15,15 @@ import { kmsAuditHeadMessage } from "@milagro/protocol/kms-audit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeKnownDomain } from "../../clients/cli/src/profile.ts";
 import { run } from "../../clients/cli/test/run-cli.ts";
+import { signHead } from "../../services/auth/src/audit-heads.ts";
+import { enrolDevice, foundDomain as foundLogins } from "../../services/auth/test/domain.ts";
+import {
+  Browser,
+  cleanUp as cleanUpAuth,
+  makeHome as makeAuthHome,
+  startHome as startAuthHome,
+  stop as stopAuth,
+} from "../../services/auth/test/support.ts";
 import { cleanUp, engine, foundDomain, joinToken, newFolder, random, stop } from "../../services/dta/test/support.ts";
 import {
   allow,
@@ -29,6 +39,8 @@ interface Case {
   readonly file: string;
   readonly signed: SignedDescriptor;
   readonly signer: string;
+  /** What whoever checks it has to bring. */
+  readonly more?: readonly string[];
 }
 const cases = new Map<string, Case>();
 
@@ -70,11 +82,31 @@ async function makeKms(): Promise<Case> {
   return { file, signed: founded.signed, signer: "milagro:example.org/service/kms" };
 }
 
+/** Signed by a login server; whoever checks brings its key. */
+async function makeLoginServer(): Promise<Case> {
+  const founded = await foundLogins();
+  const home = await makeAuthHome(founded);
+  const auth = await startAuthHome(home);
+  const user = new Browser(auth);
+  const alice = enrolDevice(founded, { user: "alice" });
+  await user.register(alice);
+  await signHead(auth.context);
+  await user.login(alice, "2580");
+  const { server, keys, config } = auth.context;
+  const loginKey = `${config.service}:${encodeBase64url(keys.approvalPublicKey)}`;
+  await stopAuth(auth);
+  return { file: home.database, signed: founded.signed, signer: server, more: ["--login-key", loginKey] };
+}
+
 beforeAll(async () => {
+  cases.set("login server", await makeLoginServer());
   cases.set("D-TA", await makeDta());
   cases.set("D-KMS", await makeKms());
 }, 60_000);
-afterAll(cleanUp);
+afterAll(async () => {
+  await cleanUpAuth();
+  await cleanUp();
+});
 
 const caseOf = (service: string) => cases.get(service) as Case;
 
@@ -94,26 +126,27 @@ function copyOf(service: string, ...statements: readonly string[]): string {
   return to;
 }
 
-const verify = (file: string, home: string) => run(["audit", "verify", file, "--home", home, "--format", "json"]);
+const verify = (service: string, file: string, home: string) =>
+  run(["audit", "verify", file, ...(caseOf(service).more ?? []), "--home", home, "--format", "json"]);
 
-async function refusal(file: string, home: string): Promise<string> {
-  const { status, stdout, stderr } = await verify(file, home);
+async function refusal(service: string, file: string, home: string): Promise<string> {
+  const { status, stdout, stderr } = await verify(service, file, home);
   expect([status, stdout]).toEqual([1, ""]);
   const { code, message } = JSON.parse(stderr).error as { code: string; message: string };
   expect(code).toBe("ERR_AUDIT_CORRUPT");
   return message;
 }
 
-describe.each(["D-TA", "D-KMS"])("the heads kept by a %s", (service) => {
+describe.each(["D-TA", "D-KMS", "login server"])("the heads kept by a %s", (service) => {
   test("are its own, and it says whose", async () => {
     const { signed, signer } = caseOf(service);
-    const { status, stdout } = await verify(copyOf(service), await profile(signed));
+    const { status, stdout } = await verify(service, copyOf(service), await profile(signed));
     expect([status, JSON.parse(stdout).heads]).toMatchObject([0, { signedBy: signer }]);
     expect(JSON.parse(stdout).heads.count).toBeGreaterThan(1);
   });
 
   test("are not checked where no domain is pinned, and it says so", async () => {
-    const { status, stdout } = await verify(copyOf(service), newFolder());
+    const { status, stdout } = await verify(service, copyOf(service), newFolder());
     expect(status).toBe(0);
     expect(JSON.parse(stdout).heads).toMatchObject({ unchecked: expect.stringContaining("no domain is pinned") });
     expect(JSON.parse(stdout).heads.signedBy).toBeUndefined();
@@ -130,11 +163,13 @@ describe.each(["D-TA", "D-KMS"])("the heads kept by a %s", (service) => {
       `update audit_head set signature = zeroblob(104) where entry = ${newest}`,
       `update audit_head set signature = x'00' where entry = ${oldest}`,
     ])
-      expect(await refusal(copyOf(service, change), home)).toMatch(/the head kept at entry \d+ is not signed by/);
+      expect(await refusal(service, copyOf(service, change), home)).toMatch(
+        /the head kept at entry \d+ is not signed by/,
+      );
   });
 
   test("are another domain's for who has pinned another one", async () => {
     const other = await foundFor("example.org", 1);
-    expect(await refusal(copyOf(service), await profile(other.signed))).toContain("of another domain");
+    expect(await refusal(service, copyOf(service), await profile(other.signed))).toContain("of another domain");
   });
 });

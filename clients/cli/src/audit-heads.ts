@@ -1,8 +1,10 @@
 /**
  * The heads that a service has signed and kept beside its log: whether they are its own. A D-TA signs with its statement key,
- * which the descriptor holds; the D-KMS as the identity it has in the domain.
+ * which the descriptor holds; the D-KMS as the identity it has in the domain; a login server with the approval key that its `init`
+ * printed, which no descriptor holds: whoever checks brings it.
  * @module
  */
+import { createPublicKey, verify } from "node:crypto";
 import { type StatementClaim, verifyStatements } from "@milagro/crypto/bls";
 import { ByteReader } from "@milagro/crypto/bytes";
 import { parseEpoch } from "@milagro/crypto/epoch";
@@ -13,6 +15,7 @@ import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { encodeLogHead } from "@milagro/protocol/dta-messages";
 import { kmsAuditHeadMessage } from "@milagro/protocol/kms-audit";
+import { loginAuditHeadMessage } from "@milagro/protocol/login-audit";
 import { statementBytes } from "@milagro/protocol/statement";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import type { SignedAuditHead } from "@milagro/runtime/audit-log";
@@ -21,9 +24,26 @@ const DTA_SIGNATURE_BYTES = 48;
 /** uint64 epoch ‖ signature by the identity's key of that epoch. */
 const KMS_SIGNATURE_BYTES = 8 + 96;
 
+/** Of Ed25519. */
+const LOGIN_SIGNATURE_BYTES = 64;
+/** SubjectPublicKeyInfo around 32 bytes. Source: RFC 8410 §4. */
+const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
+
+/** A login server, as whoever checks its log knows it. */
+export interface LoginServerKey {
+  readonly service: string;
+  /** 32 bytes: the approval key. */
+  readonly key: Uint8Array;
+}
+
+/** Whether these are a login server's, for which `signerOfHeads` needs its key. */
+export const areOfLoginServer = (heads: readonly SignedAuditHead[]): boolean =>
+  heads.at(-1)?.signature.length === LOGIN_SIGNATURE_BYTES;
+
 /**
  * Who has signed all these heads.
  * @param heads - at least one, oldest first
+ * @param login - for heads of a login server
  * @throws `ERR_AUDIT_CORRUPT` naming the first head that nobody of this domain has signed
  */
 export function signerOfHeads(
@@ -31,8 +51,14 @@ export function signerOfHeads(
   random: RandomBytes,
   domain: TrustDomain,
   heads: readonly SignedAuditHead[],
+  login?: LoginServerKey,
 ): string {
-  const signers = heads.at(-1)?.signature.length === KMS_SIGNATURE_BYTES ? [kmsOf(domain)] : dtasOf(domain);
+  const length = heads.at(-1)?.signature.length;
+  const signers = login
+    ? [loginServerOf(domain, login)]
+    : length === KMS_SIGNATURE_BYTES
+      ? [kmsOf(domain)]
+      : dtasOf(domain);
   const newest = heads.slice(-1);
   const signer = signers.find(({ hasSigned }) => hasSigned(engine, random, newest));
   const forged = signer ? firstForged((some) => signer.hasSigned(engine, random, some), heads) : newest[0];
@@ -64,6 +90,23 @@ function dtasOf({ domainId, authorities }: TrustDomain): readonly Signer[] {
       return verifyStatements(engine, random, claims);
     },
   }));
+}
+
+function loginServerOf({ domainId, name: domain }: TrustDomain, { service, key }: LoginServerKey): Signer {
+  const identity = identityOf({ domain, kind: "mpin-server", name: service });
+  const publicKey = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, key]), format: "der", type: "spki" });
+  return {
+    name: identity,
+    hasSigned: (_engine, _random, heads) =>
+      heads.every(({ index, hash, time, signature }) =>
+        verify(
+          null,
+          loginAuditHeadMessage(domainId, identity, { index, hash, time: Math.floor(time / 1000) }),
+          publicKey,
+          signature,
+        ),
+      ),
+  };
 }
 
 function kmsOf({ domainId, name, publicKey }: TrustDomain): Signer {

@@ -24,6 +24,7 @@ import { createRateLimiter } from "@milagro/runtime/rate-limit";
 import { createWaitLimit } from "@milagro/runtime/wait-limit";
 import { addAdminRoutes } from "./admin.ts";
 import { createAudit } from "./audit.ts";
+import { checkNewestHead, startSigning } from "./audit-heads.ts";
 import type { AuthConfig, Home } from "./config.ts";
 import type { AuthContext, Counters } from "./context.ts";
 import { isHttps } from "./cookies.ts";
@@ -157,6 +158,8 @@ async function assemble(
   closers.push(() => notifier.close());
   const at = { origin: config.origin ?? "" };
   const common = { config, log, clock, random: systemRandom, domain, server, store, audit, keys, workers, notifier };
+  await checkNewestHead(common);
+  closers.push(startSigning(common));
   const deliverer = createDeliverer({ ...common, origin: () => at.origin, allowed });
   closers.push(() => deliverer.stop());
   const openId = await createOpenId({

@@ -1,7 +1,8 @@
 /**
  * The sealed key store of a login server. What is in it, by entry:
  *
- *   approval        Ed25519 seed: signs approvals of further devices, which D-TAs check by the public key in their policy
+ *   approval        Ed25519 seed: signs approvals of further devices, which D-TAs check by the public key in their policy, and heads
+ *                   of the audit log
  *   webhooks        32 bytes, from which the secret of each webhook is derived
  *   server-secret   s·g2, once it was collected; enrolment and join-tokens are there until then
  *   oidc/…          left to the OpenID provider: its signing keys and cookie keys

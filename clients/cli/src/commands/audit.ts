@@ -15,7 +15,7 @@ import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import type { AuditEntry, SignedAuditHead } from "@milagro/runtime/audit-log";
 import { verifyAuditLog } from "@milagro/runtime/audit-verify";
 import { systemRandom } from "@milagro/runtime/random";
-import { signerOfHeads } from "../audit-heads.ts";
+import { areOfLoginServer, type LoginServerKey, signerOfHeads } from "../audit-heads.ts";
 import { entriesAtUrl, openLog } from "../audit-source.ts";
 import type { CommandGroup, CommandSpec, Context } from "../command.ts";
 import { DOMAIN_OPTION } from "../options.ts";
@@ -35,6 +35,10 @@ const auditVerify: CommandSpec = {
       text: "a head you saw earlier, from a receipt or this command; may be repeated",
       many: true,
     },
+    {
+      flags: "--login-key <service:key>",
+      text: "a login server's service and approval key, as its init printed it: whose heads are to be believed",
+    },
     DOMAIN_OPTION,
   ],
   examples: [
@@ -47,6 +51,7 @@ const auditVerify: CommandSpec = {
   async run(context, invocation) {
     const source = invocation.argument(0);
     const kept = invocation.list("head").map(parseHead);
+    const login = parseLoginKey(invocation.text("loginKey"));
     if (!/^https?:\/\//.test(source)) {
       const file = databaseIn(resolve(context.io.cwd, source));
       const log = openLog(file);
@@ -55,7 +60,7 @@ const auditVerify: CommandSpec = {
         // The service's own heads may show that the log is wrong. That it is right is only shown by what was kept elsewhere.
         const vouched = Math.max(0, ...kept.map(({ index }) => index));
         if (!found.ok) return verdict(file, found);
-        const heads = await context.progress("checking the signed heads", headsIn(context, log.heads));
+        const heads = await context.progress("checking the signed heads", headsIn(context, log.heads, login));
         return verdict(file, { ...found, signedUpTo: vouched }, heads);
       } finally {
         log.close();
@@ -92,9 +97,15 @@ interface HeadsSeen {
 }
 
 /** Without the pinned domain nobody knows whose signatures these should be; the log itself can be checked all the same. */
-async function headsIn(context: Context, heads: readonly SignedAuditHead[]): Promise<HeadsSeen> {
+async function headsIn(
+  context: Context,
+  heads: readonly SignedAuditHead[],
+  login: LoginServerKey | undefined,
+): Promise<HeadsSeen> {
   const seen = { count: heads.length, newest: heads.at(-1)?.index ?? 0 };
   if (heads.length === 0) return seen;
+  if (areOfLoginServer(heads) && !login)
+    return { ...seen, unchecked: "a login server's approval key is given with --login-key" };
   let domain: TrustDomain;
   try {
     domain = await openDomain(context);
@@ -102,7 +113,7 @@ async function headsIn(context: Context, heads: readonly SignedAuditHead[]): Pro
     if (!(error instanceof MilagroError) || error.code !== "ERR_DOMAIN_UNKNOWN" || context.settings.domain) throw error;
     return { ...seen, unchecked: error.message };
   }
-  return { ...seen, signedBy: signerOfHeads(await engineOf(), systemRandom, domain, heads) };
+  return { ...seen, signedBy: signerOfHeads(await engineOf(), systemRandom, domain, heads, login) };
 }
 
 function describeHeads({ count, newest, signedBy, unchecked }: HeadsSeen): string {
@@ -169,6 +180,14 @@ function parseHead(text: string): Head {
   if (index === undefined || hash === undefined)
     throw new MilagroError("ERR_USAGE", "a head is written index:hash, as this command prints it");
   return { index: Number(index), hash: new Uint8Array(Buffer.from(hash, "base64url")) };
+}
+
+function parseLoginKey(text: string | undefined): LoginServerKey | undefined {
+  if (text === undefined) return undefined;
+  const [, service, key] = /^([a-z0-9][a-z0-9.-]{0,62}):([A-Za-z0-9_-]{43})$/.exec(text) ?? [];
+  if (service === undefined || key === undefined)
+    throw new MilagroError("ERR_USAGE", "a login server's key is written service:key, with the x of its approval key");
+  return { service, key: new Uint8Array(Buffer.from(key, "base64url")) };
 }
 
 function databaseIn(path: string): string {

@@ -19,6 +19,7 @@ import { type Attribute, type AttributeValues, attributesOf } from "@milagro/cry
 import { equalBytes } from "@milagro/crypto/bytes";
 import { NO_EXPIRY } from "@milagro/crypto/epoch";
 import { type Identity, matchesIdentity } from "@milagro/crypto/identity";
+import type { PolicyNode } from "@milagro/crypto/policy";
 import { formatPolicy } from "@milagro/crypto/policy-format";
 import { parsePolicy } from "@milagro/crypto/policy-parser";
 import { simplifyPolicy } from "@milagro/crypto/policy-simplify";
@@ -123,13 +124,21 @@ function hasPolicy(
   const listed = (policy.policies ?? [])
     .filter(({ identities }) => identities.some((pattern) => matchesIdentity(pattern, identity)))
     .flatMap(({ policies }) => policies);
-  const wanted = formatPolicy(asked, { compact: true });
-  return [...listed, ...(granted.policies ?? [])].some((text) => compactOf(schema, text) === wanted);
+  const wanted = orderless(asked);
+  return [...listed, ...(granted.policies ?? [])].some((text) => orderlessOf(schema, text) === wanted);
 }
 
-function compactOf(schema: AttributeSchema, text: string): string | undefined {
+/** The same for policies that differ in the order of their branches only. */
+function orderless(policy: PolicyNode): string {
+  if (!("of" in policy)) return formatPolicy(policy, { compact: true });
+  if (policy.kind === "not") return `not(${orderless(policy.of)})`;
+  const branches = policy.of.map(orderless).sort().join(",");
+  return `${policy.kind === "threshold" ? policy.k : policy.kind}(${branches})`;
+}
+
+function orderlessOf(schema: AttributeSchema, text: string): string | undefined {
   try {
-    return formatPolicy(simplifyPolicy(parsePolicy(text, schema)), { compact: true });
+    return orderless(simplifyPolicy(parsePolicy(text, schema)));
   } catch (error) {
     if (error instanceof MilagroError) return undefined; // of a grant: not a policy of this schema
     throw error;

@@ -15,6 +15,7 @@ import { constants } from "node:crypto";
 import type { Socket } from "node:net";
 import { connect, createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { MilagroError } from "@milagro/engine/error";
+import type { ErrorCode } from "@milagro/protocol/error-codes";
 
 /** A key under its name. */
 export interface Psk {
@@ -59,17 +60,25 @@ function usedPsk(socket: TLSSocket): boolean {
   );
 }
 
-/** What OpenSSL says when the peer sent an alert. */
-function meaningOf(error: unknown): unknown {
+/** What an error of OpenSSL or of the socket means here. */
+function meaningOf(error: unknown): MilagroError {
+  if (error instanceof MilagroError) return error;
   const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
-  if (/ALERT_ACCESS_DENIED/.test(code))
-    return new MilagroError("ERR_CHANNEL_REFUSED", "the other side refused this peer", { cause: error });
-  if (/ALERT_(?:HANDSHAKE_FAILURE|UNKNOWN_PSK_IDENTITY|DECRYPT_ERROR|ILLEGAL_PARAMETER)/.test(code))
-    return new MilagroError("ERR_CHANNEL_TICKET", "the other side does not take this key", { cause: error });
-  return error;
+  const [known, detail] = /^ERR_SSL/.test(code) ? meaningOfAlert(code) : UNREACHABLE;
+  return new MilagroError(known, detail, { cause: error });
 }
 
-/** @throws `ERR_CHANNEL_PEER`, `ERR_CHANNEL_REFUSED`, `ERR_CHANNEL_TICKET`, what the socket fails with. The socket is destroyed then. */
+const UNREACHABLE = ["ERR_UNREACHABLE", "the connection ended before TLS was set up"] as const;
+
+function meaningOfAlert(code: string): readonly [ErrorCode, string] {
+  if (/ALERT_ACCESS_DENIED/.test(code)) return ["ERR_CHANNEL_REFUSED", "the other side refused this peer"];
+  if (/NO_APPLICATION_PROTOCOL/.test(code)) return ["ERR_CHANNEL_REFUSED", "the two sides have no protocol in common"];
+  if (/ALERT_(?:HANDSHAKE_FAILURE|UNKNOWN_PSK_IDENTITY|DECRYPT_ERROR|ILLEGAL_PARAMETER)/.test(code))
+    return ["ERR_CHANNEL_TICKET", "the other side does not take this key"];
+  return ["ERR_CHANNEL_AGREEMENT", "TLS was not set up: something was changed, or the other side has no such key"];
+}
+
+/** @throws `ERR_CHANNEL_PEER`, `ERR_CHANNEL_REFUSED`, `ERR_CHANNEL_TICKET`, `ERR_CHANNEL_AGREEMENT`, `ERR_UNREACHABLE`. The socket is destroyed then. */
 export function tlsClient(socket: Socket, psk: Psk, options: TlsOptions): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const tls = connect({
@@ -130,7 +139,7 @@ function settle(
   };
   const onClose = (): void => {
     finish();
-    reject(new MilagroError("ERR_UNREACHABLE", "the connection ended before TLS was set up"));
+    reject(new MilagroError(...UNREACHABLE));
   };
   tls.on(event, onSecure).on("error", onError).on("close", onClose);
 }

@@ -3,15 +3,33 @@
  * @module
  */
 import { MilagroError } from "@milagro/engine/error";
+import type { SelfDeps } from "@milagro/runtime/channel/self";
+import type { Connector } from "@milagro/runtime/connector";
 import { createHttpPort, type HttpPort } from "@milagro/runtime/http-port";
 import { type Passphrase, readPassphrase } from "@milagro/runtime/passphrase";
 import type { Context } from "./command.ts";
 
+/** The network, and how it is protected. */
+export interface CliHttp extends HttpPort {
+  /** From now on the services of this domain are reached over channels: as nobody, for whatever is asked of them carries its own signature or evidence. */
+  through(deps: SelfDeps): Promise<void>;
+}
+
 /** Runs `work` with a network port that is closed afterwards. */
-export async function withHttp<T>(work: (http: HttpPort) => Promise<T>): Promise<T> {
-  const http = createHttpPort();
+export async function withHttp<T>(work: (http: CliHttp) => Promise<T>): Promise<T> {
+  let connector: Connector | undefined;
+  const http = createHttpPort({ connector: (url) => connector?.(url) });
+  const through: CliHttp["through"] = async (deps) => {
+    // Here, not above: commands that know no domain do without the arithmetic.
+    const [{ serviceConnector }, { anonymousSelf }] = await Promise.all([
+      import("@milagro/runtime/channel/service-connector"),
+      import("@milagro/runtime/channel/self"),
+    ]);
+    const self = anonymousSelf(deps);
+    connector = serviceConnector({ domain: () => deps.domain, self: () => self });
+  };
   try {
-    return await work(http);
+    return await work(Object.assign(http, { through }));
   } finally {
     http.close();
   }

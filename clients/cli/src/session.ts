@@ -10,12 +10,11 @@ import { createEngine, type Engine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { sleep, systemClock } from "@milagro/runtime/clock";
-import type { HttpPort } from "@milagro/runtime/http-port";
 import { systemRandom } from "@milagro/runtime/random";
 import { nativeX25519 } from "@milagro/runtime/x25519";
 import type { Context } from "./command.ts";
 import { lookForLater } from "./later-descriptor.ts";
-import { readPassphraseFor, withHttp } from "./ports.ts";
+import { type CliHttp, readPassphraseFor, withHttp } from "./ports.ts";
 import { keyFile, listDomains, listIdentities, readKnownDomain } from "./profile.ts";
 
 let sharedEngine: Promise<Engine> | undefined;
@@ -37,12 +36,17 @@ export async function openDomain(context: Context, identity?: Identity): Promise
 /** As `openDomain`, after a look at the D-KMS for a newer descriptor. */
 export async function openNewestDomain(
   context: Context,
-  http: HttpPort,
+  http: CliHttp,
   when: "due" | "now",
   identity?: Identity,
 ): Promise<{ readonly domain: TrustDomain; readonly refused?: MilagroError }> {
   const engine = await engineOf();
-  const { known, ...sight } = await lookForLater(context, engine, http, await knownDomain(context, identity), when);
+  const pinned = await knownDomain(context, identity);
+  const through = (known: KnownDomain): Promise<void> =>
+    http.through({ engine, random: systemRandom, clock: systemClock, domain: verified(engine, known) });
+  await through(pinned);
+  const { known, ...sight } = await lookForLater(context, engine, http, pinned, when);
+  if (known !== pinned) await through(known);
   return { domain: verified(engine, known), ...sight };
 }
 
@@ -99,7 +103,7 @@ export async function withClient<T>(
   });
 }
 
-async function newestOrNote(context: Context, http: HttpPort, identity: Identity | undefined): Promise<TrustDomain> {
+async function newestOrNote(context: Context, http: CliHttp, identity: Identity | undefined): Promise<TrustDomain> {
   const { domain, refused } = await openNewestDomain(context, http, "due", identity);
   if (refused)
     context.note(

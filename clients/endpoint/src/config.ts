@@ -50,10 +50,10 @@ export const EndpointConfigSchema = Type.Object(
       Type.String({ pattern: "^[A-Za-z0-9_-]{43}$", description: "The domain id that the descriptor must have" }),
     ),
     kms: Type.Optional(
-      Type.String({ pattern: "^https?://", description: "Another address of the D-KMS than the domain's" }),
+      Type.String({ pattern: "^(?:https?|milagro)://", description: "Another address of the D-KMS than the domain's" }),
     ),
     bus: Type.Optional(
-      Type.String({ pattern: "^(?:none|mqtts?://.+)$", description: "Another bus, or none: polling only" }),
+      Type.String({ pattern: "^(?:none|(?:milagro|mqtts?)://.+)$", description: "Another bus, or none: polling only" }),
     ),
     passphraseFile: Type.Optional(Type.String({ minLength: 1, description: "Opens the key store" })),
     evidenceFile: Type.Optional(

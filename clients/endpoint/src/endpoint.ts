@@ -17,6 +17,7 @@ import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { parseJson } from "@milagro/protocol/wire";
 import { makePrivateFolder } from "@milagro/runtime/atomic-file";
 import { type Bus, connectBus } from "@milagro/runtime/bus";
+import { clientConnectors } from "@milagro/runtime/channel/client-selves";
 import { type Clock, sleep } from "@milagro/runtime/clock";
 import { createHttpPort } from "@milagro/runtime/http-port";
 import { errorFields, type Log } from "@milagro/runtime/log";
@@ -71,7 +72,9 @@ export async function startEndpoint(
   const store = await openEndpointStore(join(config.home, "endpoint.sqlite"));
   const stopping = new AbortController();
   const { signal } = stopping;
-  const http = createHttpPort();
+  const keys = { engine, random: systemRandom, clock, domain, keys: identityStore.ring };
+  const connectors = clientConnectors(keys, () => pinned.current);
+  const http = createHttpPort({ connector: connectors.http });
   const client: ClientDeps = {
     engine,
     random: systemRandom,
@@ -219,6 +222,7 @@ export async function startEndpoint(
     if (url === undefined) return undefined;
     const started = connectBus({
       url,
+      connector: connectors.bus,
       log,
       credentials: {
         subject: config.identity,

@@ -22,7 +22,9 @@ export interface HttpRequestParts {
 
 const invalid = (detail: string) => new MilagroError("ERR_SIGNATURE_INVALID", detail);
 // Before the query: printable ASCII without '"', "#" and "?", which cannot stand in a URI's path.
-const URI = /^(https?):\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(\/[!$-~]*)?$/;
+const URI = /^(https?|milagro):\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(\/[!$-~]*)?$/;
+/** The last one is ours: docs/spec/channel-services.md. */
+const USUAL_PORTS: Readonly<Record<string, string>> = { http: "80", https: "443", milagro: "7400" };
 const QUERY = /^[!$-~]*$/;
 
 interface UriParts {
@@ -37,8 +39,8 @@ function splitUri(uri: string): UriParts {
   const [, scheme = "", host, port, path = "/"] = URI.exec(at < 0 ? uri : uri.slice(0, at)) ?? [];
   const query = at < 0 ? undefined : uri.slice(at + 1);
   if (uri.length > 4096 || host === undefined || !QUERY.test(query ?? ""))
-    throw invalid("the target is not an absolute http(s) URI without user and fragment");
-  const usual = port === undefined || port === (scheme === "https" ? "443" : "80");
+    throw invalid("the target is not an absolute http, https or milagro URI without user and fragment");
+  const usual = port === undefined || port === USUAL_PORTS[scheme];
   return { scheme, authority: host.toLowerCase() + (usual ? "" : `:${port}`), path, query };
 }
 

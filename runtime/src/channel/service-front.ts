@@ -13,8 +13,8 @@ export interface ServiceFrontOptions
   extends Pick<ServerOptions, "revoked" | "maxChannels" | "perSecondPerAddress" | "maxPendingPerAddress"> {
   /** Who the service is; undefined while it cannot prove itself: then connections end at once. */
   self(): ChannelSelf | undefined;
-  /** Patterns of peers. */
-  readonly allow: readonly string[];
+  /** Whether nobody in particular is let in too, beside everybody of the domain: for those who have no keys yet. */
+  readonly anonymous: boolean;
   readonly log: Log;
   onChannel(channel: Channel): void;
 }
@@ -33,7 +33,8 @@ export function createServiceFront(options: ServiceFrontOptions): ServiceFront {
   let server: { readonly self: ChannelSelf; readonly channels: ChannelServer } | undefined;
   function serverFor(self: ChannelSelf): ChannelServer {
     if (server?.self === self) return server.channels;
-    const channels = createServer({ ...options, self, allowHalfOpen: true, workers: 0 }, onChannel);
+    const allow = [`milagro:${self.domain.name}/*/**`, "dta:*", ...(options.anonymous ? ["anonymous"] : [])];
+    const channels = createServer({ ...options, allow, self, allowHalfOpen: true, workers: 0 }, onChannel);
     channels.on("channelError", (error: Error, address: string) =>
       log.debug("a connection did not become a channel", { address, ...errorFields(error) }),
     );

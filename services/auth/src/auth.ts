@@ -12,6 +12,8 @@ import { encodeLoginService, type LoginServiceWire } from "@milagro/protocol/log
 import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { readFileLimited } from "@milagro/runtime/atomic-file";
 import { auditMigrations } from "@milagro/runtime/audit-log";
+import { anonymousSelf } from "@milagro/runtime/channel/self";
+import { serviceConnector } from "@milagro/runtime/channel/service-connector";
 import { type Clock, systemClock } from "@milagro/runtime/clock";
 import { openDatabase } from "@milagro/runtime/database";
 import { createHttpServer } from "@milagro/runtime/http-server";
@@ -184,8 +186,10 @@ async function assemble(
   };
   nobody.destroy();
 
+  const self = anonymousSelf({ engine, random: systemRandom, clock, domain });
   const secret = collectServerSecret({
     ...context,
+    connector: serviceConnector({ domain: () => domain, self: () => self }),
     joinTokensFile: config.joinTokensFile,
     onCollected: () =>
       store.transaction(async (tx) => {
@@ -203,6 +207,7 @@ async function assemble(
     bodyLimitBytes: MAX_BODY_BYTES,
     rateLimit: { max: limits.addressPerMinute, windowMs: 60_000 },
     trustProxy: config.trustProxy,
+    front: { plain: config.tlsInFront ? "anywhere" : "this-machine" },
     readiness: {
       database: () => store.ping(),
       "server-secret": () => workers.admit(),

@@ -50,6 +50,10 @@ export const AuthConfigSchema = strict({
   domain: Type.String({ minLength: 1, maxLength: 1024, description: "File with the signed domain descriptor" }),
   pin: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9_\\-]{43}$", description: "The domain id that it must have" })),
   listen: Type.String({ maxLength: 300, default: "127.0.0.1:7500", description: "host:port; port 0 takes a free one" }),
+  tlsInFront: Type.Boolean({
+    default: false,
+    description: "A proxy that does TLS is in front: connections from other machines are accepted",
+  }),
   origin: Type.Optional(
     Type.String({
       maxLength: 512,

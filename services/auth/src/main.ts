@@ -23,6 +23,7 @@ const USAGE = `milagro-auth: a login server
   --domain FILE        signed domain descriptor;  --pin ID refuses another domain than this
   --origin URL         how browsers reach it (https, or http on this machine)
   --listen HOST:PORT   where it listens; port 0 takes a free one (127.0.0.1:7500)
+  --tls-in-front       a proxy in front does TLS: accept connections from other machines
   --database URL       sqlite:FILE or postgres://… (auth.sqlite in the home folder)
   --join-tokens FILE   one join token of each D-TA for the server secret; kept sealed from then on
   --pages DIR          the built pages;  --demo shows the demonstration
@@ -39,6 +40,7 @@ const OPTIONS = {
   pin: { type: "string" },
   origin: { type: "string" },
   listen: { type: "string" },
+  "tls-in-front": { type: "boolean" },
   database: { type: "string" },
   "join-tokens": { type: "string" },
   pages: { type: "string" },
@@ -80,6 +82,7 @@ function settingsOf(flags: Flags): Record<string, unknown> {
   const settings = {
     origin: flags.origin,
     listen: flags.listen,
+    tlsInFront: flags["tls-in-front"],
     database: flags.database,
     pages: path(flags.pages),
     demo: flags.demo,

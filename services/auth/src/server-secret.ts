@@ -17,6 +17,7 @@ import { parseProblem } from "@milagro/protocol/problem";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { readFileLimited } from "@milagro/runtime/atomic-file";
 import { type Clock, sleep } from "@milagro/runtime/clock";
+import type { Connector } from "@milagro/runtime/connector";
 import { createHttpPort, type HttpPort } from "@milagro/runtime/http-client";
 import { errorFields, type Log } from "@milagro/runtime/log";
 import { jitteredBackoffMs, systemRandom } from "@milagro/runtime/random";
@@ -29,6 +30,8 @@ export interface ServerSecretOptions {
   readonly keys: Keys;
   readonly workers: Workers;
   readonly joinTokensFile: string | undefined;
+  /** The way to the D-TAs. */
+  readonly connector: Connector;
   readonly clock: Clock;
   readonly log: Log;
   /** Called once it is there. */
@@ -114,7 +117,7 @@ export function collectServerSecret(options: ServerSecretOptions): { stop(): Pro
 
 async function collect(options: ServerSecretOptions, signal: AbortSignal): Promise<void> {
   const { keys, workers, log } = options;
-  const http = createHttpPort({ retries: 1 });
+  const http = createHttpPort({ retries: 1, connector: options.connector });
   try {
     for (let failures = 0; !signal.aborted; ) {
       try {

@@ -33,11 +33,7 @@ export interface KmsChannels {
   /** To the D-TAs, as nobody: requests carry their own evidence, and our keys may not be there yet. */
   readonly connector: Connector;
   /** A port of the D-KMS. Without a key whose signatures count it takes no channels. */
-  front(
-    port: Pick<ServiceFrontOptions, "onChannel" | "maxChannels" | "maxPendingPerAddress"> & {
-      readonly anonymous: boolean;
-    },
-  ): ServiceFront;
+  front(port: Pick<ServiceFrontOptions, "onChannel" | "maxChannels" | "anonymous">): ServiceFront;
 }
 
 export function createKmsChannels({ domain, pool, clock, log, own }: KmsChannelsOptions): KmsChannels {
@@ -54,11 +50,10 @@ export function createKmsChannels({ domain, pool, clock, log, own }: KmsChannels
   };
   return {
     connector: serviceConnector({ domain: () => domain, self: () => nobody }),
-    front: ({ anonymous, ...port }) =>
+    front: (port) =>
       createServiceFront({
         ...port,
         self: () => (own()?.signer() ? self : undefined),
-        allow: [`milagro:${domain.name}/*/**`, "dta:*", ...(anonymous ? ["anonymous"] : [])],
         log,
         // Behind one address there may be a whole site.
         perSecondPerAddress: 200,

@@ -12,7 +12,7 @@ import { encodeSignedDescriptor, parseSignedDescriptor } from "@milagro/protocol
 import { kmsAuditHeadMessage } from "@milagro/protocol/kms-audit";
 import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import type { AuditSigner } from "@milagro/runtime/audit-log";
-import { type Clock, systemClock, unixSeconds } from "@milagro/runtime/clock";
+import { type Clock, sleep, systemClock, unixSeconds } from "@milagro/runtime/clock";
 import { CHANNEL_SCHEME } from "@milagro/runtime/connector";
 import { createHttpPort } from "@milagro/runtime/http-port";
 import { createHttpServer, type HttpServer } from "@milagro/runtime/http-server";
@@ -53,6 +53,7 @@ export interface KmsEnvironment {
   readonly clock?: Clock;
 }
 
+const FIRST_KEYS_MS = 5000;
 const SWEEP_MS = 60_000;
 const SIGN_HEAD_MS = 60_000;
 /** Status questions while an enrolment is open; each may wait for half a minute. */
@@ -229,6 +230,8 @@ async function assemble(
   });
   const { host, port } = config.listen;
   listening = (await server.listen({ host, port })).url;
+  // Without its keys it takes no channels. D-TAs that are away keep nobody from plain connections on this machine.
+  await Promise.race([own.settled, sleep(FIRST_KEYS_MS).catch(() => {})]);
 
   const sweeper = setInterval(() => {
     store.sweep(unixSeconds(clock)).catch((error) => log.warn("sweeping failed", errorFields(error)));

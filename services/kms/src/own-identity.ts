@@ -51,6 +51,8 @@ export interface OwnIdentity {
   readonly identity: Identity;
   /** Whether there is a key whose signatures count now. */
   readonly ready: boolean;
+  /** Resolves when there are keys, or the first attempt to get some has failed. */
+  readonly settled: Promise<void>;
   /** Who we are now, and what signs as that, in a worker; undefined before the first enrolment. */
   signer(): OwnSigner | undefined;
   /** A copy of the newest key whose signatures count now, for one call to a worker; undefined before the first enrolment. */
@@ -100,7 +102,14 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
   const identity = kmsIdentity(domain);
   if (options.passphrase === undefined) {
     log.warn("no passphrase: this D-KMS has no identity and will not generate secrets");
-    return { identity, ready: false, signer: () => undefined, signingKey: () => undefined, stop: async () => {} };
+    return {
+      identity,
+      ready: false,
+      settled: Promise.resolve(),
+      signer: () => undefined,
+      signingKey: () => undefined,
+      stop: async () => {},
+    };
   }
   const passphrase = await readPassphrase(options.passphrase);
   const opened = { kind: KIND, passphrase, random: systemRandom };
@@ -225,6 +234,10 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
   }
 
   const stopping = new AbortController();
+  let settle: () => void = () => {};
+  const settled = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
   async function run(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; ) {
       const current = currentEpoch(domain, clock());
@@ -239,6 +252,7 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
         if (failures === 1 || failures % 30 === 0)
           log.warn("own identity not enrolled yet", { attempt: failures, ...errorFields(error) });
       }
+      settle();
       const wait = failures === 0 ? LOOK_MS : 500 + jitteredBackoffMs(failures, 500, 15_000);
       await sleep(wait, signal).catch(() => {});
     }
@@ -255,6 +269,7 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
 
   return {
     identity,
+    settled,
     get ready() {
       return usableEpoch() !== undefined;
     },

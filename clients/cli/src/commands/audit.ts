@@ -14,6 +14,7 @@ import { statementBytes } from "@milagro/protocol/statement";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import type { AuditEntry, SignedAuditHead } from "@milagro/runtime/audit-log";
 import { verifyAuditLog } from "@milagro/runtime/audit-verify";
+import { systemClock } from "@milagro/runtime/clock";
 import { systemRandom } from "@milagro/runtime/random";
 import { areOfLoginServer, type LoginServerKey, signerOfHeads } from "../audit-heads.ts";
 import { entriesAtUrl, openLog } from "../audit-source.ts";
@@ -68,6 +69,7 @@ const auditVerify: CommandSpec = {
     }
     const domain = await openDomain(context);
     return withHttp(async (http) => {
+      await http.through({ engine: await engineOf(), random: systemRandom, clock: systemClock, domain });
       const head = await callJson(
         http,
         { method: "GET", url: apiUrl(source, "/v1/log/head"), idempotent: true },

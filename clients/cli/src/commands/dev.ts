@@ -10,7 +10,7 @@ import { systemRandom } from "@milagro/runtime/random";
 import type { CommandSpec, Context } from "../command.ts";
 import { devState, putSecret, rotateLive, showWhoSawWhat, startEndpoint, useSecret } from "../dev/delivery-steps.ts";
 import { claimHome, type DevHome, type DevState, devHome, removeHome } from "../dev/dev-home.ts";
-import { enrolAlice, foundDomain, startAuthorities, startKms } from "../dev/founding-steps.ts";
+import { busUrl, enrolAlice, foundDomain, kmsUrl, startAuthorities, startKms } from "../dev/founding-steps.ts";
 import { type Job, SECRET_PATH } from "../dev/job.ts";
 import { logInBob, loginOrigin, startLogin } from "../dev/login-steps.ts";
 import { createParties } from "../dev/parties.ts";
@@ -99,8 +99,8 @@ async function stayUp(context: Context, home: DevHome, state: DevState, timeline
     ...state.ports.dtas.map(
       (port, i) => `  D-TA ${i + 1}   http://127.0.0.1:${port}   …/v1/dta  …/v1/log  …/openapi.json`,
     ),
-    `  D-KMS    http://127.0.0.1:${state.ports.kms}   …/openapi.json  …/metrics`,
-    `  bus      mqtt://127.0.0.1:${state.ports.bus}`,
+    `  D-KMS    ${kmsUrl(state)}   on this machine also http:  …/openapi.json  …/metrics`,
+    `  bus      ${busUrl(state)}`,
     `  login    ${style.bold(loginOrigin(state))}   register, log in, and see what each authority saw`,
     `  logs     ${near(context, home.path("logs"))}`,
     "",

@@ -28,7 +28,7 @@ export const domainPropose: CommandSpec = {
   examples: [
     {
       text: "Three authorities and a D-KMS on this machine",
-      line: "milagro domain propose acme --dta http://127.0.0.1:7101 --dta http://127.0.0.1:7102 --dta http://127.0.0.1:7103 \\\n  --kms http://127.0.0.1:7400 --bus mqtt://127.0.0.1:7401",
+      line: "milagro domain propose acme --dta http://127.0.0.1:7101 --dta http://127.0.0.1:7102 --dta http://127.0.0.1:7103 \\\n  --kms milagro://127.0.0.1:7400 --bus milagro://127.0.0.1:7401",
     },
   ],
   async run({ io, progress }, invocation) {

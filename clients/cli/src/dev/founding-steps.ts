@@ -78,9 +78,9 @@ export async function foundDomain(job: Job, state: DevState): Promise<void> {
       DOMAIN,
       ...urls,
       "--kms",
-      `http://127.0.0.1:${state.ports.kms}`,
+      kmsUrl(state),
       "--bus",
-      `mqtt://127.0.0.1:${state.ports.bus}`,
+      busUrl(state),
       "--epoch",
       EPOCH_SECONDS,
       "--out",
@@ -162,9 +162,17 @@ export async function startKms(job: Job, state: DevState): Promise<void> {
     "--join-tokens",
     home.path("kms", "join-tokens"),
   ]);
-  timeline.fact("D-KMS", `${kms.ready.url}  process ${kms.pid}, keeps ciphertext only`);
-  timeline.fact("bus", `mqtt://127.0.0.1:${state.ports.bus}  the D-TAs connect to it from inside`);
+  timeline.fact("D-KMS", `${kmsUrl(state)}  process ${kms.pid}, keeps ciphertext only`);
+  timeline.fact("bus", `${busUrl(state)}  the D-TAs connect to it from inside`);
+  timeline.fact(
+    "channels",
+    "from here on everybody talks over them: a key agreed on by names, then TLS 1.3, and no certificate anywhere",
+  );
 }
+
+/** Addresses that are reached over channels. */
+export const kmsUrl = ({ ports }: DevState): string => `milagro://127.0.0.1:${ports.kms}`;
+export const busUrl = ({ ports }: DevState): string => `milagro://127.0.0.1:${ports.bus}`;
 
 const KMS_POLICY = {
   v: 1,

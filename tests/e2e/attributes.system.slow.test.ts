@@ -6,13 +6,15 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeTempFolder } from "../support/temp-folder.ts";
-import { type Daemon, type Finished, freePorts, milagro, startDaemon } from "./milagro.ts";
+import { allFiles, type Daemon, type Finished, forms, freePorts, milagro, startDaemon } from "./milagro.ts";
 
 const MEMBERS = [1, 2, 3] as const;
 const ALICE = "milagro:acme/person/alice";
 const BOB = "milagro:acme/person/bob";
+const WEB = "milagro:acme/endpoint/web-1";
 const PAGER = "milagro:acme/service/pager";
 const TEXT = "the plan";
+const SECRET = `policy-secret-${"p".repeat(30)}`;
 
 const SCHEMA = {
   v: 1,
@@ -31,7 +33,8 @@ const ATTRIBUTES = {
   holders: [
     { identities: [ALICE], attributes: { region: "DE", clearance: 4, joined: "2024-02-29" } },
     { identities: [BOB], attributes: { region: "US", clearance: 1 } },
-    { identities: ["milagro:acme/person/*"], attributes: { group: ["staff"] } },
+    { identities: [WEB], attributes: { region: "FR" } },
+    { identities: ["milagro:acme/person/*", "milagro:acme/endpoint/*"], attributes: { group: ["staff"] } },
   ],
   policies: [{ identities: [PAGER], policies: ["topic = alarm"] }],
 };
@@ -111,7 +114,7 @@ beforeAll(async () => {
   const rule = {
     effect: "allow",
     identities: ["milagro:acme/person/*"],
-    actions: ["put", "read", "list"],
+    actions: ["put", "read", "list", "rotate"],
     paths: ["**"],
   };
   await writeFile(path("kms", "policy.json"), JSON.stringify({ v: 1, version: 1, rules: [rule] }));
@@ -188,6 +191,40 @@ describe("attribute keys", () => {
     expect(await failure(`decrypt ${alice} file.milagro`)).toBe("ERR_POLICY_UNSATISFIED");
     expect(await run(`decrypt ${bob} file.milagro`)).toBe(TEXT);
   }, 60_000);
+
+  test("open secrets to policies: an endpoint that is told of one, and whoever may read it; the D-KMS holds ciphertext", async () => {
+    const tokens = await eachMember((member) => run(`dta token --home dta-${member} ${WEB}`));
+    await mkdir(path("web"), { mode: 0o700 });
+    await writeFile(path("web", "pass"), "passphrase of web-1\n", { mode: 0o600 });
+    await writeFile(path("web", "evidence"), tokens.join(""), { mode: 0o600 });
+    const config = {
+      identity: WEB,
+      domain: "../acme.json",
+      authors: ["milagro:acme/person/*"],
+      passphraseFile: "pass",
+      evidenceFile: "evidence",
+      attributes: ["region=FR", "group=staff"],
+    };
+    await writeFile(path("web", "config.json"), JSON.stringify(config));
+    const put = `secret put app/key - -t endpoint/web-1 ${alice} --format json --policy`;
+    const stored = JSON.parse(await run(put, ["group = staff and region in {DE, FR}"], SECRET));
+    expect(stored).toMatchObject({ version: 1, recipients: [WEB] });
+    daemons.push(await startDaemon("endpoint run --home web".split(" "), options()));
+    const used = await run(`run --socket web/endpoint.sock --id ${WEB} --wait 60 --env KEY=app/key --`, [
+      "sh",
+      "-c",
+      'printf %s "$KEY" | wc -c',
+    ]);
+    expect(used.trim()).toBe(String(SECRET.length));
+    expect(await run(`secret get app/key ${alice}`)).toBe(SECRET);
+    expect(await failure(`secret get app/key ${bob}`)).toBe("ERR_POLICY_UNSATISFIED");
+    await run(`secret rotate app/key - ${alice}`, [], `${SECRET}2`);
+    expect(await run(`secret get app/key ${alice}`)).toBe(`${SECRET}2`);
+    expect(await failure(`secret get app/key ${bob}`)).toBe("ERR_POLICY_UNSATISFIED");
+    for (const form of forms(SECRET)) {
+      expect(allFiles(path("kms")).filter(({ content }) => content.includes(form))).toEqual([]);
+    }
+  }, 90_000);
 
   test("with a policy open files that carry attributes which satisfy it", async () => {
     await run(`attributes request ${pager} --policy`, ["topic = alarm"]);

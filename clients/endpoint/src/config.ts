@@ -60,6 +60,11 @@ export const EndpointConfigSchema = Type.Object(
       Type.String({ minLength: 1, description: "Evidence for the first enrolment, one piece a line" }),
     ),
     authors: Type.Array(Type.String(), { default: [], description: "Whose secrets are accepted; nobody's by default" }),
+    attributes: Type.Array(Type.String({ pattern: "^[^=]+=.+$" }), {
+      default: [],
+      description:
+        "What its attribute keys are to hold, each as label=value; what the D-TAs do not know of it they refuse",
+    }),
     socket: Type.Object(
       {
         path: Type.String({ minLength: 1, default: "endpoint.sock" }),
@@ -112,6 +117,8 @@ export interface EndpointConfig {
   readonly passphraseFile: string | undefined;
   readonly evidenceFile: string | undefined;
   readonly authors: readonly IdentityPattern[];
+  /** `label=value` */
+  readonly attributes: readonly string[];
   readonly socket: { readonly path: string; readonly mode: number; readonly gid: number | undefined };
   readonly files: readonly { readonly secret: SecretPath; readonly target: Target }[];
   readonly templates: readonly { readonly source: string; readonly target: Target }[];
@@ -158,6 +165,7 @@ export function readEndpointConfig(
     passphraseFile: optional(raw.passphraseFile),
     evidenceFile: optional(raw.evidenceFile),
     authors: raw.authors.map(parseIdentityPattern),
+    attributes: raw.attributes,
     socket: { path: inHome(raw.socket.path), mode: Number.parseInt(raw.socket.mode ?? "0600", 8), gid: raw.socket.gid },
     files: raw.files.map((file) => ({ secret: parseSecretPath(file.secret), target: targetOf(file) })),
     templates: raw.templates.map((template) => ({ source: inHome(template.source), target: targetOf(template) })),

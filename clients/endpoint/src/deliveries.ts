@@ -3,10 +3,11 @@
  * The D-KMS is not believed: what its author did not sign, what goes backwards, and what another author signed, is refused. The bus is believed even less.
  * @module
  */
+import type { AttributeRing } from "@milagro/client/attribute-ring";
 import type { ClientDeps } from "@milagro/client/deps";
 import type { KeyRing } from "@milagro/client/key-ring";
 import { createKmsClient } from "@milagro/client/kms-client";
-import { openRecord, recipientOf, verifyRecord } from "@milagro/client/secrets";
+import { hasKeyFor, openRecord, recipientOf, verifyRecord } from "@milagro/client/secrets";
 import type { IdentityPattern } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
 import { canonicalText } from "@milagro/protocol/canonical";
@@ -21,6 +22,8 @@ import type { EndpointStore, StoredSecret } from "./store.ts";
 export interface DeliveryDeps {
   readonly client: ClientDeps;
   readonly ring: KeyRing;
+  /** For secrets to a policy. */
+  readonly attributes: AttributeRing;
   readonly store: EndpointStore;
   readonly shelf: Shelf;
   readonly log: Log;
@@ -108,10 +111,11 @@ export async function takeAnnouncement(deps: DeliveryDeps, event: KmsEvent): Pro
   if (event.type !== "version" || event.record === undefined || event.sequence <= (await store.cursor())) return;
   const { path, version, record, sequence } = event;
   try {
-    const { epoch } = recipientOf(record, ring.identity);
+    recipientOf(record, ring.identity);
     verifyRecord(client, record, { path, version }, { authors: deps.authors });
-    if (ring.find("enc", epoch) === undefined || decideDelivery(await store.find(path), record).kind !== "take") return;
-    const plaintext = openRecord(client, ring, record);
+    if (!hasKeyFor(ring, deps.attributes, record) || decideDelivery(await store.find(path), record).kind !== "take")
+      return;
+    const plaintext = openRecord(client, ring, record, deps.attributes);
     await store.keep({ path, version, record: JSON.stringify(encodeSecretRecord(record)), sequence }, client.clock());
     shelf.put({ record, plaintext });
   } catch (error) {
@@ -126,14 +130,14 @@ export async function takeAnnouncement(deps: DeliveryDeps, event: KmsEvent): Pro
 export async function openDelivered(deps: DeliveryDeps, secret: LockedSecret): Promise<boolean> {
   const { shelf, store, ring, log } = deps;
   const { record, epoch, sequence } = secret;
-  if (ring.find("enc", epoch) === undefined) {
+  if (!hasKeyFor(ring, deps.attributes, record)) {
     shelf.lock(secret);
     log.info("secret waits for a key", { sequence, epoch });
     deps.onLocked();
     return false;
   }
   try {
-    shelf.put({ record, plaintext: openRecord(deps.client, ring, record) });
+    shelf.put({ record, plaintext: openRecord(deps.client, ring, record, deps.attributes) });
   } catch (error) {
     log.error("secret does not open", { sequence, ...errorFields(error) });
     await store.oweAck({
@@ -151,7 +155,8 @@ export async function openDelivered(deps: DeliveryDeps, secret: LockedSecret): P
 
 /** Opens everything that waited for keys which are here now. */
 export async function openLocked(deps: DeliveryDeps): Promise<void> {
-  for (const secret of deps.shelf.locked()) if (deps.ring.find("enc", secret.epoch)) await openDelivered(deps, secret);
+  for (const secret of deps.shelf.locked())
+    if (hasKeyFor(deps.ring, deps.attributes, secret.record)) await openDelivered(deps, secret);
 }
 
 /** What a restart finds: everything is verified again, so that a changed database gives nothing away and passes nothing off. */
@@ -162,8 +167,8 @@ export async function loadShelf(deps: DeliveryDeps): Promise<void> {
       const record = parseSecretRecord(parseJson(stored.record));
       verifyRecord(deps.client, record, { path: record.path, version: stored.version }, { authors: deps.authors });
       const { epoch } = recipientOf(record, deps.ring.identity);
-      if (deps.ring.find("enc", epoch))
-        deps.shelf.put({ record, plaintext: openRecord(deps.client, deps.ring, record) });
+      if (hasKeyFor(deps.ring, deps.attributes, record))
+        deps.shelf.put({ record, plaintext: openRecord(deps.client, deps.ring, record, deps.attributes) });
       else deps.shelf.lock({ record, epoch, sequence: stored.sequence });
     } catch (error) {
       deps.log.error("a stored secret is not used", { sequence: stored.sequence, ...errorFields(error) });

@@ -24,6 +24,7 @@ import { errorFields, type Log } from "@milagro/runtime/log";
 import type { Passphrase } from "@milagro/runtime/passphrase";
 import { jitteredBackoffMs, systemRandom } from "@milagro/runtime/random";
 import { nativeX25519 } from "@milagro/runtime/x25519";
+import { createAttributeKeeper } from "./attribute-keys.ts";
 import type { EndpointConfig } from "./config.ts";
 import { catchUp, type DeliveryDeps, loadShelf, openLocked, sendAcks, takeAnnouncement } from "./deliveries.ts";
 import { describe } from "./describe.ts";
@@ -95,6 +96,7 @@ export async function startEndpoint(
   const deliveries: DeliveryDeps = {
     client,
     ring: identityStore.ring,
+    attributes: identityStore.attributes,
     store,
     shelf,
     log,
@@ -113,6 +115,7 @@ export async function startEndpoint(
   const keysLoop = async (): Promise<void> => {
     const jitter = Math.random();
     const refusedUntil = new Map<Epoch, number>();
+    const attributeKeys = createAttributeKeeper({ config, client, store: identityStore, shelf, log });
     for (let failures = 0; !signal.aborted; ) {
       let waitMs: number;
       try {
@@ -131,7 +134,18 @@ export async function startEndpoint(
         if (round.refused) report("past keys", round.refused, 0);
         else if (refusedUntil.size === 0) problems.delete("past keys");
         failures = 0;
-        if (round.changed) {
+        // Apart from the others: a D-TA that refuses an attribute must not cost the keys.
+        const more = await attributeKeys.keep().then(
+          (changed) => {
+            problems.delete("attributes");
+            return changed;
+          },
+          (error: unknown) => {
+            if (!signal.aborted) report("attributes", error, 0);
+            return false;
+          },
+        );
+        if (round.changed || more) {
           await deliver(() => openLocked(deliveries));
           wakeDeliveries.ring();
         }

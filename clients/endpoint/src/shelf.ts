@@ -14,7 +14,7 @@ export interface OpenSecret {
 
 export interface LockedSecret {
   readonly record: SecretRecord;
-  /** Whose `enc` key it needs. */
+  /** Whose `enc` key it needs, or attribute key when it is to a policy. */
   readonly epoch: Epoch;
   readonly sequence: number;
 }

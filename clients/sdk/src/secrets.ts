@@ -2,15 +2,26 @@
  * Secrets end to end: encapsulated here, stored as ciphertext, believed only after the author's signature was checked.
  * @module
  */
+import type { AbeEnvelope } from "@milagro/crypto/abe-envelope";
+import type { AbeKey } from "@milagro/crypto/abe-key";
 import { type Epoch, epochAt } from "@milagro/crypto/epoch";
 import { epochIdentity, isEpochIdentity } from "@milagro/crypto/epoch-identity";
 import { type Identity, type IdentityPattern, matchesIdentity } from "@milagro/crypto/identity";
+import type { Policy } from "@milagro/crypto/policy";
+import { satisfiesPolicy } from "@milagro/crypto/policy-satisfy";
 import type { Secret } from "@milagro/crypto/secret";
 import { MilagroError } from "@milagro/engine/error";
 import type { SecretStored } from "@milagro/protocol/kms-messages";
-import { makeSecretRecord, openSecretRecord, verifySecretRecord } from "@milagro/protocol/secret";
+import {
+  makeSecretRecord,
+  openPolicyRecord,
+  openSecretRecord,
+  policyEnvelopeOf,
+  verifySecretRecord,
+} from "@milagro/protocol/secret";
 import type { SecretPath } from "@milagro/protocol/secret-path";
 import type { Party, SecretRecord } from "@milagro/protocol/secret-record";
+import type { AttributeRing } from "./attribute-ring.ts";
 import type { ClientDeps } from "./deps.ts";
 import { fetchEpochKey } from "./epoch-key.ts";
 import type { KeyRing } from "./key-ring.ts";
@@ -21,6 +32,8 @@ export interface NewSecret {
   readonly path: SecretPath;
   /** Whom it is encapsulated to, in this epoch; they need not have enrolled yet. */
   readonly recipients: readonly Identity[];
+  /** To whoever satisfies this policy, in this epoch; the recipients are those who are told, by default the author. */
+  readonly policy?: Policy | undefined;
   /** Also to this epoch itself: when it begins, whoever may read the secret can open it. */
   readonly opensAt?: Epoch | undefined;
   /** Stays the caller's to wipe. */
@@ -81,7 +94,8 @@ async function putVersion(deps: ClientDeps, ring: KeyRing, secret: NewSecret, ve
     author: { party: { identity: ring.identity, epoch }, key: ring.need("sig", epoch) },
     path: secret.path,
     version,
-    recipients: partiesOf(deps, secret, epoch),
+    recipients: partiesOf(deps, secret, ring.identity, epoch),
+    policy: secret.policy,
     plaintext: secret.plaintext,
     nowMs: deps.clock(),
     contentType: secret.contentType,
@@ -90,13 +104,19 @@ async function putVersion(deps: ClientDeps, ring: KeyRing, secret: NewSecret, ve
   return { record, stored: await createKmsClient(deps, ring).put(record, secret.operation) };
 }
 
-function partiesOf({ domain }: ClientDeps, { recipients, opensAt }: NewSecret, epoch: Epoch): readonly Party[] {
-  const parties = recipients.map((identity) => ({ identity, epoch }));
+function partiesOf(
+  { domain }: ClientDeps,
+  { recipients, opensAt, policy }: NewSecret,
+  author: Identity,
+  epoch: Epoch,
+): readonly Party[] {
+  const told = policy !== undefined && recipients.length === 0 ? [author] : recipients;
+  const parties = told.map((identity) => ({ identity, epoch }));
   return opensAt === undefined ? parties : [...parties, { identity: epochIdentity(domain.name), epoch: opensAt }];
 }
 
 /**
- * A new version for those who have the newest one, and for the epoch that it opens at.
+ * A new version for those who have the newest one, to its policy where it has one, and for the epoch that it opens at.
  * @throws `ERR_SECRET_UNKNOWN`, `ERR_VERSION_RECORD_INVALID` when the newest version is not what its author signed
  */
 export async function rotateSecret(
@@ -112,6 +132,7 @@ export async function rotateSecret(
     return putSecret(deps, ring, {
       path,
       recipients: newest.recipients.map(({ identity }) => identity).filter((identity) => !isEpochIdentity(identity)),
+      policy: policyEnvelopeOf(newest)?.abe.policy,
       opensAt: newest.recipients.find(({ identity }) => isEpochIdentity(identity))?.epoch,
       plaintext,
       contentType: newest.contentType,
@@ -122,16 +143,21 @@ export async function rotateSecret(
   });
 }
 
-/** Fetches, verifies and opens. Keys of a past epoch are asked for when they are missing. */
+/**
+ * Fetches, verifies and opens. Keys of a past epoch are asked for when they are missing.
+ * @param attributes - for secrets to a policy: the attribute keys of the identity
+ */
 export async function getSecret(
   deps: ClientDeps,
   ring: KeyRing,
   path: SecretPath,
   version?: number,
   rules: ReadingRules = {},
+  attributes?: AttributeRing,
 ): Promise<OpenedSecret> {
   const record = await createKmsClient(deps, ring).read(path, version);
   verifyRecord(deps, record, { path, ...(version === undefined ? {} : { version }) }, rules);
+  if (policyEnvelopeOf(record)) return { record, plaintext: openRecord(deps, ring, record, attributes) };
   const open = record.recipients.find(({ identity }) => isEpochIdentity(identity));
   if (open && !record.recipients.some(({ identity }) => identity === ring.identity)) {
     const key = await fetchEpochKey(deps, open.epoch);
@@ -166,14 +192,45 @@ export function verifyRecord(
   verifySecretRecord(deps.engine, deps.domain, record, expected);
 }
 
-/** With the ring's key of the epoch that the record was encapsulated in. @throws `ERR_NOT_RECIPIENT`, `ERR_KEY_MISSING`, `ERR_DECAPSULATION_FAILED` */
+/**
+ * With the ring's key of the epoch that the record was encapsulated in, or the attribute key that satisfies its policy.
+ * @throws `ERR_NOT_RECIPIENT`, `ERR_KEY_MISSING`, `ERR_POLICY_UNSATISFIED`, `ERR_DECAPSULATION_FAILED`
+ */
 export function openRecord(
   deps: Pick<ClientDeps, "engine" | "domain">,
   ring: KeyRing,
   record: SecretRecord,
+  attributes?: AttributeRing,
 ): Secret<"plaintext"> {
+  if (policyEnvelopeOf(record))
+    return openPolicyRecord(deps.engine, deps.domain, record, attributeKeyFor(ring.identity, record, attributes));
   const party = recipientOf(record, ring.identity);
   return openSecretRecord(deps.engine, deps.domain, record, party, ring.need("enc", party.epoch));
+}
+
+/** Whether the key that a record needs is here; for one to a policy, any attribute key of its epoch: whether it satisfies shows when it is opened. */
+export function hasKeyFor(ring: KeyRing, attributes: AttributeRing, record: SecretRecord): boolean {
+  const envelope = policyEnvelopeOf(record);
+  if (envelope) return attributes.inScope("cp", envelope.abe.epoch).length > 0;
+  return ring.find("enc", recipientOf(record, ring.identity).epoch) !== undefined;
+}
+
+/** @throws `ERR_KEY_MISSING` without a key of the epoch, `ERR_POLICY_UNSATISFIED` when none of them satisfies */
+function attributeKeyFor(
+  identity: Identity,
+  record: SecretRecord,
+  attributes: AttributeRing | undefined,
+): AbeKey<"cp"> {
+  const { epoch, policy } = (policyEnvelopeOf(record) as AbeEnvelope<"cp">).abe;
+  const keys = attributes?.inScope("cp", epoch) ?? [];
+  if (keys.length === 0)
+    throw new MilagroError("ERR_KEY_MISSING", `${identity} has no attribute key for epoch ${epoch} here`);
+  const key = keys.find(({ entitlement }) => satisfiesPolicy(policy, entitlement.attributes));
+  if (key) return key;
+  throw new MilagroError(
+    "ERR_POLICY_UNSATISFIED",
+    `${record.path}: the attributes of ${identity} do not satisfy its policy`,
+  );
 }
 
 /** The reader's own place in a record. @throws `ERR_NOT_RECIPIENT` */

@@ -4,6 +4,7 @@
  * @module
  */
 import { Type } from "typebox";
+import { PolicyText } from "./attribute-policy.ts";
 import { IssuanceAnswerSchema, SealedRequestSchema } from "./issuance-messages.ts";
 import { ProblemSchema } from "./problem.ts";
 import { SecretPathText } from "./secret-path.ts";
@@ -59,7 +60,7 @@ export type EnrolmentStatus = Parsed<typeof EnrolmentStatusSchema>;
 export const parseEnrolmentStatus = parserOf("enrolment status", EnrolmentStatusSchema);
 export const encodeEnrolmentStatus = encoderOf("enrolment status", EnrolmentStatusSchema);
 
-/** Body of `POST /v1/generate/*path`: the D-KMS draws the secret, encapsulates it as its own author, and forgets it. */
+/** Body of `POST /v1/generate/*path`: the D-KMS draws the secret, encapsulates it as its own author, to the recipients or to a policy that states the types of its numbers, and forgets it. */
 export const GenerateRequestSchema = strict({
   v: Version,
   recipients: Type.Array(PartySchema, { minItems: 1, maxItems: MAX_RECIPIENTS }),
@@ -71,6 +72,7 @@ export const GenerateRequestSchema = strict({
       alphabet: Type.String({ minLength: 2, maxLength: 128, pattern: "^[!-~]+$" }),
     }),
   ]),
+  policy: Type.Optional(PolicyText),
   contentType: Type.Optional(ContentType),
   labels: Type.Optional(Labels),
   version: Type.Optional(Ordinal),

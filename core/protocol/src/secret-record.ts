@@ -25,8 +25,8 @@ import {
 export const MAX_RECIPIENTS = 64;
 /** The most bytes of plaintext in a stored secret; larger things are files, encrypted with `milagro encrypt`. */
 export const MAX_SECRET_BYTES = 1_048_576;
-/** Plaintext plus header, 64 recipients of 255 bytes, tag. */
-export const MAX_ENVELOPE_BYTES = MAX_SECRET_BYTES + 32_768;
+/** Plaintext plus header, 64 recipients of 255 bytes or an encapsulation to a policy of some hundred rows, tag. */
+export const MAX_ENVELOPE_BYTES = MAX_SECRET_BYTES + 65_536;
 
 /** Somebody in some epoch: the public key that a secret is encapsulated to or a record is verified with. */
 export const PartySchema = strict({ identity: IdentityText, epoch: EpochNumber });

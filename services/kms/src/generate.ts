@@ -4,6 +4,7 @@
  * @module
  */
 import { splitIdentity } from "@milagro/crypto/identity";
+import { parsePolicy } from "@milagro/crypto/policy-parser";
 import { MilagroError } from "@milagro/engine/error";
 import { type GenerateRequest, parseGenerateRequest } from "@milagro/protocol/kms-messages";
 import type { SecretPath } from "@milagro/protocol/secret-path";
@@ -24,8 +25,9 @@ export interface GenerateDeps extends SecretsDeps {
 /** Times the next version's number is taken by somebody else before we give up. */
 const ATTEMPTS = 4;
 
-/** @throws `ERR_DOMAIN_MISMATCH`, `ERR_RECIPIENTS_INVALID` */
-export function checkRecipients(domain: Pick<TrustDomain, "name">, { recipients }: GenerateRequest): void {
+/** Before anything is drawn. @throws `ERR_DOMAIN_MISMATCH`, `ERR_RECIPIENTS_INVALID`, `ERR_POLICY_INVALID` */
+export function checkRecipients(domain: Pick<TrustDomain, "name">, { recipients, policy }: GenerateRequest): void {
+  if (policy !== undefined) parsePolicy(policy);
   if (recipients.some(({ identity }) => splitIdentity(identity).domain !== domain.name))
     throw new MilagroError("ERR_DOMAIN_MISMATCH", "a recipient belongs to another trust domain");
   if (new Set(recipients.map(({ identity, epoch }) => `${identity}#${epoch}`)).size !== recipients.length)

@@ -10,6 +10,7 @@ import { type SignatureClaim, signAs, verifySignature } from "@milagro/crypto/ib
 import { parseIdentity } from "@milagro/crypto/identity";
 import { identityInput } from "@milagro/crypto/identity-input";
 import { encodeIdentityKey, type IdentityKey, parseIdentityKey } from "@milagro/crypto/identity-key";
+import { parsePolicy } from "@milagro/crypto/policy-parser";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { type BusSubject, parseBusToken, verifyBusToken } from "@milagro/protocol/bus-token";
 import { canonicalText } from "@milagro/protocol/canonical";
@@ -128,7 +129,7 @@ export function createTasks({ engine, random, domain }: TaskEnvironment) {
       readonly key: SigningKeyBytes;
       readonly nowMs: number;
     }): VerifiedRecord {
-      const { form, recipients, contentType, labels } = parseGenerateRequest(parseJson(parseUtf8(order.body)));
+      const { form, recipients, contentType, labels, policy } = parseGenerateRequest(parseJson(parseUtf8(order.body)));
       const plaintext = drawSecret(random, form);
       try {
         return withKey(order.key, (key, party) =>
@@ -141,6 +142,7 @@ export function createTasks({ engine, random, domain }: TaskEnvironment) {
               path: parseSecretPath(order.path),
               version: order.version,
               recipients,
+              policy: policy === undefined ? undefined : parsePolicy(policy),
               plaintext,
               nowMs: order.nowMs,
               contentType,

@@ -2,6 +2,7 @@
  * `milagro attributes request`: gets an identity an attribute key, approved and issued by all D-TAs.
  * @module
  */
+
 import {
   type AttributeKeyOptions,
   entitlementFor,
@@ -10,6 +11,7 @@ import {
   resumeAttributeKeys,
   type WantedKey,
 } from "@milagro/client/attribute-keys";
+import { parseAttributePairs } from "@milagro/client/attribute-pairs";
 import type { ClientDeps } from "@milagro/client/deps";
 import type { EnrolmentRoute } from "@milagro/client/enrol";
 import { parseEvidenceText } from "@milagro/client/evidence";
@@ -22,7 +24,6 @@ import type { IdentityStore } from "@milagro/endpoint/identity-store";
 import { MilagroError } from "@milagro/engine/error";
 import type { AttributeEnrolmentResult } from "@milagro/protocol/attribute-enrolment";
 import { newestSchema } from "../attribute-schema.ts";
-import { parsePairs } from "../attribute-values.ts";
 import type { CommandSpec, Context, Invocation } from "../command.ts";
 import { ACTING_OPTIONS } from "../options.ts";
 import { parsePolicyText } from "../policy-text.ts";
@@ -142,7 +143,7 @@ function entitlements(
     throw new MilagroError("ERR_USAGE", "a key holds attributes or a policy: -a and --policy exclude each other");
   const what =
     policy === undefined
-      ? { attributes: parsePairs(schema, pairs) }
+      ? { attributes: parseAttributePairs(schema, pairs) }
       : { policy: parsePolicyText(context, policy, schema) };
   const wanted: WantedKey = { ...what, boundToEpoch: !invocation.flag("unbound") };
   return epochs.map((epoch) => entitlementFor(deps, schema, ring.identity, epoch, wanted));

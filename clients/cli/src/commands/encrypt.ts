@@ -2,7 +2,9 @@
  * `milagro encrypt`: a file to identities, to a policy over attributes, or to attributes, offline.
  * @module
  */
+
 import { encryptFileToAttributes, encryptFileToPolicy } from "@milagro/client/attribute-files";
+import { parseAttributePairs } from "@milagro/client/attribute-pairs";
 import { encryptFile } from "@milagro/client/files";
 import { attributesOf } from "@milagro/crypto/attribute-set";
 import { type Epoch, epochAt, NO_EXPIRY } from "@milagro/crypto/epoch";
@@ -12,7 +14,6 @@ import { MilagroError } from "@milagro/engine/error";
 import { systemClock } from "@milagro/runtime/clock";
 import { systemRandom } from "@milagro/runtime/random";
 import { keptSchema } from "../attribute-schema.ts";
-import { parsePairs } from "../attribute-values.ts";
 import { counted, inputStream, nodeAead, writeStream } from "../byte-streams.ts";
 import type { CommandSpec, Context, Invocation } from "../command.ts";
 import { OPENS_AT_OPTION, parseOpensAt } from "../opens-at.ts";
@@ -96,7 +97,7 @@ async function sealer(context: Context, invocation: Invocation): Promise<Sealer>
     if (opens !== undefined) throw new MilagroError("ERR_USAGE", "--opens-at goes with recipients only");
     const schema = await keptSchema(context, domain);
     if (policyText === undefined) {
-      const attributes = attributesOf(schema, parsePairs(schema, pairs));
+      const attributes = attributesOf(schema, parseAttributePairs(schema, pairs));
       return (source) => encryptFileToAttributes(deps, attributes, epoch, source);
     }
     const policy = parsePolicyText(context, policyText, schema);

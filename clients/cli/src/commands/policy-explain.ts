@@ -3,6 +3,7 @@
  * @module
  */
 
+import { parseAttributePairs } from "@milagro/client/attribute-pairs";
 import { readPolicyFileHeader } from "@milagro/crypto/abe-file";
 import { type AttributeSchema, UID_LABEL } from "@milagro/crypto/attribute-schema";
 import { type AttributeSet, type AttributeValues, attributesOf } from "@milagro/crypto/attribute-set";
@@ -18,7 +19,6 @@ import { MilagroError } from "@milagro/engine/error";
 import { checkAttributePolicy, parseAttributeValues } from "@milagro/protocol/attribute-policy";
 import { parseIssuancePolicy } from "@milagro/protocol/policy";
 import { SCHEMA_OPTION, schemaFor } from "../attribute-schema.ts";
-import { parsePairs } from "../attribute-values.ts";
 import { inputStream } from "../byte-streams.ts";
 import type { CommandSpec, Context, Invocation } from "../command.ts";
 import { readJsonFile } from "../files.ts";
@@ -122,7 +122,7 @@ const ownKeys = (context: Context): Promise<readonly PolicyHolder[]> =>
 
 function holderFromText(schema: AttributeSchema, text: string): PolicyHolder {
   const [name = "", ...pairs] = text.trim().split(/\s+/);
-  return { name, attributes: withUid(schema, name, parsePairs(schema, pairs)) };
+  return { name, attributes: withUid(schema, name, parseAttributePairs(schema, pairs)) };
 }
 
 function holdersFromJson(schema: AttributeSchema, json: unknown): readonly PolicyHolder[] {

@@ -82,7 +82,10 @@ async function provide(
       const before = store.ring.slots().length;
       const provisions: Provision[] = [];
       for (const { kind, name, path } of wanted) {
-        const { plaintext } = await context.progress(`opening ${path}`, getSecret(deps, store.ring, path));
+        const { plaintext } = await context.progress(
+          `opening ${path}`,
+          getSecret(deps, store.ring, path, undefined, {}, store.attributes),
+        );
         provisions.push({ kind, name, bytes: plaintext.use((bytes) => bytes.slice()) });
         plaintext.destroy();
       }

@@ -8,6 +8,7 @@ import { createKmsClient } from "@milagro/client/kms-client";
 import { putSecret } from "@milagro/client/secrets";
 import { wipe } from "@milagro/crypto/bytes";
 import { epochAt } from "@milagro/crypto/epoch";
+import { formatPolicy } from "@milagro/crypto/policy-format";
 import { MilagroError } from "@milagro/engine/error";
 import { parseSecretPath } from "@milagro/protocol/secret-path";
 import { systemRandom } from "@milagro/runtime/random";
@@ -15,7 +16,16 @@ import type { CommandSpec } from "../command.ts";
 import { ACTING_OPTIONS } from "../options.ts";
 import { parseRecipients } from "../recipients.ts";
 import { asIdentity } from "../session.ts";
-import { describeStored, LABEL_OPTION, parseLabels, recipientsIn, TO_OPTION, TYPE_OPTION } from "./secret-value.ts";
+import {
+  describeStored,
+  LABEL_OPTION,
+  POLICY_OPTION,
+  parseLabels,
+  policyOption,
+  recipientsIn,
+  TO_OPTION,
+  TYPE_OPTION,
+} from "./secret-value.ts";
 
 const ALPHABETS: Readonly<Record<string, string>> = {
   alphanumeric: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
@@ -33,6 +43,7 @@ export const secretGenerate: CommandSpec = {
   options: [
     ...ACTING_OPTIONS,
     TO_OPTION,
+    POLICY_OPTION,
     { flags: "--length <number>", text: "characters, or bytes with --form bytes", default: "32" },
     {
       flags: "--form <form>",
@@ -61,25 +72,28 @@ export const secretGenerate: CommandSpec = {
     const labels = parseLabels(invocation.list("label"));
     const contentType = invocation.text("contentType");
     return asIdentity(context, async (deps, { ring }) => {
-      const recipients = parseRecipients(invocation.list("to"), deps.domain.name);
+      const policy = await policyOption(context, deps.domain, invocation.text("policy"));
+      const texts = invocation.list("to");
+      const recipients = policy && texts.length === 0 ? [ring.identity] : parseRecipients(texts, deps.domain.name);
       if (invocation.flag("remote")) {
         const epoch = epochAt(deps.clock(), deps.domain.epochSeconds);
         const request = createKmsClient(deps, ring).generate(path, {
           v: 1,
           recipients: recipients.map((identity) => ({ identity, epoch })),
+          ...(policy === undefined ? {} : { policy: formatPolicy(policy, { compact: true }) }),
           form: alphabet === undefined ? { type: "bytes", length } : { type: "text", length, alphabet },
           ...(contentType === undefined ? {} : { contentType }),
           ...(labels === undefined ? {} : { labels }),
         });
-        return describeStored(await context.progress("generating", request), recipients, undefined);
+        return describeStored(await context.progress("generating", request), recipients, undefined, policy);
       }
       const plaintext = alphabet === undefined ? systemRandom(length) : randomText(length, alphabet);
       try {
         const { record, stored } = await context.progress(
           "storing",
-          putSecret(deps, ring, { path, recipients, plaintext, contentType, labels }),
+          putSecret(deps, ring, { path, recipients, policy, plaintext, contentType, labels }),
         );
-        return describeStored(stored, recipientsIn(record), plaintext.length);
+        return describeStored(stored, recipientsIn(record), plaintext.length, policy);
       } finally {
         wipe(plaintext);
       }

@@ -43,7 +43,7 @@ export const secretGet: CommandSpec = {
       const rules = patterns.length === 0 ? {} : { authors: patterns };
       const { record, plaintext } = await context.progress(
         "opening",
-        getSecret(deps, store.ring, path, version, rules),
+        getSecret(deps, store.ring, path, version, rules, store.attributes),
       );
       if (store.ring.slots().length > before) await store.save();
       try {

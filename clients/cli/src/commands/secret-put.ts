@@ -4,6 +4,7 @@
  */
 import { putSecret } from "@milagro/client/secrets";
 import { wipe } from "@milagro/crypto/bytes";
+import { MilagroError } from "@milagro/engine/error";
 import { parseSecretPath } from "@milagro/protocol/secret-path";
 import type { CommandSpec } from "../command.ts";
 import { OPENS_AT_OPTION, parseOpensAt } from "../opens-at.ts";
@@ -13,7 +14,9 @@ import { asIdentity } from "../session.ts";
 import {
   describeStored,
   LABEL_OPTION,
+  POLICY_OPTION,
   parseLabels,
+  policyOption,
   readSecretValue,
   recipientsIn,
   TO_OPTION,
@@ -31,6 +34,7 @@ export const secretPut: CommandSpec = {
   options: [
     ...ACTING_OPTIONS,
     TO_OPTION,
+    POLICY_OPTION,
     OPENS_AT_OPTION,
     LABEL_OPTION,
     TYPE_OPTION,
@@ -45,6 +49,10 @@ export const secretPut: CommandSpec = {
       line: "milagro secret put app/db/password @password.txt --to endpoint/web-1",
     },
     {
+      text: "To every endpoint of a region, told to two of them",
+      line: "milagro secret put app/db/password @password.txt --policy 'region = DE and group = db' -t endpoint/db-1 -t endpoint/db-2",
+    },
+    {
       text: "From another program, to two endpoints",
       line: "pwgen 32 1 | milagro secret put app/api-key - -t endpoint/web-1 -t endpoint/web-2",
     },
@@ -55,13 +63,18 @@ export const secretPut: CommandSpec = {
     const version = invocation.integer("nextVersion", { min: 1, max: Number.MAX_SAFE_INTEGER });
     return asIdentity(context, async (deps, { ring }) => {
       const opensAt = parseOpensAt(context, invocation.text("opensAt"), deps.domain.epochSeconds);
+      const policy = await policyOption(context, deps.domain, invocation.text("policy"));
+      if (policy && opensAt !== undefined)
+        throw new MilagroError("ERR_USAGE", "--policy and --opens-at exclude each other");
       const texts = invocation.list("to");
-      const recipients = opensAt !== undefined && texts.length === 0 ? [] : parseRecipients(texts, deps.domain.name);
+      const others = opensAt !== undefined || policy !== undefined;
+      const recipients = others && texts.length === 0 ? [] : parseRecipients(texts, deps.domain.name);
       const plaintext = await readSecretValue(context, invocation.optionalArgument(1));
       try {
         const put = putSecret(deps, ring, {
           path,
           recipients,
+          policy,
           opensAt,
           plaintext,
           labels,
@@ -69,7 +82,7 @@ export const secretPut: CommandSpec = {
           version,
         });
         const { record, stored } = await context.progress("storing", put);
-        return describeStored(stored, recipientsIn(record), plaintext.length);
+        return describeStored(stored, recipientsIn(record), plaintext.length, policy);
       } finally {
         wipe(plaintext);
       }

@@ -3,17 +3,27 @@
  * @module
  */
 import { password } from "@inquirer/prompts";
+import type { Policy } from "@milagro/crypto/policy";
+import { formatPolicy } from "@milagro/crypto/policy-format";
 import { MilagroError } from "@milagro/engine/error";
 import type { SecretStored } from "@milagro/protocol/kms-messages";
 import type { SecretRecord } from "@milagro/protocol/secret-record";
+import type { TrustDomain } from "@milagro/protocol/trust-domain";
+import { keptSchema } from "../attribute-schema.ts";
 import type { Context, OptionSpec } from "../command.ts";
 import type { Result } from "../output.ts";
+import { parsePolicyText } from "../policy-text.ts";
 import { readValue } from "../value.ts";
 
 export const TO_OPTION: OptionSpec = {
   flags: "-t, --to <identity>",
   text: "recipient: milagro:<domain>/<kind>/<name>, or <kind>/<name>; may be repeated, and need not have enrolled yet",
   many: true,
+};
+/** For secrets that whoever satisfies a policy can open. */
+export const POLICY_OPTION: OptionSpec = {
+  flags: "--policy <policy>",
+  text: "encapsulate to whoever satisfies this policy; --to then says who is told of it",
 };
 export const LABEL_OPTION: OptionSpec = {
   flags: "--label <name=value>",
@@ -59,15 +69,38 @@ export function parseLabels(texts: readonly string[]): Readonly<Record<string, s
   );
 }
 
-export function describeStored(stored: SecretStored, recipients: readonly string[], bytes: number | undefined): Result {
+/** The policy of `--policy`, checked against the schema that is kept here. */
+export async function policyOption(
+  context: Context,
+  domain: TrustDomain,
+  text: string | undefined,
+): Promise<Policy | undefined> {
+  return text === undefined ? undefined : parsePolicyText(context, text, await keptSchema(context, domain));
+}
+
+export function describeStored(
+  stored: SecretStored,
+  recipients: readonly string[],
+  bytes: number | undefined,
+  policy?: Policy,
+): Result {
+  const to = policy && formatPolicy(policy);
   return {
-    data: { path: stored.path, version: stored.version, recipients, ...(bytes === undefined ? {} : { bytes }) },
+    data: {
+      path: stored.path,
+      version: stored.version,
+      recipients,
+      ...(to === undefined ? {} : { policy: to }),
+      ...(bytes === undefined ? {} : { bytes }),
+    },
     view: {
       kind: "fields",
       fields: [
         ["secret", stored.path],
         ["version", String(stored.version)],
-        ["encapsulated to", recipients.join(", ")],
+        ...(to === undefined
+          ? [["encapsulated to", recipients.join(", ")] as const]
+          : [["encapsulated to", to] as const, ["told", recipients.join(", ")] as const]),
       ],
     },
   };

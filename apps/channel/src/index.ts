@@ -23,6 +23,9 @@
  * - `identitySelf`, `anonymousSelf`, `authoritySelf`, `personSelf` say who one is.
  * - A `Channel` is a `TLSSocket` with `peerIdentity`, `peerName`, `peer`, `origin`, `sinceMs`, `exportKey(label)`.
  *
+ * - `attach(server, { http, http2 })`, `channelAgent`, `channelConnector` (undici, fetch) and `connectLazily` (MQTT) put other protocols on channels;
+ *   examples/channels has a program for each.
+ *
  * The protocol is in docs/spec/channel.md, how to run it in docs/operate/channel.md.
  * @module
  */
@@ -63,3 +66,4 @@ export {
   type TicketCache,
   type TicketKeys,
 } from "@milagro/runtime/channel/tickets";
+export { type Attached, attach, channelAgent, channelConnector, connectLazily, type Resolve } from "./attach.ts";

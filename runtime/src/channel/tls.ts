@@ -126,8 +126,11 @@ function settle(
   };
   const onSecure = (): void => {
     finish();
-    if (usedPsk(tls)) resolve(tls);
-    else {
+    if (usedPsk(tls)) {
+      // On servers it is `tls.Server` that does so; HTTP/2 would wait for it for ever.
+      Object.assign(tls, { secureConnecting: false });
+      resolve(tls);
+    } else {
       tls.on("error", () => {}).destroy();
       reject(untrusted());
     }

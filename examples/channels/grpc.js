@@ -1,0 +1,71 @@
+// gRPC by `@grpc/grpc-js`: the server takes channels by its connection injector, the client makes them by credentials of its own.
+import {
+  ChannelCredentials,
+  credentials,
+  Metadata,
+  makeGenericClientConstructor,
+  Server,
+  ServerCredentials,
+} from "@grpc/grpc-js";
+import { connect, createServer } from "@milagro/channel";
+
+const text = { serialize: (value) => Buffer.from(value), deserialize: (bytes) => bytes.toString() };
+const Hello = {
+  say: {
+    path: "/example.Hello/Say",
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: text.serialize,
+    requestDeserialize: text.deserialize,
+    responseSerialize: text.serialize,
+    responseDeserialize: text.deserialize,
+  },
+};
+
+export function serve(self, allow) {
+  const grpc = new Server();
+  // Who may call is decided by the channel server's `allow`: gRPC itself is told no name.
+  grpc.addService(Hello, { say: (rpc, done) => done(null, `${rpc.request} yourself`) });
+  const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure()); // TLS is in the channel
+  const server = createServer({ self, allow, ALPNProtocols: ["h2"] }, (channel) => injector.injectConnection(channel));
+  server.once("close", () => grpc.forceShutdown());
+  return server;
+}
+
+/** Turns each connection of a gRPC client into a channel. */
+class ChannelIdentityCredentials extends ChannelCredentials {
+  #options;
+  constructor(options) {
+    super();
+    this.#options = options;
+  }
+  _isSecure() {
+    return true;
+  }
+  _equals(other) {
+    return other === this;
+  }
+  _createSecureConnector(_target, _options, callCredentials) {
+    return {
+      connect: async (socket) => ({
+        socket: await connect({ ...this.#options, socket, ALPNProtocols: ["h2"] }),
+        secure: true,
+      }),
+      waitForReady: async () => {},
+      getCallCredentials: () => callCredentials ?? credentials.createEmpty(),
+      destroy() {},
+    };
+  }
+}
+
+export function call(self, to, { host, port }) {
+  const Client = makeGenericClientConstructor(Hello, "Hello");
+  const client = new Client(`${host}:${port}`, new ChannelIdentityCredentials({ self, to }));
+  return new Promise((resolve, reject) => {
+    client.say("hello", new Metadata(), (error, answer) => {
+      client.close();
+      if (error) reject(error);
+      else resolve(answer);
+    });
+  });
+}

@@ -42,7 +42,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   "apps/channel": { packages: SHELL, modules: ANY, forbidden: [] },
   "clients/endpoint": { packages: [...SHELL, "@milagro/client"], modules: ANY, forbidden: [] },
   "clients/cli": {
-    packages: [...SHELL, "@milagro/client", "@milagro/endpoint", "@milagro/gateway"],
+    packages: [...SHELL, "@milagro/client", "@milagro/endpoint", "@milagro/channel", "@milagro/gateway"],
     modules: ANY,
     forbidden: [],
   },

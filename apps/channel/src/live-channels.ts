@@ -38,7 +38,7 @@ export type ParsedLiveChannels = Parsed<typeof LiveChannelsSchema>;
 export const parseLiveChannels = parserOf("live channels", LiveChannelsSchema);
 export const encodeLiveChannels = encoderOf("live channels", LiveChannelsSchema);
 
-type Row = LiveChannels["channels"][number];
+export type LiveChannel = LiveChannels["channels"][number];
 
 /** What of a channel is counted. */
 interface Counted {
@@ -54,7 +54,7 @@ interface Counted {
 export interface ChannelRegistry {
   /** Listed until it closes. */
   add(channel: Counted, detail?: string): void;
-  list(): readonly Row[];
+  list(): readonly LiveChannel[];
 }
 
 export function createChannelRegistry(): ChannelRegistry {

@@ -66,6 +66,22 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import("./commands/policy.ts")).policy,
   },
   {
+    name: "channel",
+    summary: "talk to an identity over a secure channel",
+    load: async () => (await import("./commands/channel.ts")).channel,
+  },
+  {
+    name: "forward",
+    summary: "forward TCP connections to an identity, or for identities to targets",
+    load: async () => (await import("./commands/forward.ts")).forward,
+  },
+  {
+    name: "psk",
+    summary: "keys for existing programs that speak TLS-PSK",
+    load: async () => (await import("./commands/psk.ts")).psk,
+  },
+  { name: "vpn", summary: "a VPN between identities", load: async () => (await import("./commands/vpn.ts")).vpn },
+  {
     name: "encrypt",
     summary: "encrypt a file to identities or to a policy, offline",
     load: async () => (await import("./commands/encrypt.ts")).encrypt,

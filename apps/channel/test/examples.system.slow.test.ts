@@ -15,9 +15,9 @@ test.each([
   ["http2", `hello ${ALICE}`],
   ["fetch", `hello ${ALICE} by h2`],
   ["websocket", `hello ${ALICE}`],
-  ["grpc", "hello you"],
+  ["grpc", "hello yourself"],
   ["mqtt", `hello ${ALICE}`],
-])("%s runs over a channel, and the server knows who it is", async (name, answer) => {
+])("%s runs over a channel", async (name, answer) => {
   const { serve, call } = (await import(`../../../examples/channels/${name}.js`)) as Example;
   const server = await serve(party(BOB), EVERYBODY);
   server.listen(0, "127.0.0.1");

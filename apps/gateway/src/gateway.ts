@@ -11,7 +11,7 @@ import type { Passphrase } from "@milagro/runtime/passphrase";
 import { watchAccessKeys } from "./access-keys.ts";
 import { createAudit } from "./audit.ts";
 import type { Backend } from "./backend/backend.ts";
-import { openBackend } from "./backend/open.ts";
+import { openBackend } from "./backend-open.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createDigestThreads } from "./digest-threads.ts";
 import type { Gateway } from "./exchange.ts";

@@ -8,7 +8,7 @@
 import { MilagroError } from "@milagro/engine/error";
 import type { Backend, ListEntry, ListOptions } from "./backend/backend.ts";
 import { foldedPrefix } from "./backend/folder-index.ts";
-import { RESERVED_PREFIX } from "./keks.ts";
+import { RESERVED_PREFIX } from "./kek-reader.ts";
 import type { Names } from "./names.ts";
 import type { Objects } from "./objects.ts";
 

@@ -3,46 +3,19 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { parseBase64url } from "@milagro/crypto/base64url";
 import type { RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
-import type { Backend, StoredInfo, Tags, WriteCondition, Written } from "./backend/backend.ts";
+import type { Backend, Tags, WriteCondition, Written } from "./backend/backend.ts";
 import type { DigestAlgorithm } from "./digest-algorithms.ts";
 import type { DigestThreads } from "./digest-threads.ts";
-import { planRead, sealedLength } from "./format/layout.ts";
-import {
-  type Manifest,
-  manifestLengthFrom,
-  openManifest,
-  sealedManifestLength,
-  sealManifest,
-} from "./format/manifest.ts";
-import {
-  encodeObjectHeader,
-  generateDek,
-  type ObjectHeader,
-  parseObjectHeader,
-  unwrapDek,
-  wrapDek,
-} from "./format/object-header.ts";
-import { type Chunks, corrupt, type Dek, openPlan, PART_SALT_LENGTH, partKey, sealPart } from "./format/segments.ts";
-import type { Keks, OpenedKek } from "./keks.ts";
+import { sealedLength } from "./format/layout.ts";
+import { type Manifest, sealedManifestLength, sealManifest } from "./format/manifest.ts";
+import { encodeObjectHeader, generateDek, type ObjectHeader, wrapDek } from "./format/object-header.ts";
+import { type Chunks, type Dek, PART_SALT_LENGTH, partKey, sealPart } from "./format/segments.ts";
+import type { OpenedKek } from "./kek-reader.ts";
+import type { Keks } from "./keks.ts";
 import type { Names } from "./names.ts";
-
-/** An object with everything that is needed to read it. */
-export interface OpenedObject {
-  readonly bucket: string;
-  readonly key: string;
-  /** At the store. */
-  readonly name: string;
-  readonly info: StoredInfo;
-  readonly header: ObjectHeader;
-  readonly kek: OpenedKek;
-  readonly dek: Dek;
-  readonly manifest: Manifest;
-  /** The object's last bytes at rest, when they have just been read. */
-  readonly tail: Uint8Array;
-}
+import { type OpenedObject, openObject, readObject } from "./object-reader.ts";
 
 /** What is written beside the bytes. */
 export interface NewObject {
@@ -91,8 +64,6 @@ export interface Objects {
   forget(bucket: string, key: string): void;
 }
 
-/** The last bytes that are fetched with an object's metadata: the whole of small ones. */
-const TAIL_LENGTH = 128 * 1024;
 const MAX_CACHED = 2000;
 /** Larger manifests, of many parts, are not kept. */
 const MAX_CACHED_PARTS = 100;
@@ -135,48 +106,12 @@ export function createObjects(parts: {
           return { bucket, key, name, info, header, kek, dek, manifest, tail: new Uint8Array(0) };
         }
       }
-      const found = await backend.read(bucket, name, { last: TAIL_LENGTH }, { version });
-      if (!found) return undefined;
-      const { info } = found;
-      let tail = await collect(found.body, Math.min(info.length, TAIL_LENGTH));
-      if (info.header === "") throw new MilagroError("ERR_OBJECT_FOREIGN", "the object was not written by a gateway");
-      const header = parseObjectHeader(info.header);
-      const kek = await keks.open(bucket, header.kekId);
-      const dek = unwrapDek(kek.kek, header, { bucket, key });
-      const manifestLength = manifestLengthFrom(tail);
-      if (manifestLength > tail.length) {
-        if (manifestLength > info.length) corrupt();
-        const more = await backend.read(bucket, name, { last: manifestLength }, { version, ifEtag: info.etag });
-        if (!more) corrupt();
-        tail = await collect(more.body, manifestLength);
-      }
-      const manifest = await openManifest(dek, tail.subarray(tail.length - manifestLength), info.length);
-      if (version === undefined && manifest.parts.length <= MAX_CACHED_PARTS)
-        remember(cache, cacheKey(bucket, key), { etag: info.etag, header, kek, dek, manifest }, MAX_CACHED);
-      return { bucket, key, name, info, header, kek, dek, manifest, tail };
+      const opened = await openObject({ backend, keks }, { bucket, key }, name, version);
+      if (opened && version === undefined && opened.manifest.parts.length <= MAX_CACHED_PARTS)
+        remember(cache, cacheKey(bucket, key), { ...opened, etag: opened.info.etag }, MAX_CACHED);
+      return opened;
     },
-    async *read({ bucket, name, info, dek, manifest, tail }, from, length, signal) {
-      const plan = planRead(
-        manifest.parts.map(([size]) => size),
-        from,
-        length,
-      );
-      const keyOf = (index: number) => partKey(dek, parseBase64url((manifest.parts[index] as [number, string])[1]));
-      const tailFrom = info.length - tail.length;
-      if (plan.from >= tailFrom) {
-        const at = plan.from - tailFrom;
-        yield* openPlan(keyOf, plan, [tail.subarray(at, at + plan.length)]);
-        return;
-      }
-      const found = await backend.read(
-        bucket,
-        name,
-        { from: plan.from, length: plan.length },
-        { version: info.version, ifEtag: info.etag, ...(signal ? { signal } : {}) },
-      );
-      if (!found) throw new MilagroError("ERR_OBJECT_CHANGED", "the object was deleted meanwhile");
-      yield* openPlan(keyOf, plan, found.body);
-    },
+    read: (object, from, length, signal) => readObject(backend, object, from, length, signal),
     async write(object, condition) {
       const { bucket, key, size } = object;
       const kek = await keks.forWriting(bucket, object.policy);
@@ -271,16 +206,4 @@ export function multipartEtag(md5s: readonly string[]): string {
   const hash = createHash("md5");
   for (const md5 of md5s) hash.update(Buffer.from(md5, "hex"));
   return `${hash.digest("hex")}-${md5s.length}`;
-}
-
-async function collect(body: AsyncIterable<Uint8Array>, length: number): Promise<Uint8Array> {
-  const out = new Uint8Array(length);
-  let filled = 0;
-  for await (const chunk of body) {
-    if (filled + chunk.length > length) corrupt();
-    out.set(chunk, filled);
-    filled += chunk.length;
-  }
-  if (filled !== length) corrupt();
-  return out;
 }

@@ -82,6 +82,11 @@ export const COMMANDS: readonly LazyCommand[] = [
   },
   { name: "vpn", summary: "a VPN between identities", load: async () => (await import("./commands/vpn.ts")).vpn },
   {
+    name: "gateway",
+    summary: "an S3 endpoint whose store gets ciphertext only",
+    load: async () => (await import("./commands/gateway.ts")).gateway,
+  },
+  {
     name: "encrypt",
     summary: "encrypt a file to identities or to a policy, offline",
     load: async () => (await import("./commands/encrypt.ts")).encrypt,

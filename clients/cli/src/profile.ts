@@ -113,8 +113,10 @@ export async function listIdentities(home: string): Promise<readonly Identity[]>
   return found.sort();
 }
 
-const domainFile = (home: string, name: string): string => join(home, "domains", `${domainName(name)}.json`);
-const schemaFile = (home: string, name: string): string => join(home, "attributes", `${domainName(name)}.json`);
+/** Where a pinned domain lies. */
+export const domainFile = (home: string, name: string): string => join(home, "domains", `${domainName(name)}.json`);
+/** Where its attribute schema lies. */
+export const schemaFile = (home: string, name: string): string => join(home, "attributes", `${domainName(name)}.json`);
 
 function domainName(name: string): string {
   if (!DOMAIN_NAME.test(name))

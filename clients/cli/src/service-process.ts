@@ -18,6 +18,7 @@ export const SERVICES = {
   kms: "@milagro/kms",
   auth: "@milagro/auth",
   endpoint: "@milagro/endpoint",
+  gateway: "@milagro/gateway",
 } as const;
 export type ServiceName = keyof typeof SERVICES;
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { checkBucket, type Exchange, isoTime, type Reply } from "../exchange.ts";
-import { RESERVED_PREFIX } from "../keks.ts";
+import { RESERVED_PREFIX } from "../kek-reader.ts";
 import { readSmallBody } from "../s3/body.ts";
 import { S3Error } from "../s3/errors.ts";
 import { readXml, textOf, writeXml } from "../s3/xml.ts";

@@ -8,7 +8,7 @@ import type { Written } from "../backend/backend.ts";
 import { type Exchange, isoTime, openForReading, policyForWriting, quoted, type Reply } from "../exchange.ts";
 import type { Manifest } from "../format/manifest.ts";
 import { encodeObjectHeader, wrapDek } from "../format/object-header.ts";
-import type { OpenedObject } from "../objects.ts";
+import type { OpenedObject } from "../object-reader.ts";
 import { checkRead, conditionsOf } from "../s3/conditions.ts";
 import { S3Error } from "../s3/errors.ts";
 import { writeXml } from "../s3/xml.ts";

@@ -4,7 +4,7 @@
  */
 import { MilagroError } from "@milagro/engine/error";
 import { checkBucket, type Exchange, isoTime, quoted, type Reply } from "../exchange.ts";
-import { RESERVED_PREFIX } from "../keks.ts";
+import { RESERVED_PREFIX } from "../kek-reader.ts";
 import { type KeyEntry, listKeys } from "../listing.ts";
 import { S3Error } from "../s3/errors.ts";
 import { encodeStrictly } from "../s3/request.ts";

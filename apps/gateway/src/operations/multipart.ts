@@ -10,7 +10,7 @@ import { sealedLength } from "../format/layout.ts";
 import { type Manifest, sealManifest } from "../format/manifest.ts";
 import { encodeObjectHeader, generateDek, parseObjectHeader, unwrapDek, wrapDek } from "../format/object-header.ts";
 import type { Chunks, Dek } from "../format/segments.ts";
-import { RESERVED_PREFIX } from "../keks.ts";
+import { RESERVED_PREFIX } from "../kek-reader.ts";
 import { compareUtf8 } from "../listing.ts";
 import { multipartEtag } from "../objects.ts";
 import { readSmallBody } from "../s3/body.ts";

@@ -4,7 +4,7 @@
  */
 import type { Exchange, Reply } from "../exchange.ts";
 import { httpTime, openForReading, quoted } from "../exchange.ts";
-import type { OpenedObject } from "../objects.ts";
+import type { OpenedObject } from "../object-reader.ts";
 import { checkRead, conditionsOf } from "../s3/conditions.ts";
 import { S3Error } from "../s3/errors.ts";
 import { parseRange } from "../s3/range.ts";

@@ -131,11 +131,20 @@ export function openS3Backend(options: S3BackendOptions): Backend {
       );
       if (!answer) return undefined;
       const info = infoOf(answer);
+      const stream = answer.Body as Readable;
       if (ifEtag !== undefined && info.etag !== ifEtag) {
-        (answer.Body as Readable | undefined)?.destroy();
+        stream.destroy();
         throw new MilagroError("ERR_OBJECT_CHANGED", "the object was replaced meanwhile");
       }
-      return { info, body: bodyOf(answer.Body as Readable) };
+      // Some stores take `bytes=-n` for something else: then the bytes are asked for by their places.
+      const wanted = typeof range === "object" && "last" in range ? Math.max(0, info.length - range.last) : undefined;
+      const given = Number(/^bytes (\d+)-/.exec(answer.ContentRange ?? "")?.[1] ?? 0);
+      if (wanted !== undefined && given !== wanted) {
+        stream.destroy();
+        const exact = { from: wanted, length: info.length - wanted };
+        return backend.read(bucket, name, exact, { version, ifEtag: info.etag, ...(signal ? { signal } : {}) });
+      }
+      return { info, body: bodyOf(stream) };
     },
     async write(bucket, name, { header, length, body, tags }, condition) {
       await precheck(bucket, name, condition);

@@ -151,9 +151,15 @@ async function storePart(
   try {
     let sealed: Awaited<ReturnType<typeof part.finished>> | undefined;
     const chunks = async function* () {
-      yield* part.chunks;
+      // The last chunk is held back until the digests are right: a store that has all bytes has a part.
+      let held: Uint8Array | undefined;
+      for await (const chunk of part.chunks) {
+        if (held) yield held;
+        held = chunk;
+      }
       sealed = await part.finished();
       announced.check(sealed.digests);
+      if (held) yield held;
     };
     const length = sealedLength(size);
     const nonce = Buffer.from(gateway.policyKeys.random(8)).toString("hex");

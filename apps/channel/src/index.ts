@@ -23,6 +23,7 @@
  * - `identitySelf`, `anonymousSelf`, `authoritySelf`, `personSelf` say who one is.
  * - A `Channel` is a `TLSSocket` with `peerIdentity`, `peerName`, `peer`, `origin`, `sinceMs`, `exportKey(label)`.
  *
+ * - `tlsClient` and `tlsServer` are the TLS of channels alone, for a peer that holds such a key and is no channel: stunnel, Mosquitto, openssl.
  * - `attach(server, { http, http2 })`, `channelAgent`, `channelConnector` (undici, fetch) and `connectLazily` (MQTT) put other protocols on channels;
  *   examples/channels has a program for each.
  *
@@ -66,4 +67,5 @@ export {
   type TicketCache,
   type TicketKeys,
 } from "@milagro/runtime/channel/tickets";
+export { type Psk, tlsClient, tlsServer } from "@milagro/runtime/channel/tls";
 export { type Attached, attach, channelAgent, channelConnector, connectLazily, type Resolve } from "./attach.ts";

@@ -5,6 +5,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { onTestFinished } from "vitest";
+import type { Conversation } from "./capture.ts";
 
 export interface Recorder {
   readonly port: number;
@@ -12,6 +13,8 @@ export interface Recorder {
   /** All bytes that clients sent, and that the server sent. */
   sent(): Buffer;
   received(): Buffer;
+  /** The same by connection, in order. */
+  conversations(): readonly Conversation[];
 }
 
 /** @param change - of what clients send, chunk by chunk; undefined ends the connection */
@@ -21,7 +24,10 @@ export async function record(
 ): Promise<Recorder> {
   const up: Buffer[] = [];
   const down: Buffer[] = [];
+  const conversations: { from: "client" | "server"; bytes: Buffer }[][] = [];
   const server = createServer((near) => {
+    const conversation: (typeof conversations)[number] = [];
+    conversations.push(conversation);
     const far = connect(target.port, "127.0.0.1");
     const end = (): void => {
       near.destroy();
@@ -32,6 +38,7 @@ export async function record(
       .on("close", end)
       .on("data", (chunk) => {
         up.push(chunk);
+        conversation.push({ from: "client", bytes: chunk });
         const next = change(chunk);
         if (next) far.write(next);
         else end();
@@ -41,6 +48,7 @@ export async function record(
       .on("close", end)
       .on("data", (chunk) => {
         down.push(chunk);
+        conversation.push({ from: "server", bytes: chunk });
         near.write(chunk);
       });
   });
@@ -52,6 +60,7 @@ export async function record(
     host: "127.0.0.1",
     sent: () => Buffer.concat(up),
     received: () => Buffer.concat(down),
+    conversations: () => conversations,
   };
 }
 

@@ -3,8 +3,13 @@
  * told. Each can be down, refuse, or lie.
  * @module
  */
+import { encodeBase64url } from "@milagro/crypto/base64url";
+import { signStatement } from "@milagro/crypto/bls";
 import { parseUtf8, utf8 } from "@milagro/crypto/bytes";
 import { MilagroError } from "@milagro/engine/error";
+import { signApproved } from "@milagro/protocol/approved-answer";
+import { approveAll, entitlementsOf, issueAttributeShares, signApprovals } from "@milagro/protocol/attribute-issuance";
+import { type SchemaStatement, schemaBody } from "@milagro/protocol/attribute-schema-statement";
 import { openIssuanceRequest, sealShares, sharesHashOf, signReceipt, signRefusal } from "@milagro/protocol/issuance";
 import {
   encodeIssuanceAnswer,
@@ -14,6 +19,7 @@ import {
 } from "@milagro/protocol/issuance-messages";
 import { issueShares } from "@milagro/protocol/issue-shares";
 import { encodeProblem, problemOf } from "@milagro/protocol/problem";
+import { statementBytes } from "@milagro/protocol/statement";
 import { parseJson } from "@milagro/protocol/wire";
 import { engine, type Founded, type Member, NOW_MS, random } from "../../../core/protocol/test/fixture.ts";
 import type { ClientDeps } from "../src/deps.ts";
@@ -27,6 +33,8 @@ export interface DtaBehaviour {
   /** A code, for all requests or for some. */
   refuse?: string | ((request: IssuanceRequest) => string | undefined);
   lie?: (shares: Share[]) => Share[];
+  /** The attribute schema it publishes. */
+  schema?: { readonly version: number; readonly schema: unknown };
   /** Every request that could be opened. */
   readonly seen: IssuanceRequest[];
   /** Every sealed request as it came. */
@@ -77,6 +85,7 @@ export function createNetwork(founded: Founded): Network {
     if (behaviour.down) throw new MilagroError("ERR_UNREACHABLE", "connection refused");
     if (behaviour.sealed) return problem("ERR_SEALED");
     if (behaviour.problem !== undefined) return problem(behaviour.problem);
+    if (request.url.endsWith("/v1/attributes")) return json(200, publish(founded, member, behaviour));
     return json(200, encodeIssuanceAnswer(await issue(founded, member, behaviour, request.body ?? new Uint8Array())));
   };
   return network;
@@ -99,7 +108,21 @@ async function issue(founded: Founded, { index, masters, hpke }: Member, behavio
       time,
     });
   }
-  const honest = issueShares(engine, masters, request);
+  const entitlements = entitlementsOf(request);
+  if (entitlements.length > 0 && request.approvals === undefined) {
+    const approvals = signApprovals(engine, masters.statement, entitlements, requestHash);
+    const log = { policyVersion: 1, time, logIndex: 6, logHead: new Uint8Array(32) };
+    return signApproved(engine, masters.statement, { v: 1, index, requestHash, approvals, ...log });
+  }
+  const statementKeys = founded.domain.authorities.map(({ publicShares }) => publicShares.statement);
+  const honest =
+    request.approvals === undefined
+      ? issueShares(engine, masters, request)
+      : issueAttributeShares(
+          engine,
+          masters,
+          approveAll(engine, random, entitlements, requestHash, statementKeys, request.approvals),
+        );
   const shares = await sealShares({
     random,
     requestKey: request.requestKey,
@@ -121,4 +144,16 @@ async function issue(founded: Founded, { index, masters, hpke }: Member, behavio
     logHead: new Uint8Array(32).fill(index),
   });
   return { v: 1 as const, index, requestHash, shares, receipt };
+}
+
+function publish({ domain }: Founded, { masters }: Member, { schema }: DtaBehaviour) {
+  if (!schema) throw new TypeError("no schema");
+  const body = schemaBody({
+    v: 1,
+    domainId: domain.domainId,
+    version: schema.version,
+    schema: schema.schema as SchemaStatement["schema"],
+  }) as object;
+  const signature = signStatement(engine, masters.statement, statementBytes("attribute-schema", body));
+  return { ...body, signature: encodeBase64url(signature) };
 }

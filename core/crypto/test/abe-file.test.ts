@@ -1,10 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { openPolicyFile, POLICY_FILE_MAGIC, readPolicyFileHeader, sealFileToPolicy } from "../src/abe-file.ts";
+import {
+  ATTRIBUTE_FILE_MAGIC,
+  openAttributeFile,
+  openPolicyFile,
+  POLICY_FILE_MAGIC,
+  readAttributeFileHeader,
+  readPolicyFileHeader,
+  sealFileToAttributes,
+  sealFileToPolicy,
+} from "../src/abe-file.ts";
 import type { AbeKey } from "../src/abe-key.ts";
+import { type AttributeValues, attributesOf } from "../src/attribute-set.ts";
 import { FILE_MAGIC, readFileHeader } from "../src/file-envelope.ts";
 import { formatPolicy } from "../src/policy-format.ts";
 import { parsePolicy } from "../src/policy-parser.ts";
-import { CONTEXT, cpKey, engine, makeAbeDomain, random, schema } from "./abe-fixtures.ts";
+import { CONTEXT, cpKey, engine, kpKey, makeAbeDomain, random, schema } from "./abe-fixtures.ts";
 import { codeOfAsync, flip } from "./fixtures.ts";
 
 const domain = makeAbeDomain("cp");
@@ -42,6 +52,53 @@ test("the policy can be read without a key", async () => {
   const { header, rest } = await readPolicyFileHeader([file]);
   await rest.return();
   expect(formatPolicy(header.abe.policy)).toBe("u = 1 and region != US");
+});
+
+describe("a file to attributes", () => {
+  const byPolicy = makeAbeDomain("kp");
+  const holder = kpKey(byPolicy, "u = 1 and region != US");
+  const to = (values: AttributeValues) =>
+    collect(
+      sealFileToAttributes(
+        engine,
+        random,
+        {
+          publicKey: byPolicy.publicKey,
+          scope: byPolicy.scope(),
+          attributes: attributesOf(schema, values),
+          context: CONTEXT,
+        },
+        [text],
+      ),
+    );
+  const openWith = (sealed: Uint8Array, opener: AbeKey<"kp">) =>
+    collect(
+      openAttributeFile(engine, { publicKey: byPolicy.publicKey, selectKey: () => opener, context: CONTEXT }, [sealed]),
+    );
+
+  test("opens for keys whose policy they satisfy, and shows its attributes to everybody", async () => {
+    const sealed = await to({ u: "1", region: "DE", group: ["a", "b"] });
+    expect(await openWith(sealed, holder)).toEqual(text);
+    const { header, rest } = await readAttributeFileHeader([sealed]);
+    await rest.return();
+    expect(header.abe.attributes.map(({ label }) => label)).toEqual(["group", "region", "u"]);
+  });
+
+  test("does not open for others, nor as a file of another kind, nor changed", async () => {
+    const wrong = await to({ u: "1", region: "US" });
+    expect(await codeOfAsync(() => openWith(wrong, holder))).toBe("ERR_POLICY_UNSATISFIED");
+    const sealed = await to({ u: "1", region: "DE" });
+    expect(await codeOfAsync(() => open(sealed))).toBe("ERR_ENVELOPE_INVALID");
+    expect(await codeOfAsync(() => openWith(file, holder))).toBe("ERR_ENVELOPE_INVALID");
+    const foreign = kpKey(makeAbeDomain("kp"), "u = 1");
+    expect(await codeOfAsync(() => openWith(sealed, foreign))).toBe("ERR_NOT_RECIPIENT");
+    const length = new DataView(sealed.buffer).getUint32(ATTRIBUTE_FILE_MAGIC.length);
+    const end = ATTRIBUTE_FILE_MAGIC.length + 4 + length;
+    expect(await codeOfAsync(() => openWith(flip(sealed, end - 1), holder))).toBe("ERR_DECAPSULATION_FAILED");
+    expect(await codeOfAsync(() => openWith(flip(sealed, end - 40), holder))).toBe("ERR_DECAPSULATION_FAILED");
+    expect(await codeOfAsync(() => openWith(flip(sealed, end + 9), holder))).toBe("ERR_ENVELOPE_CORRUPT");
+    expect(await codeOfAsync(() => openWith(sealed.slice(0, -20), holder))).toBe("ERR_ENVELOPE_CORRUPT");
+  });
 });
 
 describe("a file does not open", () => {

@@ -2,6 +2,19 @@
  * A domain of three D-TAs, founded by the real ceremony from a fixed seed, and keys issued in it.
  * @module
  */
+import { issueCpKeyShare } from "@milagro/crypto/abe-cp-key";
+import {
+  type AbeEntitlement,
+  type ApprovedEntitlement,
+  approvalStatement,
+  approveEntitlement,
+  type CpEntitlement,
+  type EntitlementOf,
+  type KpEntitlement,
+} from "@milagro/crypto/abe-entitlement";
+import { type AbeKey, type AbeKeyShare, combineAbeKeyShares } from "@milagro/crypto/abe-key";
+import { issueKpKeyShare } from "@milagro/crypto/abe-kp-key";
+import type { AbeScheme } from "@milagro/crypto/abe-points";
 import { signStatement } from "@milagro/crypto/bls";
 import { concat, utf8 } from "@milagro/crypto/bytes";
 import { parseEpoch } from "@milagro/crypto/epoch";
@@ -131,4 +144,30 @@ export function issueKey<U extends IdentityUsage>(
     engine,
     members.map(({ masters }) => issueIdentityKeyShare(engine, masters.id, input, usage)),
   );
+}
+
+/** An attribute key as its owner would have after both rounds. */
+export function issueAttributeKey<S extends AbeScheme>(
+  { members, domain }: Founded,
+  entitlement: EntitlementOf<S>,
+  count = members.length,
+): AbeKey<S> {
+  const context = random(32);
+  const statement = approvalStatement(entitlement, context);
+  const approved = approveEntitlement(
+    engine,
+    random,
+    entitlement as AbeEntitlement,
+    context,
+    domain.authorities.map(({ publicShares }) => publicShares.statement),
+    members.map(({ masters }) => signStatement(engine, masters.statement, statement)),
+  );
+  const shares = members
+    .slice(0, count)
+    .map(({ masters }) =>
+      entitlement.scope.scheme === "cp"
+        ? issueCpKeyShare(engine, masters.cp, approved as ApprovedEntitlement<CpEntitlement>)
+        : issueKpKeyShare(engine, masters.kp, approved as ApprovedEntitlement<KpEntitlement>),
+    );
+  return combineAbeKeyShares(engine, shares as unknown as AbeKeyShare<S>[]);
 }

@@ -31,7 +31,7 @@ export const policyExplain: CommandSpec = {
   name: "explain",
   summary: "who among these could open this, and why not",
   details:
-    "The policy is an argument, or that of an encrypted file (--file). Holders are named with --holder, listed in a JSON file, or taken from a\nD-TA's policy file; without any of these they are the attribute keys that you have here. Offline; it says what the arithmetic would do\nand gives nobody anything.",
+    "The policy is an argument, or that of an encrypted file (--file). Holders are named with --holder, listed in a JSON file, or taken from a\nD-TA's policy file; without any of these they are the attribute keys that you have here. A name is the holder's uid: write whole\nidentities where the policy speaks of it. Offline; it says what the arithmetic would do\nand gives nobody anything.",
   arguments: [["[policy]", POLICY_ARGUMENT]],
   options: [
     { flags: "-f, --file <file>", text: "the policy that this file is encrypted to" },
@@ -159,9 +159,10 @@ function holdersFromPolicy(schema: AttributeSchema, json: unknown): readonly Pol
   });
 }
 
-/** Whoever is named as an identity has its `uid`. */
+/** Every key has its holder's `uid`: the name that was given, which is nobody else's. */
 function withUid(schema: AttributeSchema, name: string, values: AttributeValues): AttributeSet {
-  return attributesOf(schema, name.startsWith("milagro:") ? { ...values, [UID_LABEL]: parseIdentity(name) } : values);
+  const uid = name.startsWith("milagro:") ? parseIdentity(name) : name;
+  return attributesOf(schema, { ...values, [UID_LABEL]: uid });
 }
 
 const dataOf = ({ name, opens, missing }: HolderExplanation) => ({

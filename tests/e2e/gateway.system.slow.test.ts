@@ -1,0 +1,202 @@
+/**
+ * A gateway by separate `milagro` commands: three D-TAs as processes of their own issue its keys and a reader's; `aws s3 sync` goes through it up and
+ * down; the store holds ciphertext; who lacks the attribute is refused offline, with everything in their hands.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { clientsOf, ok } from "../../apps/gateway/test/clients.ts";
+import { needs } from "../support/needs.ts";
+import { makeTempFolder } from "../support/temp-folder.ts";
+import { type Daemon, type Finished, freePorts, milagro, startDaemon } from "./milagro.ts";
+
+const MEMBERS = [1, 2, 3] as const;
+const GATEWAY = "milagro:acme/gateway/g1";
+const ALICE = "milagro:acme/person/alice";
+const BOB = "milagro:acme/person/bob";
+const SECRET = "what only staff may read. ";
+
+const POLICY = {
+  v: 1,
+  version: 2,
+  rules: [
+    {
+      identities: ["milagro:acme/*/**"],
+      usages: ["enc", "sig", "cp"],
+      evidence: ["join-token", "renewal"],
+      maxEpochsAhead: 1,
+      maxEpochsBack: 30,
+    },
+  ],
+  registrars: [],
+  oidc: [],
+  denied: [],
+  attributes: {
+    version: 1,
+    unbound: true,
+    schema: {
+      v: 1,
+      negation: false,
+      labels: { role: { type: "text", values: "many" }, region: { type: "text", values: "one" } },
+    },
+    holders: [
+      { identities: [GATEWAY, ALICE], attributes: { role: ["staff"], region: "DE" } },
+      { identities: [BOB], attributes: { role: ["guest"], region: "DE" } },
+    ],
+    policies: [],
+  },
+};
+const RULES = {
+  v: 1,
+  location: { region: "DE" },
+  rules: [{ bucket: "*", policy: "role = staff", residency: "region in {DE, FR}" }],
+};
+
+let folder: string;
+const daemons: Daemon[] = [];
+const path = (...parts: string[]) => join(folder, ...parts);
+const options = (input?: string) => ({
+  cwd: folder,
+  env: { NODE_COMPILE_CACHE: path("cache") },
+  ...(input === undefined ? {} : { input }),
+});
+const call = (line: string, more: readonly string[] = [], input?: string): Promise<Finished> =>
+  milagro([...line.split(" "), ...more], options(input));
+async function run(line: string, more: readonly string[] = [], input?: string): Promise<string> {
+  const { status, stdout, stderr } = await call(line, more, input);
+  if (status !== 0) throw new Error(`milagro ${line} ended with ${status}: ${stderr}`);
+  return stdout;
+}
+async function failure(line: string): Promise<string> {
+  const { status, stderr } = await call(`${line} --format json`);
+  return status === 0 ? "ok" : JSON.parse(stderr.split("\n").find((text) => text.startsWith("{")) ?? "{}").error.code;
+}
+const eachMember = <T>(work: (member: number) => Promise<T>): Promise<T[]> => Promise.all(MEMBERS.map(work));
+const acting = (name: string, identity: string) => `--home ${name} --id ${identity} --passphrase-file pass`;
+const gateway = `--home gw --profile op --id ${GATEWAY} --passphrase-file pass`;
+
+beforeAll(async () => {
+  folder = await makeTempFolder();
+  await writeFile(path("pass"), "a passphrase of this test\n", { mode: 0o600 });
+  await eachMember((member) =>
+    run(
+      `dta init --home dta-${member} --name dta-${member} --operator op-${member} --jurisdiction CH --passphrase-file pass`,
+    ),
+  );
+  const dtas = await eachMember((member) =>
+    startDaemon(`dta serve --home dta-${member} --listen 127.0.0.1:0 --passphrase-file pass`.split(" "), options()),
+  );
+  daemons.push(...dtas);
+  const urls = dtas.map(({ ready }) => `--dta ${String(ready["url"])}`).join(" ");
+  const [kms] = await freePorts(1);
+  await run(`domain propose acme ${urls} --kms http://127.0.0.1:${kms} --epoch 3600 --out proposal.json`);
+  const proposal = await readFile(path("proposal.json"), "utf8");
+  await eachMember((member) => run(`dta approve --home dta-${member} -`, [], proposal));
+  await run("domain found proposal.json --home op --out acme.json");
+  await Promise.all(["alice", "bob"].map((home) => run(`domain verify acme.json --home ${home}`)));
+  await eachMember((member) => run(`dta policy --home dta-${member} --set -`, [], JSON.stringify(POLICY)));
+  const people = [
+    [GATEWAY, "op", "role=staff"],
+    [ALICE, "alice", "role=staff"],
+    [BOB, "bob", "role=guest"],
+  ] as const;
+  await Promise.all(
+    people.map(async ([identity, home, role]) => {
+      const tokens = await eachMember((member) => run(`dta token --home dta-${member} ${identity}`));
+      await run(`enrol ${acting(home, identity)} --evidence - --route direct`, [], tokens.join(""));
+      await run(`attributes request ${acting(home, identity)} --unbound -a ${role} -a region=DE --route direct`);
+    }),
+  );
+  await mkdir(path("gw"));
+  await writeFile(path("gw", "rules.json"), JSON.stringify(RULES));
+}, 180_000);
+
+afterAll(async () => {
+  for (const daemon of daemons.toReversed()) await daemon.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function treeOf(root: string): Promise<Record<string, string>> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const digests = files.map(async (file) => [
+    file.slice(root.length + 1),
+    createHash("sha256")
+      .update(await readFile(file))
+      .digest("hex"),
+  ]);
+  return Object.fromEntries(await Promise.all(digests));
+}
+
+needs("aws")(
+  "aws s3 sync up and down gives back the same bytes, the store holds ciphertext, and who lacks the attribute is refused offline by arithmetic",
+  async () => {
+    const made = JSON.parse(
+      await run(
+        `gateway access-key-create --home gw --passphrase-file pass ${ALICE} -a role=staff -a region=DE --format json`,
+      ),
+    );
+    const server = await startDaemon(`gateway serve ${gateway} --listen 127.0.0.1:0`.split(" "), options());
+    daemons.push(server);
+    const key = { id: made.accessKeyId, secret: made.secretAccessKey } as Parameters<typeof clientsOf>[2];
+    const clients = await clientsOf(folder, String(server.ready["url"]), key);
+    await mkdir(path("up", "deep er"), { recursive: true });
+    await writeFile(path("up", "plan.txt"), SECRET.repeat(10_000));
+    await writeFile(path("up", "deep er", "ü.bin"), Buffer.alloc(9_000_000, SECRET));
+    await writeFile(path("up", "empty"), "");
+
+    await ok(clients.aws("s3", "mb", "s3://records"));
+    await ok(clients.aws("s3", "sync", "up", "s3://records/x"));
+    await ok(clients.aws("s3", "sync", "s3://records/x", "down"));
+    expect(await treeOf(path("down"))).toEqual(await treeOf(path("up")));
+    for (const [name] of Object.entries(await treeOf(path("gw", "store"))))
+      expect((await readFile(path("gw", "store", name))).includes(SECRET), name).toBe(false);
+
+    // Everything that the store has, in the hands of two people.
+    const offline = "gateway decrypt records x/plan.txt --store gw/store";
+    const believed = `--writer ${GATEWAY}`;
+    expect(await run(`${offline} ${believed} ${acting("alice", ALICE)}`)).toBe(SECRET.repeat(10_000));
+    expect(await failure(`${offline} ${believed} ${acting("bob", BOB)} -o bob.txt`)).toBe("ERR_POLICY_UNSATISFIED");
+    expect(await failure(`${offline} --writer ${BOB} ${acting("alice", ALICE)} -o none.txt`)).toBe("ERR_KEK_INVALID");
+
+    // The same from three files, however they were fetched.
+    const index = new DatabaseSync(path("gw", "store", "index.sqlite"), { readOnly: true });
+    const row = (name: string) =>
+      index.prepare("select * from object where name = ?").get(name) as { header: string; pieces: string };
+    const fileOf = (name: string) => {
+      const [[file]] = JSON.parse(row(name).pieces) as [[string]];
+      return `gw/store/data/${file.slice(0, 2)}/${file}`;
+    };
+    const { header } = row("x/plan.txt");
+    const kek = fileOf(`.milagro/kek/${Buffer.from(header, "base64url").subarray(1, 17).toString("hex")}`);
+    const raw = `gateway decrypt records x/plan.txt --object ${fileOf("x/plan.txt")} --kek ${kek} ${believed}`;
+    expect((await call(`${raw} ${acting("alice", ALICE)}`, [`--header=${header}`])).stdout).toBe(SECRET.repeat(10_000));
+    expect((await call(`${raw} ${acting("bob", BOB)}`, [`--header=${header}`])).stderr).toMatch(
+      /ERR_POLICY_UNSATISFIED/,
+    );
+    index.close();
+
+    // Rotation while it runs, from another process; then the key is revoked, and the gateway knows.
+    for (const level of ["kek", "dek", "body"]) {
+      const lines = (await run(`gateway rotate ${gateway} --level ${level} --bucket records`)).trim().split("\n");
+      expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ level, finished: expect.any(String) });
+    }
+    await ok(clients.aws("s3", "sync", "s3://records/x", "again"));
+    expect(await treeOf(path("again"))).toEqual(await treeOf(path("up")));
+    await run(`gateway access-key-revoke --home gw --passphrase-file pass ${key.id}`);
+    await expect
+      .poll(async () => (await clients.aws("s3", "ls", "s3://records")).stderr, { timeout: 20_000 })
+      .toMatch(/InvalidAccessKeyId/);
+  },
+  240_000,
+);
+
+test("without a home, an identity or keys a gateway does not start, and says what is missing", async () => {
+  expect(await failure("gateway serve")).toBe("ERR_USAGE");
+  expect(await failure("gateway serve --home gw --profile op")).toBe("ERR_USAGE");
+  expect((await call(`gateway serve --home gw --profile op --id ${BOB} --passphrase-file pass`)).stderr).toMatch(
+    /ERR_FILE_MISSING/,
+  );
+});

@@ -11,6 +11,13 @@ import type { UserConfig } from "vite";
 export const inputsOf = (folder: string): Record<string, string> =>
   Object.fromEntries(globSync("*.html", { cwd: folder }).map((file) => [basename(file, ".html"), join(folder, file)]));
 
+/**
+ * What every login loads and other parts use as well. Left alone, the bundler makes a file of each, and six small files cost more
+ * requests and bytes than one.
+ */
+const OF_EVERY_LOGIN =
+  /\/(?:core\/(?:engine\/src\/error|crypto\/src\/(?:utf8|bytes|base64url|domain-id|epoch|identity|hash-tag|precomputed|usage|identity-input|mpin-identity)|protocol\/src\/canonical)|clients\/(?:sdk\/src\/mpin-(?:read|call)|web\/src\/(?:secure-random|record-seal|screen|texts-controller|language)))\.ts$/;
+
 export function settings(options: {
   readonly root: string;
   readonly outDir: string;
@@ -30,7 +37,10 @@ export function settings(options: {
       target: ["chrome123", "firefox128", "safari17.5"],
       assetsInlineLimit: 0,
       modulePreload: false,
-      rolldownOptions: { input: options.inputs },
+      rolldownOptions: {
+        input: options.inputs,
+        output: { codeSplitting: { groups: [{ name: "base", test: OF_EVERY_LOGIN }] } },
+      },
     },
   };
 }

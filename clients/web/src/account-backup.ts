@@ -1,17 +1,26 @@
-/** `<milagro-backup>`: a sealed file with this browser's accounts, saved and put back. Event `milagro-changed` after the latter. @module */
+/** `<milagro-backup>`: a sealed file with this browser's accounts, saved and put back; with the attribute `restore`, only the latter. Event `milagro-changed` after the latter. @module */
 import { html, nothing, type TemplateResult } from "lit";
 import { AccountPanel } from "./account-panel.ts";
 import { exportBackup, importBackup, SHORTEST_PASSPHRASE } from "./backup.ts";
 import { codeOf } from "./screen.ts";
 
 export class MilagroBackup extends AccountPanel {
-  static override properties = { ...AccountPanel.properties, said: { state: true }, busy: { state: true } };
+  static override properties = {
+    ...AccountPanel.properties,
+    restore: { type: Boolean },
+    said: { state: true },
+    busy: { state: true },
+  };
+
+  /** Only that: for a browser that has forgotten its account. */
+  declare restore: boolean;
 
   declare private said: { readonly text: string; readonly good: boolean } | undefined;
   declare private busy: boolean;
 
   constructor() {
     super();
+    this.restore = false;
     this.said = undefined;
     this.busy = false;
   }
@@ -19,8 +28,11 @@ export class MilagroBackup extends AccountPanel {
   protected override content(): TemplateResult {
     const { own, said, busy } = this;
     return html`<div class="tight">
-        <h2>${own.backup}</h2>
-        <p class="lead">${own.backupHelp}</p>
+        ${
+          this.restore
+            ? html`<h1 tabindex="-1">${own.restoreBackup}</h1>`
+            : html`<h2>${own.backup}</h2><p class="lead">${own.backupHelp}</p>`
+        }
       </div>
       <form class="stack" @submit=${this.#save}>
         <div class="field">
@@ -35,7 +47,11 @@ export class MilagroBackup extends AccountPanel {
           <p class="help" id="passphrase-help">${own.passphraseHelp(SHORTEST_PASSPHRASE)}</p>
         </div>
         <div class="row">
-          <button class="action" type="submit" ?disabled=${busy || !this.account}>${own.saveBackup}</button>
+          ${
+            this.restore
+              ? nothing
+              : html`<button class="action" type="submit" ?disabled=${busy || !this.account}>${own.saveBackup}</button>`
+          }
           <button class="action" type="button" ?disabled=${busy} @click=${this.#pick}>${own.restoreBackup}</button>
           <input
             hidden
@@ -43,7 +59,7 @@ export class MilagroBackup extends AccountPanel {
             type="file"
             accept="application/json,.json"
             aria-label=${own.restoreBackup}
-            @change=${this.#restore}
+            @change=${this.#putBack}
           />
         </div>
       </form>
@@ -60,6 +76,7 @@ export class MilagroBackup extends AccountPanel {
 
   #save = async (event: Event): Promise<void> => {
     event.preventDefault();
+    if (this.restore) return this.#pick();
     await this.#work(async () => {
       const text = await exportBackup(this.client.storage, this.client.origin, this.#passphrase);
       const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
@@ -72,7 +89,7 @@ export class MilagroBackup extends AccountPanel {
     });
   };
 
-  #restore = async (event: Event): Promise<void> => {
+  #putBack = async (event: Event): Promise<void> => {
     const input = event.target as HTMLInputElement;
     const file = input.files?.[0];
     if (!file) return;

@@ -4,6 +4,7 @@ import "./account-approvals.ts";
 import "./account-authorities.ts";
 import "./account-backup.ts";
 import "./account-devices.ts";
+import "./account-passkey.ts";
 import "./account-pin.ts";
 import "./account-sign.ts";
 import "./account-you.ts";

@@ -16,13 +16,14 @@ import { readBoolean, readList, readSome } from "@milagro/client/mpin-read";
 import { css, html, nothing, type TemplateResult } from "lit";
 import { ACCOUNT_TEXTS } from "./account-language.ts";
 import "./login.ts";
+import { passkeysOffered } from "./passkeys-offered.ts";
 import { codeOf, Screen } from "./screen.ts";
 import { TextsController } from "./texts-controller.ts";
 import { webClient } from "./web-client.ts";
 
 type View =
   | { readonly name: "loading" | "login" }
-  | { readonly name: "account"; readonly me: Me; readonly account: Account | undefined }
+  | { readonly name: "account"; readonly me: Me; readonly account: Account | undefined; readonly locked: boolean }
   | { readonly name: "failed"; readonly code: string };
 
 const readDemo = readSome({
@@ -142,16 +143,21 @@ export class MilagroAccount extends Screen {
         }
           <div class="card narrow"><milagro-login @milagro-login=${() => this.#load()}></milagro-login></div>`;
       case "account":
-        return this.#panels(screen.me, screen.account);
+        return this.#panels(screen);
     }
   }
 
-  #panels(me: Me, account: Account | undefined): TemplateResult {
+  #panels({ me, account, locked }: Extract<View, { readonly name: "account" }>): TemplateResult {
     const { texts } = this;
     const own = this.#own.texts;
     const client = this.#client as MpinClient;
     return html`<header><h1 tabindex="-1" class="title">${texts.loggedIn}</h1></header>
       <div class="panels">
+        ${
+          locked
+            ? html`<milagro-passkey class="card whole" .client=${client} .me=${me} .account=${account}></milagro-passkey>`
+            : nothing
+        }
         <milagro-approvals class="card whole" .client=${client} .me=${me} .account=${account}></milagro-approvals>
         <div class="column">
           <milagro-you class="card" .client=${client} .me=${me} .account=${account}></milagro-you>
@@ -161,6 +167,11 @@ export class MilagroAccount extends Screen {
         <div class="column">
           <milagro-sign class="card" .client=${client} .me=${me} .account=${account}></milagro-sign>
           <milagro-change-pin class="card" .client=${client} .me=${me} .account=${account}></milagro-change-pin>
+          ${
+            passkeysOffered() && !locked
+              ? html`<milagro-passkey class="card" .client=${client} .me=${me} .account=${account}></milagro-passkey>`
+              : nothing
+          }
           <milagro-backup class="card" .client=${client} .me=${me} .account=${account}></milagro-backup>
         </div>
         ${
@@ -195,10 +206,11 @@ export class MilagroAccount extends Screen {
       const client = await webClient();
       this.#client = client;
       const me = await whoAmI(client);
-      const { accounts } = await listAccounts(client);
+      const accounts = await mine(client);
+      const account = accounts?.find(({ identity }) => identity === me.identity);
       await import("./account-panels.ts");
       this.asked = false;
-      this.screen = { name: "account", me, account: accounts.find(({ identity }) => identity === me.identity) };
+      this.screen = { name: "account", me, account, locked: accounts === undefined };
     } catch (error) {
       const code = codeOf(error);
       this.screen = code === "ERR_SESSION_MISSING" ? { name: "login" } : { name: "failed", code };
@@ -220,6 +232,16 @@ export class MilagroAccount extends Screen {
     await revokeDevice(client, identity).catch(() => {});
     await forgetAccount(client, identity);
     await this.#load();
+  }
+}
+
+/** Undefined while a passkey is to be asked: that is for the person to begin, by its panel. */
+async function mine(client: MpinClient): Promise<readonly Account[] | undefined> {
+  try {
+    return (await listAccounts(client)).accounts;
+  } catch (error) {
+    if (codeOf(error) !== "ERR_PASSKEY_LOCKED") throw error;
+    return undefined;
   }
 }
 

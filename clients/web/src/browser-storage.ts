@@ -8,12 +8,24 @@
  * @module
  */
 import type { MpinStorage } from "@milagro/client/mpin-ports";
+import { MilagroError } from "@milagro/engine/error";
 import { openDatabase, transact } from "./indexed-db.ts";
 import { openRecord, sealRecord } from "./record-seal.ts";
 
 const KEYS = "keys";
 const RECORDS = "records";
 const DEVICE_KEY = "device";
+/** The record which says that a passkey seals the others (`passkey-gate.ts`). */
+export const PASSKEY_MARK = "passkey";
+
+export interface BrowserStorage extends MpinStorage {
+  /**
+   * All or none of them; undefined deletes.
+   * @param marked - whether the caller takes records to be sealed by a passkey: a tab that has missed the change writes nothing
+   * @throws `ERR_PASSKEY_LOCKED`
+   */
+  putAll(values: ReadonlyMap<string, Uint8Array | undefined>, marked: boolean): Promise<void>;
+}
 
 export interface BrowserStorageOptions {
   /** Of the page; part of what every record is bound to. */
@@ -23,10 +35,27 @@ export interface BrowserStorageOptions {
 }
 
 /** @throws `ERR_STORAGE_UNAVAILABLE`, in some browsers also in private windows */
-export async function openBrowserStorage({ origin, name = "milagro" }: BrowserStorageOptions): Promise<MpinStorage> {
+export async function openBrowserStorage({ origin, name = "milagro" }: BrowserStorageOptions): Promise<BrowserStorage> {
   const database = await openDatabase(name, [KEYS, RECORDS]);
   const key = await deviceKey(database);
   const place = (record: string) => [origin, name, record];
+  async function putAll(values: ReadonlyMap<string, Uint8Array | undefined>, marked: boolean): Promise<void> {
+    const sealed: [string, Uint8Array | undefined][] = [];
+    for (const [record, value] of values) sealed.push([record, value && (await sealRecord(key, place(record), value))]);
+    const right = await transact<boolean>(database, RECORDS, "readwrite", (store, result) => {
+      const mark = store.getKey(PASSKEY_MARK);
+      mark.onsuccess = () => {
+        result((mark.result !== undefined) === marked);
+        if ((mark.result !== undefined) !== marked) return;
+        for (const [record, value] of sealed) {
+          if (value) store.put(value, record);
+          else store.delete(record);
+        }
+      };
+    });
+    if (!right)
+      throw new MilagroError("ERR_PASSKEY_LOCKED", "another tab has sealed or unsealed this browser's accounts");
+  }
   return {
     async get(record) {
       const sealed = await transact<Uint8Array | undefined>(database, RECORDS, "readonly", (store, result) => {
@@ -35,10 +64,8 @@ export async function openBrowserStorage({ origin, name = "milagro" }: BrowserSt
       });
       return sealed && openRecord(key, place(record), sealed);
     },
-    async put(record, value) {
-      const sealed = await sealRecord(key, place(record), value);
-      await transact<void>(database, RECORDS, "readwrite", (store) => void store.put(sealed, record));
-    },
+    put: (record, value) => putAll(new Map([[record, value]]), false),
+    putAll,
     delete: (record) => transact<void>(database, RECORDS, "readwrite", (store) => void store.delete(record)),
     async keys(prefix) {
       const all = await transact<IDBValidKey[]>(database, RECORDS, "readonly", (store, result) => {

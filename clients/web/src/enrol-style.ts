@@ -24,6 +24,30 @@ export const enrolStyle = css`
   .choice + .choice {
     margin-block-start: 0.35rem;
   }
+  .option {
+    display: grid;
+    grid-template-columns: auto 1fr;
+    gap: 0.75rem;
+    align-items: start;
+    font-weight: 400;
+    cursor: pointer;
+  }
+  .option input {
+    inline-size: 1.5rem;
+    block-size: 1.5rem;
+    min-block-size: 0;
+    margin: 0;
+    padding: 0;
+    accent-color: var(--_accent);
+  }
+  .option .main,
+  .option .side {
+    display: block;
+  }
+  .option .side {
+    color: var(--_muted);
+    font-size: 0.9375rem;
+  }
   input.activation {
     text-transform: none;
     letter-spacing: 0;

@@ -2,29 +2,35 @@
  * `<milagro-enrol>`: setting up this device. Who, and how to show it → codes, an activation code or another device → what each
  * authority answered → a PIN, twice → registered. Reloading the page loses nothing but the PIN.
  *
- * Property `finished`: called once with the identity and the PIN, which is then the callee's to use up. Property `answer`: what an OpenID
- * provider has sent the browser back with. Event `milagro-cancel`.
+ * Property `finished`: called once with the identity and the PIN, which is then the callee's to use up. Property `answer`: the
+ * query with which an OpenID provider has sent the browser back. Event `milagro-cancel`.
  *
  * Long because it is one conversation: its views, and what each answer leads to, are read together.
  * @module
  */
 import type { Pin } from "@milagro/client/mpin";
 import type { OpenIdAnswer, OpenIdProgress, PendingEnrolment } from "@milagro/client/mpin-enrol";
+import type { MpinClient } from "@milagro/client/mpin-ports";
+import { parseMpinIdentity, splitMpinIdentity } from "@milagro/crypto/mpin-identity";
 import { html, nothing, type TemplateResult } from "lit";
 import { deviceLabel } from "./device-label.ts";
 import type { CodesFilled } from "./enrol-codes.ts";
 import "./enrol-codes.ts";
 import { EnrolFlow, type Way } from "./enrol-flow.ts";
 import { enrolStyle } from "./enrol-style.ts";
-import { arrow, check, cross, key, mail, person, phone } from "./icons.ts";
+import { arrow, phone } from "./icons.ts";
+import { check, cross, key, mail, person } from "./icons-setup.ts";
 import { chooseLanguage } from "./language.ts";
 import { inGroups } from "./match-number.ts";
-import { leaveForLogin } from "./openid-return.ts";
+import { leaveForLogin, parseAnswer } from "./openid-return.ts";
+import { takePasskeyWish, wishForPasskey } from "./passkey-wish.ts";
+import { passkeysOffered } from "./passkeys-offered.ts";
 import type { PinEvent } from "./pin-event.ts";
 import "./pin-pad.ts";
 import { codeOf } from "./screen.ts";
 import { SetupScreen } from "./setup-screen.ts";
 import type { WeakPin } from "./setup-texts/texts.ts";
+import { gate, webClient } from "./web-client.ts";
 
 /** How an authority stands. */
 type Step = "asked" | "checked" | "failed";
@@ -33,6 +39,8 @@ type View =
   | {
       readonly name: "loading" | "who" | "activation" | "quick-code" | "progress" | "choose" | "repeat" | "registering";
     }
+  | { readonly name: "passkey"; readonly identity: string; readonly said: string }
+  | { readonly name: "restore"; readonly client: MpinClient }
   | { readonly name: "codes"; readonly refused: readonly number[] }
   | { readonly name: "number"; readonly number: string | undefined }
   | { readonly name: "interrupted"; readonly pending: PendingEnrolment }
@@ -50,7 +58,7 @@ export class MilagroEnrol extends SetupScreen {
   static override styles = [...SetupScreen.styles, enrolStyle];
 
   declare finished: ((identity: string, pin: Pin | undefined) => void) | undefined;
-  declare answer: OpenIdAnswer | undefined;
+  declare answer: string | undefined;
   declare private screen: View;
   /** What was wrong with the last entry. */
   declare private advice: string;
@@ -122,6 +130,22 @@ export class MilagroEnrol extends SetupScreen {
         return this.#pinView(screen.name);
       case "registering":
         return html`${this.#head(setup.registering, "")}${this.#stepsList()}`;
+      case "passkey":
+        return html`${this.#head(setup.makePasskey, setup.makePasskeyHelp)}
+          <p class="said" role="alert">${screen.said}</p>
+          <div class="row">
+            <button class="action main" type="button" data-focus data-make @click=${() => this.#seal(screen.identity)}>${setup.makeIt}</button>
+            <button class="action" type="button" data-not-now @click=${() => this.#finish(screen.identity)}>${setup.notNow}</button>
+          </div>`;
+      case "restore":
+        return html`<milagro-backup
+            restore
+            .client=${screen.client}
+            @milagro-changed=${this.#cancel}
+          ></milagro-backup>
+          <div class="row middle">
+            <button class="link" type="button" @click=${this.#startOver}>${texts.back}</button>
+          </div>`;
       case "offline":
         return html`<div role="alert">${this.#head(texts.offline, this.advice || texts.offlineHelp)}</div>
           <div class="row">
@@ -198,6 +222,14 @@ export class MilagroEnrol extends SetupScreen {
           <input id="label" type="text" maxlength="64" autocomplete="off" .value=${deviceLabel(setup)} aria-describedby="label-help" />
           <p class="help" id="label-help">${setup.deviceNameHelp}</p>
         </div>
+        ${
+          passkeysOffered()
+            ? html`<label class="option">
+                <input id="passkey" type="checkbox" aria-describedby="passkey-help" />
+                <span><span class="main">${setup.alsoPasskey}</span><span class="side" id="passkey-help">${setup.alsoPasskeyHelp}</span></span>
+              </label>`
+            : nothing
+        }
         <fieldset class="tight">
           <legend><h2>${setup.howToConfirm}</h2></legend>
           ${ways.map((way) => {
@@ -211,6 +243,7 @@ export class MilagroEnrol extends SetupScreen {
         </fieldset>
       </form>
       <div class="row middle">
+        <button class="link" type="button" data-restore @click=${this.#restore}>${setup.restoreInstead}</button>
         <button class="link" type="button" @click=${this.#cancel}>${texts.cancel}</button>
       </div>`;
   }
@@ -289,7 +322,7 @@ export class MilagroEnrol extends SetupScreen {
   async #open(): Promise<void> {
     await this.#guard(
       async () => {
-        const { answer } = this;
+        const answer = this.answer === undefined ? undefined : parseAnswer(this.answer);
         this.answer = undefined;
         const { flow, interrupted } = await EnrolFlow.open(answer);
         this.#flow = flow;
@@ -310,6 +343,7 @@ export class MilagroEnrol extends SetupScreen {
       return;
     }
     this.advice = "";
+    wishForPasskey(this.renderRoot.querySelector<HTMLInputElement>("#passkey")?.checked === true);
     this.#way = way;
     this.screen = { name: "loading" };
     await this.#guard(
@@ -505,13 +539,39 @@ export class MilagroEnrol extends SetupScreen {
           this.screen = { name: "offline", again: () => void this.#register() };
           return;
         }
-        const pin = this.#pin;
-        this.#pin = undefined;
-        this.finished?.(registered.identity, pin);
+        if (takePasskeyWish()) this.screen = { name: "passkey", identity: registered.identity, said: "" };
+        else this.#finish(registered.identity);
       },
       () => this.#register(),
     );
   }
+
+  #finish(identity: string): void {
+    const pin = this.#pin;
+    this.#pin = undefined;
+    this.finished?.(identity, pin);
+  }
+
+  async #seal(identity: string): Promise<void> {
+    try {
+      await (await gate()).seal(splitMpinIdentity(parseMpinIdentity(identity)).user);
+      this.#finish(identity);
+    } catch (error) {
+      const said =
+        codeOf(error) === "ERR_PASSKEY_UNAVAILABLE" ? this.setup.passkeyFailed : this.texts.failedHelp(codeOf(error));
+      this.screen = { name: "passkey", identity, said };
+    }
+  }
+
+  #restore = async (): Promise<void> => {
+    await this.#guard(
+      async () => {
+        await import("./account-backup.ts");
+        this.screen = { name: "restore", client: await webClient() };
+      },
+      () => this.#open(),
+    );
+  };
 
   /** What is thrown is shown; what was only unreachable can be tried again. */
   async #guard(work: () => Promise<void>, again: () => Promise<void>): Promise<void> {

@@ -27,7 +27,7 @@ export interface LoggedIn {
 }
 
 type View =
-  | { readonly name: "loading" | "accounts" | "enrol" | "phone" | "checking" }
+  | { readonly name: "loading" | "accounts" | "enrol" | "phone" | "locked" | "checking" }
   | { readonly name: "pin"; readonly wrong?: { readonly attemptsLeft: number } }
   | { readonly name: "accepted"; readonly user: string }
   | { readonly name: "blocked"; readonly retryAfter?: number | undefined }
@@ -82,8 +82,8 @@ export class MilagroLogin extends Screen {
   declare interaction: string;
   /** Begins with setting up this device. */
   declare setup: boolean;
-  /** What an OpenID provider has sent the browser back with; taken by setting up. */
-  declare answer: object | undefined;
+  /** The query with which an OpenID provider has sent the browser back; for setting up. */
+  declare answer: string | undefined;
   /** What the login is for; a session, or the interaction, when not set. */
   declare purpose: LoginPurpose | undefined;
   /** Which view is shown, for the page's style. */
@@ -155,6 +155,9 @@ export class MilagroLogin extends Screen {
       case "accepted":
         return html`${heading(texts.loggedIn)}
           <p class="lead" role="status">${texts.loggedInAs(screen.user)}</p>`;
+      case "locked":
+        return html`<milagro-unlock @milagro-unlocked=${this.#start}></milagro-unlock>
+          ${this.#mayHandOver ? html`<ul class="stack tight">${this.#phoneChoice()}</ul>` : nothing}`;
       case "blocked":
         return this.#dead(
           texts.blocked,
@@ -388,6 +391,11 @@ export class MilagroLogin extends Screen {
 
   #fail(error: unknown): void {
     const code = codeOf(error);
+    if (code === "ERR_PASSKEY_LOCKED") {
+      this.#drop();
+      void this.#fetched(() => import("./unlock.ts"), { name: "locked" });
+      return;
+    }
     this.screen = { name: "failed", code };
     this.dispatchEvent(new CustomEvent("milagro-failed", { detail: { code } }));
   }

@@ -18,11 +18,6 @@ export interface PasskeySeal {
   readonly salt: Uint8Array;
 }
 
-/** Whether it is worth offering. The authenticator may still turn out not to have a PRF. */
-export function passkeysOffered(): boolean {
-  return typeof PublicKeyCredential === "function" && !/^[\d.]+$|:/.test(location.hostname);
-}
-
 /**
  * Makes a passkey for sealing; the browser asks the person.
  * @throws `ERR_PASSKEY_UNAVAILABLE` when there is no PRF, or the person said no

@@ -56,6 +56,11 @@ inEachBrowser("storage", (open, { name }) => {
     expect(await run("race()")).toBe("from one");
   });
 
+  test("a tab that has missed a passkey's seal, or its end, writes nothing", async () => {
+    const locked = "ERR_PASSKEY_LOCKED";
+    expect(await run("stale()")).toEqual([locked, "sealed", locked, locked]);
+  });
+
   test("a backup comes back with its passphrase and with no other", async () => {
     await run(`put("account:saved", "a token")`);
     await run(`save(${JSON.stringify(PASSPHRASE)}).then((file) => { window.file = file; })`);

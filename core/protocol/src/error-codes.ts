@@ -677,6 +677,12 @@ export const ERROR_CODES = {
     "A file for a local program cannot be written.",
     "Check the folder, its owner and its mode.",
   ),
+  ERR_PASSKEY_LOCKED: define(
+    409,
+    1,
+    "The accounts of this browser are sealed by a passkey, which has not been used yet.",
+    "Unlock with the passkey.",
+  ),
   ERR_PASSKEY_UNAVAILABLE: define(
     500,
     1,

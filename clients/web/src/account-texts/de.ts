@@ -74,6 +74,16 @@ export const texts: AccountTexts = {
   pinNew: "Die neue PIN",
   pinChanged: "Von jetzt an gilt die neue PIN.",
 
+  passkey: "Passkey-Siegel",
+  passkeyHelp:
+    "Wenn Sie möchten: versiegelt, was dieser Browser speichert, noch einmal. Wer dessen Dateien kopiert, braucht außer der PIN auch Ihren Passkey.",
+  passkeyUse: "Mit einem Passkey versiegeln",
+  passkeyDone: "Versiegelt. Von nun an fragt dieser Browser zuerst nach dem Passkey.",
+  passkeyOn:
+    "Die Konten dieses Browsers sind mit Ihrem Passkey versiegelt. Ohne ihn sind sie verloren: bewahren Sie eine Sicherung auf.",
+  passkeyDrop: "Nicht mehr versiegeln",
+  passkeyDropped: "Der Passkey wird hier nicht mehr gebraucht.",
+
   backup: "Sicherung",
   backupHelp:
     "Browser vergessen manchmal, was sie speichern. Eine versiegelte Datei bringt dieses Konto zurück; die PIN ist nicht darin.",

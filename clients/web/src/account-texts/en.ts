@@ -72,6 +72,15 @@ export const texts: AccountTexts = {
   pinNew: "The new PIN",
   pinChanged: "From now on the new PIN counts.",
 
+  passkey: "Passkey",
+  passkeyHelp:
+    "Optional: seals what this browser stores once more. Who copies the browser's files needs your passkey as well, besides the PIN.",
+  passkeyUse: "Seal with a passkey",
+  passkeyDone: "Sealed. From now on this browser asks for the passkey first.",
+  passkeyOn: "This browser's accounts are sealed by your passkey. Without it they are lost: keep a backup.",
+  passkeyDrop: "Seal no longer",
+  passkeyDropped: "The passkey is no longer needed here.",
+
   backup: "Backup",
   backupHelp:
     "Browsers sometimes forget what they store. A sealed file brings this account back; the PIN is not in it.",

@@ -67,6 +67,16 @@ export const texts: AccountTexts = {
   pinNew: "新しいPIN",
   pinChanged: "これからは新しいPINをお使いください。",
 
+  passkey: "パスキー",
+  passkeyHelp:
+    "任意：このブラウザーの保存内容をもう一度封印します。ファイルをコピーした人には、PINのほかにパスキーも必要になります。",
+  passkeyUse: "パスキーで封印する",
+  passkeyDone: "封印しました。今後このブラウザーは最初にパスキーを求めます。",
+  passkeyOn:
+    "このブラウザーのアカウントはパスキーで封印されています。パスキーを失うと開けません。バックアップを保管してください。",
+  passkeyDrop: "封印をやめる",
+  passkeyDropped: "ここではパスキーは不要になりました。",
+
   backup: "バックアップ",
   backupHelp:
     "ブラウザーは保存したものを失うことがあります。封をしたファイルがあればアカウントを戻せます。PINは含まれません。",

@@ -66,6 +66,13 @@ export interface AccountTexts {
   readonly pinNew: string;
   readonly pinChanged: string;
 
+  readonly passkey: string;
+  readonly passkeyHelp: string;
+  readonly passkeyUse: string;
+  readonly passkeyDone: string;
+  readonly passkeyOn: string;
+  readonly passkeyDrop: string;
+  readonly passkeyDropped: string;
   readonly backup: string;
   readonly backupHelp: string;
   readonly passphrase: string;

@@ -4,20 +4,24 @@
  */
 import "../language-picker.ts";
 import { startLanguage } from "../language-picker.ts";
-import { type LoggedIn, MilagroLogin } from "../login.ts";
-import { returnedAnswer } from "../openid-return.ts";
+import type { LoggedIn, MilagroLogin } from "../login.ts";
+import "../login.ts";
 
 startLanguage();
 
-const answer = returnedAnswer();
-const [, kind, uid] = location.pathname.split("/");
-const login = document.querySelector("milagro-login");
-if (login instanceof MilagroLogin && kind === "interaction" && uid) login.interaction = uid;
-if (login instanceof MilagroLogin && answer) {
-  login.answer = answer;
+const login = document.querySelector("milagro-login") as MilagroLogin;
+let path = location.pathname;
+if (path === "/openid") {
+  // What the provider says leaves the address bar and the history at once; the person was on this path before (`openid-return.ts`).
+  login.answer = location.search;
   login.setup = true;
+  path = sessionStorage.getItem("milagro-before") ?? "/login";
+  sessionStorage.removeItem("milagro-before");
+  history.replaceState(null, "", path);
 }
-login?.addEventListener("milagro-login", (event) => {
+const [, kind, uid] = path.split("/");
+if (kind === "interaction" && uid) login.interaction = uid;
+login.addEventListener("milagro-login", (event) => {
   const { next } = (event as CustomEvent<LoggedIn>).detail;
   // To this server only: it sends the browser on to the application.
   const target = new URL(next ?? "/", location.href);

@@ -32,6 +32,17 @@ export interface SetupTexts {
   readonly aPhone: string;
   readonly aTablet: string;
   readonly aComputer: string;
+  readonly alsoPasskey: string;
+  readonly alsoPasskeyHelp: string;
+  readonly locked: string;
+  readonly lockedHelp: string;
+  readonly unlock: string;
+  readonly passkeyFailed: string;
+  readonly makePasskey: string;
+  readonly makePasskeyHelp: string;
+  readonly makeIt: string;
+  readonly notNow: string;
+  readonly restoreInstead: string;
   readonly howToConfirm: string;
   readonly byEmail: string;
   readonly byEmailHelp: (authorities: number) => string;

@@ -45,6 +45,27 @@ Object.assign(globalThis, {
       };
     });
   },
+  /** A tab that was open before another one sealed everything by a passkey, and then one that was open before it was unsealed. */
+  stale: async () => {
+    const [before, other] = [
+      await openBrowserStorage({ origin, name: "stale" }),
+      await openBrowserStorage({ origin, name: "stale" }),
+    ];
+    await before.put("account:a", bytes("mine"));
+    await other.putAll(
+      new Map([
+        ["account:a", bytes("sealed")],
+        ["passkey", bytes("mark")],
+      ]),
+      false,
+    );
+    const written = await outcome(async () => before.put("account:a", bytes("over it")));
+    const kept = text(await other.get("account:a"));
+    const twice = await outcome(async () => other.putAll(new Map([["passkey", bytes("another")]]), false));
+    await other.putAll(new Map([["passkey", undefined]]), true);
+    const gated = await outcome(async () => before.putAll(new Map([["account:a", bytes("sealed")]]), true));
+    return [written, kept, twice, gated];
+  },
   race: async () => {
     const both = await Promise.all([
       openBrowserStorage({ origin, name: "race" }),

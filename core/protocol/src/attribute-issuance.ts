@@ -74,7 +74,7 @@ export function entitlementsOf(
   });
   if (wanted.some((one, i) => wanted.slice(0, i).some((other) => equalBytes(one.entitlement, other.entitlement))))
     malformed("an attribute key is asked for twice");
-  const points = entitlements.reduce((sum, entitlement) => sum + keyPointCounts(entitlement).g1, 0);
+  const points = entitlements.map(keyPointCounts).reduce((sum, { g1, g2 }) => sum + g1 + 2 * g2, 0);
   if (points > MAX_ATTRIBUTE_POINTS) malformed(`a request is for ${MAX_ATTRIBUTE_POINTS} points at most`);
   return entitlements;
 }

@@ -23,7 +23,7 @@ import {
 export const MAX_ATTRIBUTE_KEYS = 4;
 /** The most bytes of an encoded entitlement. */
 export const MAX_ENTITLEMENT_BYTES = 8192;
-/** The most points in G1 that the keys of one request have together: what a D-TA computes for one answer. */
+/** The most points that the keys of one request have together, those in G2 counted twice: what a D-TA computes for one answer. */
 export const MAX_ATTRIBUTE_POINTS = 1024;
 
 /** `cp`: attributes; `kp`: a policy. */
@@ -43,11 +43,7 @@ export type AttributeKeyRequest = Parsed<typeof AttributeKeyRequestSchema>;
 export const AttributeShareSchema = strict({
   usage: AttributeUsageName,
   epoch: EpochNumber,
-  share: bytesBetween(
-    1,
-    6 + MAX_ENTITLEMENT_BYTES + 48 * MAX_ATTRIBUTE_POINTS + 96 * 64,
-    "Encoded attribute key share",
-  ),
+  share: bytesBetween(1, 6 + MAX_ENTITLEMENT_BYTES + 48 * MAX_ATTRIBUTE_POINTS, "Encoded attribute key share"),
 });
 
 /** A statement signature over an entitlement. */

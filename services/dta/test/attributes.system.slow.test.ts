@@ -330,6 +330,14 @@ describe("the first round is refused", () => {
     expect(error.code).toBe(code);
   });
 
+  test("for a policy of more uses than an answer can hold", async () => {
+    const text = `2 of (${Array.from({ length: 400 }, () => "group = a").join(", ")})`;
+    const options = { domainId: world.domain.domainId, identity: ALICE, epoch: world.clock.epoch };
+    const keys = [attributeKeyRequest(policyEntitlement(options, parsePolicy(text, schema)))];
+    const { requests } = await request(world, { keys });
+    expect((await failure(ask(dtaAt(1), requests[0]))).code).toBe("ERR_MESSAGE_INVALID");
+  });
+
   test("twice for the same, and with approvals for keys that need none", async () => {
     const key = attributeKeyRequest(entitled(ALICE, {}));
     const enrolment = await request(world, { keys: [key] });

@@ -129,6 +129,7 @@ export function addSecretRoutes(
             ...SIGNED_CODES,
             "ERR_PATH_INVALID",
             "ERR_RECIPIENTS_INVALID",
+            "ERR_POLICY_INVALID",
             "ERR_VERSION_CONFLICT",
             "ERR_IDEMPOTENCY_CONFLICT",
             "ERR_SECRET_UNKNOWN",

@@ -60,6 +60,7 @@ export {
   type GrantKey,
   type ServerOptions,
 } from "@milagro/runtime/channel/server";
+export type { SokKeys } from "@milagro/runtime/channel/sok";
 export {
   createTicketCache,
   createTicketKeys,

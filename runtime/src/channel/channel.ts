@@ -6,8 +6,8 @@ import type { TLSSocket } from "node:tls";
 import type { Identity } from "@milagro/crypto/identity";
 import { type Credential, credentialName } from "@milagro/protocol/channel-credential";
 
-/** How the key came about: by an agreement on this very stream, or by an earlier one's ticket. */
-export type ChannelOrigin = "agreement" | "ticket";
+/** How the key came about: by an agreement on this very stream, by an earlier one's ticket, or by SOK without any message. */
+export type ChannelOrigin = "agreement" | "ticket" | "sok";
 
 export interface ChannelInfo {
   /** Who it is: `kind`, and what belongs to it. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { connect as connectNet, type NetConnectOpts, type Socket } from "node:net";
+import { parseIdentity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
 import { type Credential, credentialName } from "@milagro/protocol/channel-credential";
 import type { ChannelPsk } from "@milagro/protocol/channel-party";
@@ -10,6 +11,7 @@ import { type AccessOptions, decideBy } from "./access.ts";
 import { type Decide, initiate } from "./agree.ts";
 import { type Channel, type ChannelOrigin, toChannel } from "./channel.ts";
 import type { ChannelSelf, PeerName } from "./self.ts";
+import { initiatorPsk, type SokKeys } from "./sok.ts";
 import type { TicketCache } from "./tickets.ts";
 import { type Psk, tlsClient } from "./tls.ts";
 
@@ -29,6 +31,8 @@ export interface DialOptions extends Pick<AccessOptions, "policy" | "revoked"> {
   readonly signal?: AbortSignal | undefined;
   /** Keeps and uses tickets; without it each channel begins with an agreement. */
   readonly tickets?: TicketCache | undefined;
+  /** By SOK, without an agreement and without its properties: for devices. `self` then says domain and clock only. */
+  readonly sok?: SokKeys | undefined;
   /** As `net.connect`: whether our side stays open when the other has ended. Default false. */
   readonly allowHalfOpen?: boolean | undefined;
 }
@@ -43,6 +47,7 @@ const TIMEOUT_MS = 10_000;
  */
 export async function connect(options: ConnectOptions): Promise<Channel> {
   const { self, tickets, to } = options;
+  if (options.sok) return bySok(options, options.sok);
   const own = self.own().credential;
   const ticket = "socket" in options ? undefined : tickets?.find(own, to, self.clock());
   if (ticket) {
@@ -56,6 +61,15 @@ export async function connect(options: ConnectOptions): Promise<Channel> {
     }
   }
   return dial(options, (socket) => agreeOn(socket, options, own));
+}
+
+async function bySok(options: ConnectOptions, keys: SokKeys): Promise<Channel> {
+  const to = parseIdentity(options.to);
+  const psk = initiatorPsk(keys, to, options.self.clock());
+  const peer: Credential = { kind: "identity", identity: to, epoch: psk.epoch };
+  const refused = await decideOn(options)(peer);
+  if (refused) throw new MilagroError(refused, "the policy here does not allow this peer");
+  return dial(options, (socket) => overTls(socket, options, psk, peer, "sok"));
 }
 
 /** A key for another program to use, and its name. */

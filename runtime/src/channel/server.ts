@@ -7,13 +7,13 @@
  * @module
  */
 import { createServer as createNetServer, type Server, type Socket } from "node:net";
+import { NO_EXPIRY } from "@milagro/crypto/epoch";
 import { MilagroError } from "@milagro/engine/error";
-import { type ChannelDomain, type Credential, credentialName, objectionTo } from "@milagro/protocol/channel-credential";
+import { type ChannelDomain, type Credential, credentialName } from "@milagro/protocol/channel-credential";
 import { isFrameStart } from "@milagro/protocol/channel-frame";
 import type { MpinResponder } from "@milagro/protocol/channel-mpin";
 import type { ChannelGrant, ChannelPsk } from "@milagro/protocol/channel-party";
-import { openTicket, sealTicket } from "@milagro/protocol/channel-ticket";
-import type { ErrorCode } from "@milagro/protocol/error-codes";
+import { sealTicket } from "@milagro/protocol/channel-ticket";
 import { signingEndMs, type TrustDomain } from "@milagro/protocol/trust-domain";
 import { nativeAead } from "../aead.ts";
 import { type Log, silentLog } from "../log.ts";
@@ -22,7 +22,9 @@ import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import { respond } from "./agree.ts";
 import { type Channel, type ChannelOrigin, toChannel } from "./channel.ts";
 import { readBytes } from "./frame-stream.ts";
+import { openPresentedKey, type PresentedKey } from "./presented-key.ts";
 import type { ChannelSelf } from "./self.ts";
+import { createSokPeers, type SokKeys } from "./sok.ts";
 import { createTicketKeys, TICKET_SECONDS, type TicketKeys } from "./tickets.ts";
 import { tlsServer } from "./tls.ts";
 import { startVerifyPool } from "./verify-pool.ts";
@@ -38,6 +40,8 @@ export interface ServerOptions extends AccessOptions, AdmissionLimits {
   readonly ticketSeconds?: number | undefined;
   /** Names keys for programs that are not this server (`milagro psk`), in place of tickets. */
   readonly grant?: GrantKey | undefined;
+  /** Lets devices in that agree on nothing: docs/spec/channel.md says what they do without. `self` must be the same identity. */
+  readonly sok?: SokKeys | undefined;
   /** Lets persons in. */
   readonly mpin?: MpinResponder | undefined;
   readonly allowHalfOpen?: boolean | undefined;
@@ -163,6 +167,7 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
     options.tickets === false
       ? undefined
       : (options.tickets ?? createTicketKeys({ ...self, lifetimeSeconds: ticketSeconds }));
+  const sok = options.sok ? createSokPeers(options.sok) : undefined;
   const { domain, clock, random } = self;
 
   const ticketFor: GrantKey = (peer, psk) => {
@@ -180,8 +185,8 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
 
   /** How long the peer's key still counts. */
   function keySecondsLeft(peer: Credential): number {
-    if (peer.kind !== "identity") return ticketSeconds;
-    return (signingEndMs(domain, peer.epoch) - clock()) / 1000;
+    const epoch = peer.kind === "identity" ? peer.epoch : peer.kind === "mpin" ? peer.permitEpoch : NO_EXPIRY;
+    return epoch === NO_EXPIRY ? ticketSeconds : (signingEndMs(domain, epoch) - clock()) / 1000;
   }
 
   async function byAgreement(socket: Socket): Promise<Channel | undefined> {
@@ -202,40 +207,29 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
     }
   }
 
-  async function byTicket(socket: Socket): Promise<Channel> {
-    if (!tickets) throw new MilagroError("ERR_CHANNEL_TICKET", "this server takes no tickets");
-    let peer: Credential | undefined;
-    let verdict: ReturnType<typeof decide>;
+  async function byPresentedKey(socket: Socket): Promise<Channel> {
+    let presented: PresentedKey | undefined;
     let refused: unknown;
     const find = (text: string): Uint8Array | undefined => {
       try {
-        const content = openTicket(nativeAead, tickets.all(), {
-          text,
-          domain: domain.name,
-          responder: own(),
-          nowMs: clock(),
-        });
-        const objection = objectionTo(domain, "initiator", content.peer, clock());
-        verdict = objection ?? decide(content.peer);
-        if (typeof verdict === "string") throw refusal(verdict);
-        peer = content.peer;
-        const key = content.psk.use((bytes) => bytes.slice());
-        content.psk.destroy();
-        return key;
+        presented = openPresentedKey({ self, decide, tickets, sok }, text);
+        return presented.key;
       } catch (error) {
         refused = error;
         return undefined;
       }
     };
-    const tls = await tlsServer(socket, find, options).catch((error: unknown) => {
-      throw refused ?? error;
-    });
-    const late = await verdict;
-    if (late !== undefined || !peer) {
+    try {
+      const tls = await tlsServer(socket, find, options).catch((error: unknown) => {
+        throw refused ?? error;
+      });
+      const late = await presented?.verdict;
+      if (late === undefined && presented) return channelOf(tls, presented.peer, presented.origin);
       tls.destroy();
-      throw refusal(late ?? "ERR_CHANNEL_TICKET");
+      throw new MilagroError(late ?? "ERR_CHANNEL_TICKET", "this peer is not let in");
+    } finally {
+      presented?.key.fill(0);
     }
-    return channelOf(tls, peer, "ticket");
   }
 
   const channelOf = (tls: Parameters<typeof toChannel>[0], peer: Credential, origin: ChannelOrigin): Channel =>
@@ -245,9 +239,7 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
     const first = await readBytes(socket, 1);
     socket.unshift(first);
     if (isFrameStart(first[0] as number)) return byAgreement(socket);
-    if (first[0] === TLS_HANDSHAKE) return byTicket(socket);
+    if (first[0] === TLS_HANDSHAKE) return byPresentedKey(socket);
     throw new MilagroError("ERR_CHANNEL_MESSAGE", "neither an agreement nor TLS");
   };
 }
-
-const refusal = (code: ErrorCode): MilagroError => new MilagroError(code, "this peer is not let in");

@@ -1,0 +1,182 @@
+/**
+ * What is measured at the server process: processor time for each connection, throughput, latency, memory.
+ * @module
+ */
+import { once } from "node:events";
+import type { Duplex } from "node:stream";
+import type { Reporter } from "../harness/reporter.ts";
+import { type BenchServer, touch, type Ways } from "./server.ts";
+
+type Open = () => Promise<Duplex>;
+
+const AT_ONCE = 8;
+const IDLE = 10_000;
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
+const quantile = (values: readonly number[], q: number): number =>
+  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))] as number;
+
+async function connections(open: Open, count: number): Promise<void> {
+  let left = count;
+  const lane = async (): Promise<void> => {
+    while (left-- > 0) {
+      const stream = await open();
+      await touch(stream);
+      const closed = once(stream, "close");
+      stream.destroy();
+      await closed;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+}
+
+/** Milliseconds of the server's processor for each connection. */
+async function cost(
+  server: BenchServer,
+  open: Open,
+  count: number,
+): Promise<{ readonly cpuMs: number; readonly perSecond: number }> {
+  const before = await server.figures();
+  const start = performance.now();
+  await connections(open, count);
+  const seconds = (performance.now() - start) / 1000;
+  const after = await server.figures();
+  return { cpuMs: (after.cpu - before.cpu) / 1000 / count, perSecond: count / seconds };
+}
+
+/** By ticket and at first contact beside mutual TLS, in turns. */
+export async function measureHandshakes(report: Reporter, server: BenchServer, ways: Ways): Promise<void> {
+  const count = Math.max(64, Math.round(report.budgetMs / 8));
+  const contenders = { ticket: ways.byTicket, contact: ways.firstContact, mtls: ways.mutualTls };
+  for (const open of Object.values(contenders)) await connections(open, 64);
+  const costs = { ticket: [] as number[], contact: [] as number[], mtls: [] as number[] };
+  const rates = { ticket: [] as number[], contact: [] as number[], mtls: [] as number[] };
+  for (let turn = 0; turn < 5; turn++) {
+    report.progress(`channel: handshakes, turn ${turn + 1} of 5`);
+    for (const name of ["ticket", "mtls", "contact"] as const) {
+      const { cpuMs, perSecond } = await cost(server, contenders[name], count);
+      costs[name].push(cpuMs);
+      rates[name].push(perSecond);
+    }
+  }
+  const peer = { peer: "mtls-p256", peerValue: median(costs.mtls) };
+  for (const [name, row] of [
+    ["ticket", "handshake by ticket"],
+    ["contact", "first contact"],
+  ] as const) {
+    report.add({
+      name: `${row}, server CPU`,
+      value: median(costs[name]),
+      minimum: Math.min(...costs[name]),
+      unit: "ms",
+      ...peer,
+    });
+    report.add({
+      name: `${row}, connections here`,
+      value: median(rates[name]),
+      minimum: Math.max(...rates[name]),
+      unit: "1/s",
+      peer: "mtls-p256",
+      peerValue: median(rates.mtls),
+    });
+  }
+}
+
+/** MiB a second from the server to here, both on this machine's cores. */
+export async function throughput(open: Open, mebibytes: number): Promise<number> {
+  const stream = await open();
+  let left = mebibytes * 1_048_576;
+  const done = new Promise<void>((resolve, reject) => {
+    stream.on("error", reject).on("data", (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left <= 0) resolve();
+    });
+  });
+  const start = performance.now();
+  stream.write(`S${mebibytes}`);
+  await done;
+  const seconds = (performance.now() - start) / 1000;
+  stream.destroy();
+  return mebibytes / seconds;
+}
+
+export async function measureBulk(report: Reporter, ways: Ways): Promise<void> {
+  report.progress("channel: bulk throughput");
+  const mebibytes = Math.max(32, Math.round(report.budgetMs / 5));
+  const [ours, peer]: [number[], number[]] = [[], []];
+  for (let turn = 0; turn < 7; turn++) {
+    ours.push(await throughput(ways.byTicket, mebibytes));
+    peer.push(await throughput(ways.mutualTls, mebibytes));
+  }
+  report.add({
+    name: "bulk throughput",
+    value: median(ours),
+    minimum: Math.max(...ours),
+    unit: "MiB/s",
+    peer: "node:tls",
+    peerValue: median(peer),
+  });
+}
+
+async function requests(stream: Duplex, count: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const start = performance.now();
+    await touch(stream);
+    times.push(performance.now() - start);
+  }
+  return times;
+}
+
+/** What a request and its answer take longer than over plain TCP, at the 99th percentile; ratio 1 would be nothing. */
+export async function measureLatency(report: Reporter, ways: Ways): Promise<void> {
+  report.progress("channel: latency");
+  const [ours, plain] = [await ways.byTicket(), await ways.plain()];
+  const times: { ours: number[]; plain: number[] } = { ours: [], plain: [] };
+  await requests(ours, 200);
+  await requests(plain, 200);
+  for (let turn = 0; turn < 20; turn++) {
+    times.ours.push(...(await requests(ours, Math.round(report.budgetMs / 5))));
+    times.plain.push(...(await requests(plain, Math.round(report.budgetMs / 5))));
+  }
+  ours.destroy();
+  plain.destroy();
+  const [own, other] = [quantile(times.ours, 0.99), quantile(times.plain, 0.99)];
+  report.add({ name: "request, p99", value: own, unit: "ms", peer: "plain TCP", peerValue: other });
+  report.add({
+    name: "added per request, p99",
+    value: Math.max(0, own - other),
+    unit: "ms",
+    peer: "goal",
+    peerValue: 1,
+  });
+}
+
+/** Resident memory of the server for each of ten thousand channels that say nothing. */
+export async function measureIdle(report: Reporter, server: BenchServer, ways: Ways): Promise<void> {
+  const bytesEach = async (open: Open): Promise<number> => {
+    const before = await server.figures();
+    const streams: Duplex[] = [];
+    while (streams.length < IDLE) {
+      const more = await Promise.all(Array.from({ length: Math.min(50, IDLE - streams.length) }, () => open()));
+      await Promise.all(more.map(touch));
+      streams.push(...more);
+      if (streams.length % 1000 === 0) report.progress(`channel: ${streams.length} idle`);
+    }
+    const after = await server.figures();
+    const closed = streams.map((stream) => once(stream, "close"));
+    for (const stream of streams) stream.destroy();
+    await Promise.all(closed);
+    return (after.rss - before.rss) / IDLE;
+  };
+  const ours = await bytesEach(ways.byTicket);
+  const peer = await bytesEach(ways.mutualTls);
+  report.add({
+    name: `memory per idle channel, of ${IDLE}`,
+    value: ours / 1024,
+    unit: "KiB",
+    peer: "node:tls",
+    peerValue: peer / 1024,
+    note: "The peer's connections come second, into memory that the first have warmed up; part of theirs is not counted",
+  });
+}

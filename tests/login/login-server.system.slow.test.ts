@@ -1,5 +1,6 @@
 /** The login server with real D-TAs, driven by the client library. */
 
+import { DatabaseSync } from "node:sqlite";
 import { login, type MpinClient, signText, whoAmI } from "@milagro/client/mpin";
 import {
   type AskingEnrolment,
@@ -10,6 +11,7 @@ import {
   createQuickCode,
   fetchLoginService,
   meetDevice,
+  resumeEnrolment,
 } from "@milagro/client/mpin-enrol";
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import type { MpinIdentity } from "@milagro/crypto/mpin-identity";
@@ -85,6 +87,53 @@ test("a phone enrols at three D-TAs, registers, logs in, signs; a wrong PIN does
     outcome: "refused",
   });
 });
+
+test("the login server's database is down in the middle of an enrolment: nothing half is there, and the same registration goes on", async () => {
+  const phone = world.phone();
+  const enrolment = await begin(phone, "dora");
+  expect(await enrolment.submit(activationEvidence(await world.activation("dora")))).toEqual({ outcome: "issued" });
+  const chosen = await enrolment.finish(pinOf("7305"));
+  if ("outcome" in chosen) throw new Error(chosen.outcome);
+  const { identity } = chosen;
+  // Another program holds the file: nobody can write.
+  const other = new DatabaseSync(world.auth.context.config.database.replace("sqlite:", ""));
+  other.exec("begin immediate");
+  try {
+    expect(await chosen.register()).toMatchObject({ outcome: "offline", code: "ERR_DATABASE_BUSY" });
+    const seen = other.prepare("select count(*) as n from auth_devices where identity = ?").get(identity);
+    expect(seen?.["n"]).toBe(0);
+    const kept = other.prepare("select count(*) as n from auth_users where user = 'dora'").get();
+    expect(kept?.["n"]).toBe(0);
+  } finally {
+    other.exec("rollback");
+    other.close();
+  }
+  // As after a restart of the phone: what was stored goes on, and no D-TA is asked again.
+  const resumed = await resumeEnrolment(phone, identity, async () => engine);
+  if (resumed?.stage !== "registering") throw new Error(String(resumed?.stage));
+  expect(await resumed.register()).toMatchObject({ outcome: "registered" });
+  expect(await login(phone, { identity, pin: pinOf("7305") })).toMatchObject({ outcome: "accepted", user: "dora" });
+}, 60_000);
+
+test("a D-TA's database is down in the middle of an enrolment: no share leaves it, and the same request is answered later", async () => {
+  const phone = world.phone();
+  const enrolment = await begin(phone, "erna");
+  const codes = activationEvidence(await world.activation("erna"));
+  const [, second] = world.dtas;
+  if (!second) throw new Error("no D-TA 2");
+  const other = new DatabaseSync(second.home.database);
+  other.exec("begin immediate");
+  try {
+    const progress = await enrolment.submit(codes);
+    expect(progress).toMatchObject({ outcome: "waiting", missing: [{ index: 2 }] });
+  } finally {
+    other.exec("rollback");
+    other.close();
+  }
+  expect(await enrolment.submit()).toEqual({ outcome: "issued" });
+  const identity = await finish(enrolment, "7305");
+  expect(await login(phone, { identity, pin: pinOf("7305") })).toMatchObject({ outcome: "accepted" });
+}, 60_000);
 
 test("any one D-TA that withholds the permit keeps the device out", async () => {
   const phone = world.phone();

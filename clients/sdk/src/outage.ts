@@ -15,6 +15,7 @@ const OUTAGES: readonly string[] = [
   "ERR_INTERNAL",
   "ERR_STORAGE_UNAVAILABLE",
   "ERR_DATABASE_BUSY",
+  "ERR_DATABASE_READ_ONLY",
 ];
 
 /** Whether an error says "not now" rather than "no". */

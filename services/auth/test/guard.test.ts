@@ -12,6 +12,7 @@ beforeAll(async () => {
   auth = await start(founded, {
     redirectOrigins: ["https://shop.example"],
     limits: { loginsPerMinute: 200, addressPerMinute: 600 },
+    openIdProvider: { name: "Example ID", issuer: "https://id.example", clientId: "here" },
   });
   alice = enrolDevice(founded);
   await new Browser(auth).register(alice);
@@ -40,6 +41,9 @@ describe("another site cannot act in a user's name", () => {
       await browser.call("PATCH", `/v1/devices/${device}`, { v: 1, label: "Taken over" }, headers),
       await browser.call("DELETE", `/v1/devices/${device}`, undefined, headers),
       await browser.call("POST", "/v1/quick-codes", { v: 1 }, headers),
+      await browser.call("POST", `/v1/quick-codes/${"A".repeat(43)}/refusals`, { v: 1 }, headers),
+      await browser.call("POST", `/v1/quick-codes/claims/${"A".repeat(43)}/openings`, { v: 1 }, headers),
+      await browser.call("POST", "/v1/openid/codes", { v: 1 }, headers),
     ];
     expect(answers.map(({ status, json }) => [status, json.code])).toEqual(
       answers.map(() => [403, "ERR_ORIGIN_REFUSED"]),

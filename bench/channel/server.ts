@@ -34,7 +34,7 @@ export async function startServer(order: ServerOrder): Promise<BenchServer> {
     ports,
     figures: () => answer<ServerFigures>("figures"),
     async stop() {
-      const ended = once(child, "close");
+      const ended = once(child, "exit");
       child.disconnect();
       await ended;
     },

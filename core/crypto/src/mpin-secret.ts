@@ -16,6 +16,8 @@ export type MpinSecretKind =
   | "time permit share"
   | "time permit"
   | "token"
+  | "token update share"
+  | "token update"
   | "DVS key";
 
 /** Owns a secret value. Cannot be printed or serialised; only the encoder of its kind gives the bytes. */

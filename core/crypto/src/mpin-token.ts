@@ -4,6 +4,7 @@
  *   α = hashToScalar("MILAGRO-V1-MPIN-PIN", input, PIN, device factor or empty)
  *   T = S − α·A            with a DVS key z:  T = z·S − α·A
  *   change of PIN:  T' = T + (α − α')·A, on the device alone
+ *   other master:   T' = T + U        with z:         T' = T + z·U, see `mpin-update.ts`
  *
  * α is a full scalar, not the number the PIN spells. So "012345" and "12345" differ, one PIN has unrelated α on two devices,
  * the device factor enters in the same way, no multiplication has a small secret, and two wrong PINs are not "close" in any
@@ -20,6 +21,7 @@ import type { DvsKey } from "./mpin-dvs.ts";
 import { hashMpin, isDvsInput, type MpinInput, permitInput, splitMpinInput } from "./mpin-identity.ts";
 import { decodeG1, type MpinClientSecret } from "./mpin-key.ts";
 import { MpinSecret } from "./mpin-secret.ts";
+import type { TokenUpdate } from "./mpin-update.ts";
 import { Secret } from "./secret.ts";
 import type { TimePermit } from "./time-permit.ts";
 
@@ -95,6 +97,18 @@ export function changePin(engine: G1Engine, token: MpinToken, from: Unlock, to: 
     from.pin.destroy();
     to.pin.destroy();
   }
+}
+
+/**
+ * The token under another `mpin` master, for the same PIN and device factor; the old one may be destroyed once the new one is stored.
+ * @throws TypeError for an update that was made for another input
+ */
+export function updateToken(engine: G1Engine, token: MpinToken, update: TokenUpdate): MpinToken {
+  if (!equalBytes(token.input, update.input)) throw new TypeError("this token update is another identity's");
+  return token.use(({ point, z }) => {
+    const sum = update.use((u) => engine.g1.add(point, z ? engine.g1.multiplySecret(u, z) : u));
+    return ownToken(engine, token.input, sum, z && copyScalar(engine, z));
+  });
 }
 
 /**

@@ -1,5 +1,6 @@
 /**
- * Digests of streams, in threads of their own: blocks are handed over, not copied. A stream of one block is hashed on the spot.
+ * Digests of streams, in threads of their own. Blocks are shared memory and go round: the request fills one, the thread hashes it, the next request fills it. Nothing
+ * is copied or allocated for them, which at hundreds of megabytes a second would keep the garbage collector busier than everything else. A stream of one block is hashed on the spot.
  * @module
  */
 import { Worker } from "node:worker_threads";
@@ -7,10 +8,13 @@ import { MilagroError } from "@milagro/engine/error";
 import { workerUrl } from "@milagro/runtime/worker-pool";
 import { createDigests, type DigestAlgorithm } from "./digest-algorithms.ts";
 import type { DigestReply, DigestRequest } from "./digest-worker.ts";
+import { BLOCK_LENGTH } from "./format/segments.ts";
 
 export interface DigestStream {
-  /** Takes the block and its buffer, which is empty afterwards. Resolves when there is room for more. */
-  update(block: Uint8Array<ArrayBuffer>): Promise<void> | void;
+  /** A block to fill. Waits for one to come back when the stream has enough under way. */
+  block(): Promise<Uint8Array> | Uint8Array;
+  /** Takes the first `length` bytes of a block that `block` gave. */
+  update(block: Uint8Array, length: number): Promise<void> | void;
   end(): Promise<Readonly<Record<string, Uint8Array>>>;
   /** Forgets an unfinished stream. */
   drop(): void;
@@ -21,37 +25,52 @@ export interface DigestThreads {
   close(): Promise<void>;
 }
 
-/** Bytes of one stream that may wait for the thread. */
-const MAX_WAITING = 2 * 1024 * 1024;
+/** Blocks of one stream that may be under way. */
+const MAX_BLOCKS = 8;
+/** Blocks that are kept for later. */
+const MAX_FREE = 64;
 
 interface Waiting {
-  pending: number;
+  readonly handed: SharedArrayBuffer[];
   room?: { resolve(): void; reject(error: unknown): void } | undefined;
   done?: { resolve(digests: Readonly<Record<string, Uint8Array>>): void; reject(error: unknown): void } | undefined;
 }
 
 export function createDigestThreads(size = 1): DigestThreads {
-  const threads = Array.from({ length: size }, () => startThread());
+  const free: SharedArrayBuffer[] = [];
+  const give = (block: SharedArrayBuffer): void => {
+    if (free.length < MAX_FREE) free.push(block);
+  };
+  const threads = Array.from({ length: size }, () => startThread(give));
   let next = 0;
   return {
     begin(algorithms) {
       const thread = threads[next++ % threads.length] as ReturnType<typeof startThread>;
-      let held: Uint8Array<ArrayBuffer> | undefined;
-      let remote: DigestStream | undefined;
+      let held: { readonly block: Uint8Array; readonly length: number } | undefined;
+      let remote: ReturnType<typeof thread.begin> | undefined;
       return {
-        update(block) {
-          if (remote) return remote.update(block);
-          if (held === undefined) {
-            held = block;
-            return undefined;
+        async block() {
+          await remote?.room();
+          return new Uint8Array(free.pop() ?? new SharedArrayBuffer(BLOCK_LENGTH));
+        },
+        update(block, length) {
+          if (!remote && held === undefined) {
+            held = { block, length };
+            return;
           }
-          remote = thread.begin(algorithms);
-          return Promise.resolve(remote.update(held)).then(() => remote?.update(block));
+          if (!remote) {
+            remote = thread.begin(algorithms);
+            if (held) remote.update(held.block, held.length);
+          }
+          remote.update(block, length);
         },
         async end() {
           if (remote) return remote.end();
           const local = createDigests(algorithms);
-          if (held) local.update(held);
+          if (held) {
+            local.update(held.block.subarray(0, held.length));
+            give(held.block.buffer as SharedArrayBuffer);
+          }
           return local.end();
         },
         drop: () => remote?.drop(),
@@ -63,10 +82,11 @@ export function createDigestThreads(size = 1): DigestThreads {
   };
 }
 
-function startThread() {
+function startThread(give: (block: SharedArrayBuffer) => void) {
   const streams = new Map<number, Waiting>();
   let worker: Worker | undefined;
   let nextId = 1;
+  const lost = (): MilagroError => new MilagroError("ERR_WORKER_CRASHED", "the thread that hashes died");
   const start = (): Worker => {
     if (worker) return worker;
     const fresh = new Worker(workerUrl(import.meta.url, "./digest-worker"), { name: "milagro-digests" });
@@ -75,48 +95,50 @@ function startThread() {
       const stream = streams.get(reply.id);
       if (!stream) return;
       if (reply.kind === "taken") {
-        stream.pending -= reply.bytes;
-        if (stream.pending <= MAX_WAITING) stream.room?.resolve();
+        const block = stream.handed.shift();
+        if (block) give(block);
+        stream.room?.resolve();
+        stream.room = undefined;
       } else {
         streams.delete(reply.id);
         stream.done?.resolve(reply.digests);
       }
     });
-    const died = (): void => {
+    fresh.on("error", () => {});
+    fresh.on("exit", () => {
       if (worker === fresh) worker = undefined;
-      const error = new MilagroError("ERR_WORKER_CRASHED", "the thread that hashes died");
       for (const { room, done } of streams.values()) {
-        room?.reject(error);
-        done?.reject(error);
+        room?.reject(lost());
+        done?.reject(lost());
       }
       streams.clear();
-    };
-    fresh.on("error", () => {});
-    fresh.on("exit", died);
+    });
     worker = fresh;
     return fresh;
   };
-  const post = (request: DigestRequest, transfer: readonly ArrayBuffer[] = []): void =>
-    start().postMessage(request, [...transfer]);
+  const post = (request: DigestRequest): void => start().postMessage(request);
   return {
-    begin(algorithms: readonly DigestAlgorithm[]): DigestStream {
+    begin(algorithms: readonly DigestAlgorithm[]) {
       const id = nextId++;
-      const stream: Waiting = { pending: 0 };
+      const stream: Waiting = { handed: [] };
       streams.set(id, stream);
       post({ kind: "begin", id, algorithms });
-      const lost = (): MilagroError => new MilagroError("ERR_WORKER_CRASHED", "the thread that hashes died");
       return {
-        update(block) {
+        room(): Promise<void> | undefined {
           if (!streams.has(id)) throw lost();
-          stream.pending += block.length;
-          post({ kind: "update", id, bytes: block }, [block.buffer]);
-          if (stream.pending <= MAX_WAITING) return undefined;
-          return new Promise<void>((resolve, reject) => {
+          if (stream.handed.length < MAX_BLOCKS) return undefined;
+          return new Promise((resolve, reject) => {
             stream.room = { resolve, reject };
           });
         },
+        update(block: Uint8Array, length: number): void {
+          if (!streams.has(id)) throw lost();
+          const shared = block.buffer as SharedArrayBuffer;
+          stream.handed.push(shared);
+          post({ kind: "update", id, block: shared, length });
+        },
         end: () =>
-          new Promise((resolve, reject) => {
+          new Promise<Readonly<Record<string, Uint8Array>>>((resolve, reject) => {
             if (!streams.has(id)) return reject(lost());
             stream.done = { resolve, reject };
             post({ kind: "end", id });

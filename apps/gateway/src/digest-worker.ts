@@ -8,12 +8,13 @@ import { createDigests, type DigestAlgorithm, type Digests } from "./digest-algo
 
 export type DigestRequest =
   | { readonly kind: "begin"; readonly id: number; readonly algorithms: readonly DigestAlgorithm[] }
-  | { readonly kind: "update"; readonly id: number; readonly bytes: Uint8Array }
+  /** The block is shared memory. */
+  | { readonly kind: "update"; readonly id: number; readonly block: SharedArrayBuffer; readonly length: number }
   | { readonly kind: "end"; readonly id: number }
   | { readonly kind: "drop"; readonly id: number };
-/** `taken`: so many bytes of a stream are done with. */
+/** `taken`: the oldest block that was handed over is done with. */
 export type DigestReply =
-  | { readonly kind: "taken"; readonly id: number; readonly bytes: number }
+  | { readonly kind: "taken"; readonly id: number }
   | { readonly kind: "done"; readonly id: number; readonly digests: Readonly<Record<string, Uint8Array>> };
 
 const streams = new Map<number, Digests>();
@@ -26,8 +27,8 @@ port.on("message", (request: DigestRequest) => {
   }
   const stream = streams.get(request.id);
   if (request.kind === "update") {
-    stream?.update(request.bytes);
-    port.postMessage({ kind: "taken", id: request.id, bytes: request.bytes.length } satisfies DigestReply);
+    stream?.update(new Uint8Array(request.block, 0, request.length));
+    port.postMessage({ kind: "taken", id: request.id } satisfies DigestReply);
     return;
   }
   streams.delete(request.id);

@@ -59,7 +59,7 @@ export function createKekReader(parts: {
       const chunks: Uint8Array[] = [];
       let length = 0;
       for await (const chunk of found.body) {
-        chunks.push(chunk);
+        chunks.push(chunk.slice());
         length += chunk.length;
         if (length > MAX_RECORD_LENGTH) throw new MilagroError("ERR_KEK_INVALID", "the KEK's record is too long");
       }

@@ -48,12 +48,17 @@ export interface Objects {
     object: NewObject,
     condition?: WriteCondition,
   ): Promise<Written & { readonly manifest: Manifest; readonly kek: OpenedKek }>;
-  /** Seals a body as a part under a key of its own. `finished` has its digests once `chunks` has ended. */
+  /**
+   * Seals a body as a part under a key of its own.
+   * @param check - sees the digests before the last chunk comes out, and throws when they are not what was announced: a store that has all bytes has a part
+   * @returns `finished` has the digests once `chunks` has ended
+   */
   sealPart(
     dek: Dek,
     body: Chunks,
     algorithms: readonly DigestAlgorithm[],
-  ): { readonly chunks: AsyncGenerator<Uint8Array, void>; finished(): Promise<SealedPart>; drop(): void };
+    check?: (digests: Readonly<Record<string, Uint8Array>>) => void,
+  ): { readonly chunks: AsyncGenerator<Uint8Array, void>; finished(): SealedPart; drop(): void };
   /** ETag and size of what a listing names: from memory, or from the object. */
   describe(
     bucket: string,
@@ -131,12 +136,11 @@ export function createObjects(parts: {
       const length =
         sealedLength(size) +
         sealedManifestLength(manifest({ etag: "0".repeat(32), checksums: blank }, new Uint8Array(PART_SALT_LENGTH)));
-      const part = objects.sealPart(dek, object.body, object.algorithms);
+      const part = objects.sealPart(dek, object.body, object.algorithms, object.check);
       let final: Manifest | undefined;
       const body = async function* () {
         yield* part.chunks;
-        const { digests: found, salt } = await part.finished();
-        object.check(found);
+        const { digests: found, salt } = part.finished();
         const checksums = Object.fromEntries(object.kept.map((name) => [name, toBase64(found[name] as Uint8Array)]));
         final = manifest({ etag: toHex(found["md5"] as Uint8Array), checksums }, salt);
         yield await sealManifest(random, dek, final);
@@ -154,19 +158,29 @@ export function createObjects(parts: {
         part.drop();
       }
     },
-    sealPart(dek, body, algorithms) {
+    sealPart(dek, body, algorithms, check = () => {}) {
       const salt = random(PART_SALT_LENGTH);
       const stream = digests.begin(["md5", ...algorithms]);
-      let ended = false;
-      const chunks = async function* () {
-        yield* sealPart(partKey(dek, salt), body, (block) => stream.update(block));
-        ended = true;
-      };
+      let sealed: SealedPart | undefined;
+      const chunks = sealPart(partKey(dek, salt), body, {
+        block: stream.block,
+        onPlaintext: stream.update,
+        async beforeLast() {
+          const found = await stream.end();
+          sealed = { salt, digests: found };
+          check(found);
+        },
+        // A folder has written a chunk before it asks for the next.
+        reusesChunks: backend.kind === "file",
+      });
       return {
-        chunks: chunks(),
-        finished: async () => ({ salt, digests: await stream.end() }),
+        chunks,
+        finished() {
+          if (!sealed) throw new MilagroError("ERR_STORE_UNAVAILABLE", "the store took the part without reading it");
+          return sealed;
+        },
         drop: () => {
-          if (!ended) stream.drop();
+          if (!sealed) stream.drop();
         },
       };
     },

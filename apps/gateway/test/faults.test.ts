@@ -136,7 +136,7 @@ describe("a store that changes bytes", () => {
         bytes.copy(bytes, SEGMENT, 0, SEGMENT);
         return bytes;
       },
-      /^status 500$/,
+      /^broken after 65536$/,
     ],
     [
       "a segment left out",

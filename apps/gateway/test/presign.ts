@@ -6,7 +6,6 @@ import { createHash, createHmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
 import type { HttpRequest } from "@smithy/types";
 import { encodeStrictly } from "../src/s3/request.ts";
-import type { World } from "./world.ts";
 
 class Sha256 {
   readonly #hash;
@@ -22,9 +21,15 @@ class Sha256 {
   reset(): void {}
 }
 
+/** Where to and as whom. */
+export interface Target {
+  readonly running: { readonly url: string };
+  readonly staff: { readonly id: string; readonly secret: string };
+}
+
 export class S3RequestPresigner {
-  readonly #world: World;
-  constructor(world: World) {
+  readonly #world: Target;
+  constructor(world: Target) {
     this.#world = world;
   }
   async url(

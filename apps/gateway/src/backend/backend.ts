@@ -84,7 +84,10 @@ export interface Backend {
   deleteBucket(bucket: string): Promise<void>;
 
   head(bucket: string, name: string, version?: string): Promise<StoredInfo | undefined>;
-  /** @param options.ifEtag - when the object is another by now: `ERR_OBJECT_CHANGED` */
+  /**
+   * A chunk of the body is good until the next one is asked for.
+   * @param options.ifEtag - when the object is another by now: `ERR_OBJECT_CHANGED`
+   */
   read(
     bucket: string,
     name: string,

@@ -378,11 +378,12 @@ function fileStore(folder: string) {
 async function* readAll(
   pieces: readonly { readonly handle: FileHandle; readonly from: number; readonly length: number }[],
 ): AsyncGenerator<Uint8Array, void> {
+  // One buffer for all: a chunk is good until the next one is asked for.
+  const chunk = Buffer.allocUnsafeSlow(Math.min(READ_LENGTH, Math.max(0, ...pieces.map(({ length }) => length))));
   try {
     for (const { handle, from, length } of pieces) {
       for (let at = 0; at < length; ) {
-        const chunk = Buffer.allocUnsafeSlow(Math.min(READ_LENGTH, length - at));
-        const { bytesRead } = await handle.read(chunk, 0, chunk.length, from + at);
+        const { bytesRead } = await handle.read(chunk, 0, Math.min(chunk.length, length - at), from + at);
         if (bytesRead === 0) return; // cut short on disk: whoever reads notices
         yield chunk.subarray(0, bytesRead);
         at += bytesRead;

@@ -147,29 +147,16 @@ async function storePart(
   const { backend, store, objects } = gateway;
   if (size > MAX_PART_BYTES) throw new S3Error("EntityTooLarge", "a part has at most 5 GiB");
   const dek = await openDek(exchange, upload);
-  const part = objects.sealPart(dek, body, announced.algorithms);
+  const part = objects.sealPart(dek, body, announced.algorithms, announced.check);
   try {
-    let sealed: Awaited<ReturnType<typeof part.finished>> | undefined;
-    const chunks = async function* () {
-      // The last chunk is held back until the digests are right: a store that has all bytes has a part.
-      let held: Uint8Array | undefined;
-      for await (const chunk of part.chunks) {
-        if (held) yield held;
-        held = chunk;
-      }
-      sealed = await part.finished();
-      announced.check(sealed.digests);
-      if (held) yield held;
-    };
     const length = sealedLength(size);
     const nonce = Buffer.from(gateway.policyKeys.random(8)).toString("hex");
     const aside = size < MIN_PART_BYTES ? `${RESERVED_PREFIX}parts/${upload.id}/${number}-${nonce}` : "";
     const etag =
       aside === ""
-        ? await backend.writePart(placeOf(upload), number, length, chunks())
-        : (await backend.write(upload.bucket, aside, { header: "", length, body: chunks() })).etag;
-    if (!sealed) throw new S3Error("InternalError", "the store took the part without reading it");
-    const { salt, digests } = sealed as Awaited<ReturnType<typeof part.finished>>;
+        ? await backend.writePart(placeOf(upload), number, length, part.chunks)
+        : (await backend.write(upload.bucket, aside, { header: "", length, body: part.chunks })).etag;
+    const { salt, digests } = part.finished();
     const md5 = Buffer.from(digests["md5"] as Uint8Array).toString("hex");
     const row: PartRow = {
       upload: upload.id,

@@ -49,9 +49,7 @@ export function issueCpKeyShare(
   draw.end();
   wipe(seed);
   const masked = master.use((alpha) => g1.add(baseMultiply1(engine, alpha), points.baseTable.multiplySecret(t)));
-  const components = componentsOf(entitlement.attributes).map((component) =>
-    g1.multiplySecret(points.of(component), t),
-  );
+  const components = g1.multiplySecretAll(componentsOf(entitlement.attributes).map(points.of), t);
   const share = makeShare<"cp">(engine, entitlement, { g2: [baseMultiply2(engine, t)], g1: [masked, ...components] });
   engine.zeroise(t);
   return share;

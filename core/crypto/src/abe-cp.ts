@@ -205,7 +205,7 @@ function decodePoints(engine: Engine, { bytes, policyText, rows }: CpCiphertext)
   try {
     const s2 = engine.g2.decode(reader.take(96));
     const uses2 = Array.from({ length: rows.uses }, () => engine.g2.decode(reader.take(96)));
-    const points = Array.from({ length: pointCount(rows) }, () => engine.g1.decode(reader.take(48)));
+    const points = engine.g1.decodeAll(Array.from({ length: pointCount(rows) }, () => reader.take(48)));
     const head = bytes.subarray(0, bytes.length - SEED_LENGTH);
     return { head, v: bytes.subarray(bytes.length - SEED_LENGTH), s2, uses2, points };
   } catch (cause) {

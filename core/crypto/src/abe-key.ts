@@ -148,7 +148,7 @@ function parse<K extends Kind, S extends AbeScheme>(
     const { g1: length1, g2: length2 } = keyPointCounts(entitlement);
     if (reader.remaining !== 96 * length2 + 48 * length1) throw new Error("another length");
     const g2 = Array.from({ length: length2 }, () => engine.g2.decode(reader.take(96)));
-    const g1 = Array.from({ length: length1 }, () => engine.g1.decode(reader.take(48)));
+    const g1 = engine.g1.decodeAll(Array.from({ length: length1 }, () => reader.take(48)));
     return new OwnedAbePoints(engine, kind, entitlement, { g1, g2 });
   } catch (cause) {
     throw new MilagroError("ERR_ATTRIBUTE_KEY_INVALID", "not an attribute key or share of this scheme", { cause });

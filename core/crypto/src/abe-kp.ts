@@ -87,7 +87,7 @@ export function encapsulateToAttributes(
   const m = random(SEED_LENGTH);
   const s = scalarOf(engine, m, binding);
   const points = abePoints(engine, scope);
-  const masked = componentsOf(attributes).map((component) => engine.g1.multiplySecret(points.of(component), s));
+  const masked = engine.g1.multiplySecretAll(componentsOf(attributes).map(points.of), s);
   const head = concat(
     u8(version),
     u64(scope.epoch),
@@ -167,7 +167,7 @@ function decodePoints(engine: Engine, { bytes }: KpCiphertext, count: number) {
   reader.take(head.length - 96 - 48 * count);
   try {
     const s2: G2 = engine.g2.decode(reader.take(96));
-    const points = Array.from({ length: count }, () => engine.g1.decode(reader.take(48)));
+    const points = engine.g1.decodeAll(Array.from({ length: count }, () => reader.take(48)));
     return { head, v: bytes.subarray(head.length), s2, points };
   } catch (cause) {
     return refuseDecapsulation(cause);

@@ -66,16 +66,43 @@ export function maskRows(
     multiples.set(share, product);
     return product;
   };
+  const masks = masksOf(engine, points, policy, uses);
   return policy.rows.flatMap((row, i) => {
-    const [share, r] = [shares[i] as Scalar, uses[row.use] as Scalar];
-    if (row.kind !== "negation") return [g1.add(onX(share), g1.multiplySecret(points.of(row), r))];
-    const { h0, h1 } = points.negation(row.label);
+    const share = shares[i] as Scalar;
+    const [first, second] = masks[i] as readonly [G1, G1?];
+    if (row.kind !== "negation" || !second) return [g1.add(onX(share), first)];
     const x = valueScalar(engine, row.label, row.value);
-    return [
-      g1.subtract(g1.multiplySecret(h0, r), onX(share)),
-      g1.add(g1.multiplySecret(h1, r), timesX(scalars.multiply(share, x))),
-    ];
+    return [g1.subtract(first, onX(share)), g1.add(second, timesX(scalars.multiply(share, x)))];
   });
+}
+
+/** r·h for each row, for a negated one r·h0 and r·h1: all rows of a use at once, for they have one r. */
+function masksOf(
+  { g1 }: Engine,
+  points: AbePoints,
+  { rows }: PolicyRows,
+  uses: readonly Scalar[],
+): readonly (readonly G1[])[] {
+  const masks = rows.map((): G1[] => []);
+  uses.forEach((r, use) => {
+    const own = rows.flatMap((row, i) => {
+      if (row.use !== use) return [];
+      if (row.kind !== "negation") return [{ i, hash: points.of(row) }];
+      const { h0, h1 } = points.negation(row.label);
+      return [
+        { i, hash: h0 },
+        { i, hash: h1 },
+      ];
+    });
+    const products = g1.multiplySecretAll(
+      own.map(({ hash }) => hash),
+      r,
+    );
+    own.forEach(({ i }, at) => {
+      masks[i]?.push(products[at] as G1);
+    });
+  });
+  return masks;
 }
 
 /** What the other side holds for a row: the component, and its point. */

@@ -59,6 +59,7 @@ export function createNobleGroup<H, F, E>(parameters: NobleGroupParameters<F, E>
     generator: into(Point.BASE),
     identity: into(Point.ZERO),
     decode: (bytes, options) => into(decodePoint(name, () => Point.fromBytes(bytes), options?.identity === "allow")),
+    decodeAll: (encodings) => encodings.map((bytes) => into(decodePoint(name, () => Point.fromBytes(bytes), false))),
     encode(handle, form = "compressed") {
       const point = from(handle);
       if (point.is0()) return encodeInfinity(width, form);
@@ -76,6 +77,7 @@ export function createNobleGroup<H, F, E>(parameters: NobleGroupParameters<F, E>
       return into(parameters.hashToCurve(message, { DST: tag }));
     },
     multiplySecret: (point, k) => into(multiplySecret(from(point), fromScalar(k))),
+    multiplySecretAll: (points, k) => points.map((point) => into(multiplySecret(from(point), fromScalar(k)))),
     multiplySmallSecret(point, k) {
       if (!Number.isSafeInteger(k) || k < 0 || k >= SMALL_LIMIT) throw new TypeError("expected an integer in [0, 2³²)");
       // ρ must have 160 bits to hide k, and those without the endomorphism take as long as 255 bits with it.

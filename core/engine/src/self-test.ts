@@ -20,6 +20,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   "G1 small secret multiplication": "f038ed26859becd8fbe28f69196642c84bd55090a9b6f0afdd25add1b1184f28",
   "G1 public multiplication": "c59ef6ca5655adb0bf17e0b2a167cbe1a4be44384f39bd5878c8ebda4430d3d7",
   "G1 fixed base": "c59ef6ca5655adb0bf17e0b2a167cbe1a4be44384f39bd5878c8ebda4430d3d7",
+  "G1 many points": "dae2d48581f8510be282b078fdb9eb8927903239ea30fe460153f4aff326e265",
   "G1 multi-scalar": "94ead28ecaacb5199b7015f246782b486e7768dc55534bb96400251194989f06",
   "G2 hash": "8e22a5367810021e06bdb14ac611cbdf1f678fec147a99421e0bb596fdc2b70c",
   "G2 decoding": "145284177ff312b79538e09c5ff9e00e1400464bc6fb709d24be713d6ed1f161",
@@ -94,6 +95,7 @@ export function selfTestAnswers(engine: Engine): [operation: string, answer: () 
     ["scalar arithmetic", () => scalars.encode(scalars.subtract(scalars.multiply(a(), b()), scalars.add(a(), b())))],
     ["scalar inversion", () => scalars.encode(scalars.invert(a()))],
     ...groupAnswers("G1", g1, p, a, b),
+    ["G1 many points", () => many(g1, [p(), g1.generator, g1.negate(p())], a())],
     ...groupAnswers("G2", g2, q, a, b),
     ["pairing", () => gt.encode(base())],
     ["prepared pairing", () => gt.encode(engine.pair(p(), engine.prepare(q())))],
@@ -106,6 +108,13 @@ export function selfTestAnswers(engine: Engine): [operation: string, answer: () 
     ["GT secret power", () => gt.encode(gt.powerSecret(base(), a()))],
     ["GT public power", () => gt.encode(gt.powerPublic(base(), b()))],
   ];
+}
+
+/** Decoded and multiplied together; the sum, with the second counted twice, tells their order. */
+function many<H>(group: Group<H>, points: readonly H[], k: Scalar): Uint8Array {
+  const decoded = group.decodeAll(points.map((point) => group.encode(point)));
+  const [first, ...others] = group.multiplySecretAll(decoded, k);
+  return group.encode(group.sum([first ?? group.identity, ...others, ...others.slice(0, 1)]));
 }
 
 function groupAnswers<H>(

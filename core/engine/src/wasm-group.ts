@@ -103,6 +103,18 @@ export function createWasmGroup<H>(
     generator: decodeGenerator(),
     identity: compute(run, (d) => exports.setIdentity(number, d)),
     decode: (bytes, options) => decode(bytes, options?.identity === "allow"),
+    decodeAll(encodings) {
+      const compressed = encodings.every((bytes) => bytes instanceof Uint8Array && bytes.length === encodedLength);
+      if (!tables || number !== 1 || !compressed) return encodings.map((bytes) => decode(bytes, false));
+      const points: H[] = [];
+      for (let i = 0; i < encodings.length; i += MULTI_SCALAR_LIMIT) {
+        const chunk = tables.decodeAll(encodings.slice(i, i + MULTI_SCALAR_LIMIT));
+        if (!chunk)
+          throw new MilagroError("ERR_POINT_INVALID", `${name}: one is not the encoding of a point of the group`);
+        points.push(...chunk.map((bytes): H => toHandle(name, bytes)));
+      }
+      return points;
+    },
     encode(point, form: PointForm = "compressed") {
       const bytes = read(point);
       const compressed = form === "compressed";
@@ -152,6 +164,16 @@ export function createWasmGroup<H>(
       return compute(run, (d, layout) => hash(d, layout.put(uniform)));
     },
     multiplySecret: (point, k) => multiply(read(point), k),
+    multiplySecretAll(points, k) {
+      if (!tables || number !== 1) return points.map((point) => multiply(read(point), k));
+      const [all, factor] = [points.map(read), scalarBytes(k)];
+      const products: H[] = [];
+      for (let i = 0; i < all.length; i += MULTI_SCALAR_LIMIT) {
+        const chunk = tables.multiplyAll(all.slice(i, i + MULTI_SCALAR_LIMIT), factor);
+        products.push(...chunk.map((bytes): H => toHandle(name, bytes)));
+      }
+      return products;
+    },
     multiplySmallSecret(point, k) {
       if (!Number.isSafeInteger(k) || k < 0 || k >= SMALL_LIMIT) throw new TypeError("expected an integer in [0, 2³²)");
       const bytes = read(point);

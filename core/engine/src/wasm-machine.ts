@@ -39,6 +39,8 @@ export interface FullWasmExports extends WasmExports {
   fixedTableBytes(group: number): number;
   buildFixedTable(group: number, d: number, a: number): void;
   multiplyFixed(group: number, d: number, table: number, k: number): void;
+  decodeAll(d: number, bytes: number, count: number): number;
+  multiplyAll(d: number, points: number, count: number, k: number): void;
   multiScalarWork(group: number, count: number): number;
   multiScalar(group: number, d: number, points: number, scalars: number, count: number, work: number): void;
   hashG2(d: number, uniform: number): void;

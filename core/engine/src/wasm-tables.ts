@@ -1,5 +1,5 @@
 /**
- * What needs tables and buckets, and so is in the whole engine only: fixed bases and multi-scalar products.
+ * What is in the whole engine only: fixed bases, multi-scalar products, and many points at once.
  * @module
  */
 import { type FullWasmExports, type Machine, pointBytes } from "./wasm-machine.ts";
@@ -12,6 +12,10 @@ export interface WasmTables {
   /** Multiples of a point: 31 kB in G1 and 41 kB in G2 on the FMA tier. */
   fixedTable(group: 1 | 2, point: Uint8Array): Uint8Array;
   multiplyFixed(group: 1 | 2, table: Uint8Array, scalar: Uint8Array): Uint8Array;
+  /** Points of G1 from 48 bytes each, at most `MULTI_SCALAR_LIMIT`; undefined if one of them is none or the identity element. */
+  decodeAll(encodings: readonly Uint8Array[]): readonly Uint8Array[] | undefined;
+  /** `k·P` for each of at most `MULTI_SCALAR_LIMIT` points of G1. */
+  multiplyAll(points: readonly Uint8Array[], scalar: Uint8Array): readonly Uint8Array[];
   /** `Σ kᵢ·Pᵢ` for at most `MULTI_SCALAR_LIMIT` points. */
   multiScalar(group: 1 | 2, points: readonly Uint8Array[], scalars: readonly Uint8Array[]): Uint8Array;
 }
@@ -32,6 +36,18 @@ export function createWasmTables(machine: Machine<FullWasmExports>): WasmTables 
         const d = layout.reserve(size);
         exports.multiplyFixed(group, d, layout.put(table), layout.put(scalar));
         return layout.take(d, size);
+      }),
+    decodeAll: (encodings) =>
+      machine.runSecret((layout) => {
+        const d = layout.reserve(encodings.length * size);
+        if (exports.decodeAll(d, layout.putAll(encodings, 48), encodings.length) !== 1) return undefined;
+        return encodings.map((_, i) => layout.take(d + i * size, size));
+      }),
+    multiplyAll: (points, scalar) =>
+      machine.runSecret((layout) => {
+        const d = layout.reserve(points.length * size);
+        exports.multiplyAll(d, layout.putAll(points, size), points.length, layout.put(scalar));
+        return points.map((_, i) => layout.take(d + i * size, size));
       }),
     multiScalar: (group, points, scalars) =>
       machine.runSecret((layout) => {

@@ -17,6 +17,9 @@ export function describeEncodings<H, F>(pick: () => Group<H>, oracle: Oracle<F>)
     const refuse = (bytes: Uint8Array, why: string): void => {
       expect(() => pick().decode(bytes), why).toThrow(REFUSAL);
       expect(() => pick().decode(bytes, { identity: "allow" }), `${why}, identity allowed`).toThrow(REFUSAL);
+      // Wherever it stands among others: some are decoded two at a time.
+      for (const all of [[bytes], [bytes, compressed], [compressed, bytes], [compressed, compressed, bytes]])
+        expect(() => pick().decodeAll(all), `${why}, ${all.indexOf(bytes)} of ${all.length}`).toThrow(REFUSAL);
     };
     const point = oracle.hash(Uint8Array.of(9), "encodings").toAffine();
     const compressed = writePoint(oracle, point, "compressed");
@@ -36,6 +39,32 @@ export function describeEncodings<H, F>(pick: () => Group<H>, oracle: Oracle<F>)
         expect(hex(pick().encode(pick().decode(padded.subarray(3, 3 + bytes.length)), form))).toBe(hex(bytes));
       }
       expect(hex(pick().encode(pick().decode(uncompressed)))).toBe(hex(compressed));
+    });
+
+    test("any number of points decode together as each by itself, of either sign and in either form", () => {
+      const flipped = compressed.slice();
+      flipped[0] = (flipped[0] as number) ^ 0x20;
+      const generator = pick().encode(pick().generator);
+      const all = [compressed, flipped, generator, compressed, generator];
+      for (let count = 0; count <= all.length; count++) {
+        const some = all.slice(0, count);
+        const before = some.map(hex);
+        expect(
+          pick()
+            .decodeAll(some)
+            .map((each) => hex(pick().encode(each))),
+        ).toEqual(before);
+        expect(some.map(hex)).toEqual(before);
+      }
+      const mixed = pick().decodeAll([uncompressed, flipped]);
+      expect(mixed.map((each) => hex(pick().encode(each)))).toEqual([hex(compressed), hex(flipped)]);
+    });
+
+    test("decoding together refuses the identity element in every place, and what is not a byte array", () => {
+      const none = infinity("compressed");
+      for (const all of [[none], [none, compressed], [compressed, none], [none, none]])
+        expect(() => pick().decodeAll(all)).toThrow(REFUSAL);
+      expect(() => pick().decodeAll([compressed, hex(compressed) as unknown as Uint8Array])).toThrow(REFUSAL);
     });
 
     test("computed points encode like decoded ones", () => {

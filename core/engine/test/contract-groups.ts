@@ -109,6 +109,20 @@ export function describeGroup<H, F>(engine: () => Engine, pick: () => Group<H>, 
       );
     });
 
+    test("any number of points are multiplied together as each by itself, at every edge scalar", () => {
+      const g = pick();
+      const { point } = sample(11);
+      const all = [point, g.generator, g.negate(point), point, g.identity, g.identity, sample(12).point];
+      for (const value of EDGE_SCALARS) {
+        const want = all.map((each) => bytes(g.multiplySecret(each, k(value))));
+        expect(g.multiplySecretAll(all, k(value)).map(bytes), `${value}`).toEqual(want);
+      }
+      for (let count = 0; count <= all.length; count++) {
+        const want = all.slice(0, count).map((each) => bytes(g.multiplySecret(each, k(R / 3n))));
+        expect(g.multiplySecretAll(all.slice(0, count), k(R / 3n)).map(bytes), `${count}`).toEqual(want);
+      }
+    });
+
     test("small secrets multiply like any scalar", () => {
       const { point, twin } = sample(6);
       for (const value of [0, 1, 2, 15, 16, 17, 1234, 9999, 999_999, 2 ** 31, 2 ** 32 - 1]) {
@@ -189,6 +203,7 @@ export function describeGroup<H, F>(engine: () => Engine, pick: () => Group<H>, 
       g.add(point, point);
       g.negate(point);
       g.multiplySecret(point, k(77n));
+      g.multiplySecretAll([point, point, point], k(77n));
       g.multiScalar([point, point], [k(3n), k(4n)]);
       g.sum([point, point]);
       expect(bytes(point)).toBe(before);

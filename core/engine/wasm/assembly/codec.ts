@@ -4,9 +4,9 @@
  */
 import { isCanonical, largerLanes, readPair, writePair, zeroLanes } from "./bytes";
 import { CURVE_B, HAS_G2 } from "./constants";
-import { copyPair, mul, negateLanes, PAIR, pairAdd, pairMul, pairSqr, pairSub, sqr } from "./field";
+import { copyPair, mul, negateLanes, PAIR, pairAdd, pairMul, pairSqr, pairSub, spreadLane, sqr } from "./field";
 import { enterFrame, leaveFrame } from "./memory";
-import { inSubgroup, isIdentity, one, setIdentity, toAffine } from "./points";
+import { inSubgroup, isIdentity, one, POINT, setIdentity, toAffine, twoInSubgroup } from "./points";
 import { sqrtFp, sqrtFp2 } from "./roots";
 
 const COMPRESSED: u8 = 0x80;
@@ -91,6 +91,46 @@ function decodeAffine(group: i32, d: usize, from: usize, bytes: i32, compressed:
   }
   copyPair(d + 2 * PAIR, one(group));
   return inSubgroup(group, d) ? DECODED_POINT : NOT_A_POINT;
+}
+
+/**
+ * Compressed points of G1, not the identity element, two at a time, one in each lane: roots and the check of the subgroup are computed for both at once.
+ * @param d - as many points @param from - 48 bytes each, one after the other; overwritten
+ * @returns 1 if all are points of the subgroup; else nothing is said of which are
+ */
+export function decodeAll(d: usize, from: usize, count: i32): i32 {
+  for (let i = 0; i + 1 < count; i += 2) {
+    if (!decodeTwo(d + <usize>i * POINT, from + 48 * <usize>i)) return 0;
+  }
+  if (!(count & 1)) return 1;
+  const last = <usize>(count - 1);
+  return decodePoint(1, d + last * POINT, from + 48 * last, 48) === DECODED_POINT ? 1 : 0;
+}
+
+function decodeTwo(d: usize, from: usize): i32 {
+  const second = from + 48;
+  const flags0 = load<u8>(from);
+  const flags1 = load<u8>(second);
+  if ((flags0 & flags1 & COMPRESSED) === 0 || (flags0 | flags1) & INFINITY) return 0;
+  store<u8>(from, flags0 & 0x1f);
+  store<u8>(second, flags1 & 0x1f);
+  if (!(isCanonical(from) & isCanonical(second))) return 0;
+  const t = enterFrame(3 * PAIR + PAIR);
+  const y = t + PAIR;
+  const right = t + 3 * PAIR;
+  readPair(t, from, second);
+  curve(1, right, t);
+  let found = sqrtFp(y, right) === 3 ? 1 : 0;
+  const larger = largerLanes(y);
+  negateLanes(y, y, (larger & 1) ^ (flags0 & LARGER ? 1 : 0), (larger >> 1) ^ (flags1 & LARGER ? 1 : 0));
+  copyPair(t + 2 * PAIR, one(1));
+  if (found) found = twoInSubgroup(t);
+  for (let o: usize = 0; o < 3 * PAIR; o += PAIR) {
+    spreadLane(d + o, t + o, 0);
+    spreadLane(d + 3 * PAIR + o, t + o, 1);
+  }
+  leaveFrame(t);
+  return found;
 }
 
 /** Writes x, and y if it is wanted. @param form - 1 for compressed, 0 for both coordinates */

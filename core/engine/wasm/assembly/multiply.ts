@@ -1,10 +1,10 @@
 /**
  * Multiplication by secret scalars: tables of nine multiples, signed windows, every look-up reading every entry. In G1
- * the lanes take the two halves of the scalar, in G2 four tables take the four parts of it.
+ * the lanes take the two halves of the scalar, or two points; in G2 four tables take the four parts of it.
  */
 import { copyPairs } from "./bytes";
 import { BETA, HAS_G2 } from "./constants";
-import { g1Add, lookUp, negateLanes, PAIR, pairMul, spreadLane, swapPair } from "./field";
+import { g1Add, lookUp, negateLanes, PAIR, pairMul, selectLanes, spreadLane, swapPair } from "./field";
 import { enterFrame, leaveFrame } from "./memory";
 import { addPoints, doublePoint, negatePoint, POINT, psi, setIdentity } from "./points";
 import { TABLE_ENTRIES, WINDOWS_G1, WINDOWS_G2, windowsG1, windowsG2, windowsSmall } from "./windows";
@@ -98,6 +98,36 @@ export function multiplyPoint(group: i32, d: usize, a: usize, k: usize): void {
     mergeLanes(d);
   }
   leaveFrame(t);
+}
+
+/**
+ * k·P for each point of a list in G1, two at a time: P in lane 0 and Q in lane 1, each with the tables of both halves of k. The two share the doublings that
+ * the lanes of one multiplication take for its halves.
+ * @param d - as many points @param points - one after the other
+ */
+export function multiplyAll(d: usize, points: usize, count: i32, k: usize): void {
+  const t = enterFrame(2 * TABLE + POINT + 80);
+  const sum = t + 2 * TABLE;
+  const windows = sum + POINT;
+  for (let i = 0; i + 1 < count; i += 2) {
+    const from = points + <usize>i * POINT;
+    const to = d + <usize>i * POINT;
+    windowsG1(windows, k);
+    for (let o: usize = 0; o < POINT; o += PAIR) selectLanes(sum + o, from + o, from + POINT + o, 0, 1);
+    buildTable(1, t, sum);
+    spreadLane(sum, BETA, 1);
+    for (let j: usize = 0; j < <usize>TABLE; j += POINT) {
+      pairMul(t + TABLE + j, t + j, sum);
+      copyPairs(t + TABLE + j + PAIR, t + j + PAIR, 2);
+    }
+    walk(1, sum, t, 2, windows, WINDOWS_G1, WINDOWS_G1, 0);
+    for (let o: usize = 0; o < POINT; o += PAIR) {
+      spreadLane(to + o, sum + o, 0);
+      spreadLane(to + POINT + o, sum + o, 1);
+    }
+  }
+  leaveFrame(t);
+  if (count & 1) multiplyPoint(1, d + <usize>(count - 1) * POINT, points + <usize>(count - 1) * POINT, k);
 }
 
 /** k·P for k < 2^32, in the same way. */

@@ -204,3 +204,30 @@ export function inSubgroup(group: i32, a: usize): i32 {
   leaveFrame(t);
   return result;
 }
+
+/** |x|·P for the points in both lanes, in G1. */
+function twoByX(d: usize, a: usize): void {
+  const t = enterFrame(POINT);
+  copyPairs(t, a, 3);
+  for (let i: i64 = 62; i >= 0; i--) {
+    g1Double(t, t);
+    if ((X >> <u64>i) & 1) g1Add(t, t, a);
+  }
+  copyPairs(d, t, 3);
+  leaveFrame(t);
+}
+
+/** As `inSubgroup`, whether both of two points of G1 are, one in each lane. */
+export function twoInSubgroup(a: usize): i32 {
+  const t = enterFrame(2 * POINT);
+  const image = t + POINT;
+  twoByX(t, a);
+  twoByX(t, t);
+  spreadLane(image, BETA, 1);
+  pairMul(image, image, a);
+  copyPairs(image + PAIR, a + PAIR, 2);
+  g1Add(image, image, a);
+  const result = equalPoints(1, t, image);
+  leaveFrame(t);
+  return result;
+}

@@ -67,6 +67,7 @@ export function experiments(engine: Engine): TimingExperiment[] {
   const smallPins = Float64Array.from(many(pin));
   const zeros = new Float64Array(SECRETS);
   const large = Float64Array.from(many(pin), (value) => 2 ** 32 - value);
+  const three = [p, g1.generator, g1.hash(random(8), "TIMING")];
   const [table1, table2] = [g1.fixedBase(p), g2.fixedBase(q)];
   const pair = (
     name: string,
@@ -88,6 +89,8 @@ export function experiments(engine: Engine): TimingExperiment[] {
     pair("G1 multiplySecret, fixed 1 against random", (k) => g1.multiplySecret(p, k), fixed, full),
     pair("G1 multiplySecret, fixed 2^248 against random", (k) => g1.multiplySecret(p, k), sparse, full),
     pair("G1 multiplySecret, fixed r − 1 against random", (k) => g1.multiplySecret(p, k), largest, full),
+    pair("G1 multiplySecretAll, PINs against full size", (k) => g1.multiplySecretAll(three, k), pins, full),
+    pair("G1 multiplySecretAll, fixed r − 1 against random", (k) => g1.multiplySecretAll(three, k), largest, full),
     pair("G1 fixed base, PINs against full size", (k) => table1.multiplySecret(k), pins, full),
     pair("G2 multiplySecret, PINs against full size", (k) => g2.multiplySecret(q, k), pins, full),
     pair("G2 multiplySecret, fixed r − 1 against random", (k) => g2.multiplySecret(q, k), largest, full),

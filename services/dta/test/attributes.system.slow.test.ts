@@ -5,9 +5,11 @@ import {
   approvalStatement,
   attributeEntitlement,
   type CpEntitlement,
+  encodeEntitlement,
   policyEntitlement,
 } from "@milagro/crypto/abe-entitlement";
-import type { AbeKey } from "@milagro/crypto/abe-key";
+import { openAbeEnvelope, sealToPolicy } from "@milagro/crypto/abe-envelope";
+import { type AbeKey, encodeAbeKey, parseAbeKey } from "@milagro/crypto/abe-key";
 import { verifyKpKey } from "@milagro/crypto/abe-kp-key";
 import { parseAttributeSchema } from "@milagro/crypto/attribute-schema";
 import type { AttributeValues } from "@milagro/crypto/attribute-set";
@@ -507,6 +509,69 @@ describe("a D-TA that lies is named", () => {
     const error = await failure(collecting);
     expect(error.code).toBe("ERR_APPROVAL_MISSING");
     expect(faultReportOf(error).faults.map(({ index }) => index)).toEqual([2]);
+  });
+});
+
+describe("two users who pool their keys", () => {
+  const keyOf = async (identity: Identity, values: AttributeValues): Promise<AbeKey<"cp">> => {
+    const enrolment = await begin([entitled(identity, values)], identity);
+    const { keys } = await finish(enrolment, await askAll(await sharesWith(enrolment, await approvalsFor(enrolment))));
+    return keys[0] as AbeKey<"cp">;
+  };
+  /** The points of a key, as its holder finds them: in G2, then in G1. */
+  const pointsOf = (key: AbeKey<"cp">): readonly Uint8Array[] => {
+    const bytes = encodeAbeKey(engine, key);
+    const at = 6 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(2);
+    const rest = bytes.subarray(at + 96);
+    return [
+      bytes.slice(at, at + 96),
+      ...Array.from({ length: rest.length / 48 }, (_, i) => rest.slice(48 * i, 48 * i + 48)),
+    ];
+  };
+
+  test("open nothing that neither opens, in whatever way they put the points together", async () => {
+    const [alice, bob] = [await keyOf(ALICE, { region: "DE" }), await keyOf(BOB, { group: ["staff"] })];
+    const seal = (text: string) => {
+      const { domainId } = world.domain;
+      const scope = { domainId, scheme: "cp", epoch: world.clock.epoch } as const;
+      const options = { publicKey: world.domain.publicKeys.cp, scope, context: new Uint8Array(), plaintext: random(8) };
+      return sealToPolicy(engine, random, { ...options, policy: parsePolicy(text, schema) });
+    };
+    const open = (key: AbeKey<"cp">, text: string): string => {
+      try {
+        openAbeEnvelope(engine, key, world.domain.publicKeys.cp, seal(text), new Uint8Array()).destroy();
+        return "ok";
+      } catch (error) {
+        return (error as MilagroError).code;
+      }
+    };
+    expect([open(alice, "region = DE"), open(bob, "group = staff")]).toEqual(["ok", "ok"]);
+    const both = "region = DE and group = staff";
+    expect([open(alice, both), open(bob, both)]).toEqual(["ERR_POLICY_UNSATISFIED", "ERR_POLICY_UNSATISFIED"]);
+    const claimed = encodeEntitlement(entitled(ALICE, { region: "DE", group: ["staff"] }));
+    const head = new Uint8Array(6 + claimed.length);
+    head.set([2, 2]);
+    new DataView(head.buffer).setUint32(2, claimed.length);
+    head.set(claimed, 6);
+    const [a2, a3, aRegion, aNot, aUid, aUidNot] = pointsOf(alice);
+    const [b2, b3, bGroup, bUid, bUidNot] = pointsOf(bob);
+    const codes = new Set<string>();
+    for (let choice = 0; choice < 8; choice += 1) {
+      const pick = (bit: number, one: Uint8Array | undefined, other: Uint8Array | undefined) =>
+        (choice >> bit) & 1 ? one : other;
+      const points = [
+        pick(0, a2, b2),
+        pick(1, a3, b3),
+        bGroup,
+        aRegion,
+        aNot,
+        pick(2, aUid, bUid),
+        pick(2, aUidNot, bUidNot),
+      ];
+      const bytes = new Uint8Array(Buffer.concat([head, ...(points as Uint8Array[])]));
+      codes.add(open(parseAbeKey(engine, "cp", bytes), both));
+    }
+    expect([...codes]).toEqual(["ERR_DECAPSULATION_FAILED"]);
   });
 });
 

@@ -53,7 +53,8 @@ const MAX_EXPIRES_S = 604_800;
 const UNSIGNED = "UNSIGNED-PAYLOAD";
 const EMPTY_SHA256 = createHash("sha256").digest("hex");
 
-class Sha256 {
+/** SHA-256 and HMAC in the form that the signer takes. */
+export class Sha256 {
   readonly #hash;
   constructor(secret?: unknown) {
     this.#hash = secret === undefined ? createHash("sha256") : createHmac("sha256", secret as string | Uint8Array);

@@ -11,6 +11,7 @@ import type { CommandSpec, Context } from "../command.ts";
 import { devState, putSecret, rotateLive, showWhoSawWhat, startEndpoint, useSecret } from "../dev/delivery-steps.ts";
 import { claimHome, type DevHome, type DevState, devHome, removeHome } from "../dev/dev-home.ts";
 import { busUrl, enrolAlice, foundDomain, kmsUrl, startAuthorities, startKms } from "../dev/founding-steps.ts";
+import { startGateway } from "../dev/gateway-steps.ts";
 import { type Job, SECRET_PATH } from "../dev/job.ts";
 import { logInBob, loginOrigin, startLogin } from "../dev/login-steps.ts";
 import { createParties } from "../dev/parties.ts";
@@ -52,11 +53,11 @@ export const dev: CommandSpec = {
       timeline.plain(
         `${timeline.style.bold("Milagro")}  a trust domain on this machine, in ${near(context, home.folder)}${state.founded ? "  (going on from last time)" : ""}`,
       );
-      await mainJob({ context, home, timeline, parties }, state, value);
+      const gateway = await mainJob({ context, home, timeline, parties }, state, value);
       const seconds = timeline.elapsed();
       timeline.plain(`\n${timeline.style.green("All of it worked")}, in ${seconds.toFixed(1)} s.`);
       if (json) io.stdout.write(`${JSON.stringify({ ok: true, seconds, timeline: timeline.record }, null, 2)}\n`);
-      if (!invocation.flag("exit")) await stayUp(context, home, state, timeline);
+      if (!invocation.flag("exit")) await stayUp(context, home, state, timeline, gateway);
       return 0;
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -69,7 +70,8 @@ export const dev: CommandSpec = {
   },
 };
 
-async function mainJob(parts: Job, state: DevState, value: string): Promise<void> {
+/** @returns the gateway's address */
+async function mainJob(parts: Job, state: DevState, value: string): Promise<string> {
   const { home, parties } = parts;
   const remember = (founded: boolean) => home.write({ ...state, founded, services: [...parties.pids] });
   await startAuthorities(parts, state);
@@ -86,10 +88,19 @@ async function mainJob(parts: Job, state: DevState, value: string): Promise<void
   const isNew = await startLogin(parts, state);
   await remember(true);
   if (isNew) await logInBob(parts, state);
+  const gateway = await startGateway(parts);
+  await remember(true);
   await showWhoSawWhat(parts, [value, second]);
+  return gateway;
 }
 
-async function stayUp(context: Context, home: DevHome, state: DevState, timeline: Timeline): Promise<void> {
+async function stayUp(
+  context: Context,
+  home: DevHome,
+  state: DevState,
+  timeline: Timeline,
+  gateway: string,
+): Promise<void> {
   const { style } = timeline;
   const profile = near(context, home.path("alice"));
   const socket = near(context, home.path("endpoint", "endpoint.sock"));
@@ -102,6 +113,7 @@ async function stayUp(context: Context, home: DevHome, state: DevState, timeline
     `  D-KMS    ${kmsUrl(state)}   on this machine also http:  …/openapi.json  …/metrics`,
     `  bus      ${busUrl(state)}`,
     `  login    ${style.bold(loginOrigin(state))}   register, log in, and see what each authority saw`,
+    `  gateway  ${gateway}   S3; access key in ${near(context, home.path("gateway", "client.json"))}`,
     `  logs     ${near(context, home.path("logs"))}`,
     "",
     style.bold("Try next, in another terminal"),

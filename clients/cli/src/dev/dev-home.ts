@@ -6,6 +6,8 @@
  *   endpoint            the daemon that receives the secret
  *   alice               the profile of a person who puts it
  *   login               the login server
+ *   gateway             the encryption gateway with its profile, and the folder that it stores in
+ *   carol               the profile of a person without the attribute
  *   mail                what each authority has mailed, a folder each
  *   logs                what each process logged
  *   dev.json            addresses and process ids
@@ -97,6 +99,8 @@ export async function removeHome(home: DevHome): Promise<void> {
     "endpoint",
     "alice",
     "login",
+    "gateway",
+    "carol",
     "mail",
     "logs",
     "passphrases",

@@ -53,7 +53,7 @@ export function createNameCipher(bucketKey: Kek): NameCipher {
   ): string => {
     const known = map.get(path);
     if (known !== undefined) return known;
-    const cut = path.lastIndexOf("/", path.length - 2) + 1;
+    const cut = path.slice(0, -1).lastIndexOf("/") + 1;
     const above = folder(map, path.slice(0, cut), one, own);
     const result = `${above}${one(own ? path.slice(0, cut) : above, path.slice(cut, -1))}/`;
     remember(map, path, result);

@@ -93,7 +93,7 @@ describe("nothing secret", () => {
     const owned = files.filter(({ path }) =>
       /\/(passphrases\/[^/]+|(kms|login)\/join-tokens|endpoint\/evidence)$/.test(path),
     );
-    expect(owned.length).toBe(10);
+    expect(owned.length).toBe(12);
     for (const { path, content } of owned) {
       for (const secret of content.toString().trim().split("\n")) {
         const needle = Buffer.from(secret.slice(-40));

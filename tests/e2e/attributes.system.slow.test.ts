@@ -134,7 +134,7 @@ beforeAll(async () => {
       await run(`enrol ${as} --evidence -`, [], tokens.join(""));
     }),
   );
-}, 180_000);
+}, 300_000);
 
 afterAll(async () => {
   for (const daemon of daemons.toReversed()) await daemon.stop();
@@ -163,13 +163,13 @@ describe("attribute keys", () => {
     expect(await run(`attributes request ${bob} --route direct`)).toContain("all keys are here already");
     const shown = JSON.parse(await run(`attributes show ${alice} --format json`));
     expect(shown.keys).toHaveLength(2);
-  }, 60_000);
+  }, 120_000);
 
   test("are refused for attributes that the D-TAs do not know of", async () => {
     expect(await failure(`attributes request ${bob}`, ["-a", "region=DE"])).toBe("ERR_ENROLMENT_REFUSED");
     expect(await failure(`attributes request ${bob}`, ["-a", "group=audit"])).toBe("ERR_ENROLMENT_REFUSED");
     expect(await failure(`attributes request ${bob}`, ["-a", "regoin=DE"])).toBe("ERR_ATTRIBUTE_INVALID");
-  }, 60_000);
+  }, 120_000);
 
   test("open files to policies that they satisfy, and no others, offline", async () => {
     await run(`attributes schema --home bob --domain acme`);
@@ -190,7 +190,7 @@ describe("attribute keys", () => {
     await to(`group = staff and uid != "${ALICE}"`);
     expect(await failure(`decrypt ${alice} file.milagro`)).toBe("ERR_POLICY_UNSATISFIED");
     expect(await run(`decrypt ${bob} file.milagro`)).toBe(TEXT);
-  }, 60_000);
+  }, 120_000);
 
   test("open secrets to policies: an endpoint that is told of one, and whoever may read it; the D-KMS holds ciphertext", async () => {
     const tokens = await eachMember((member) => run(`dta token --home dta-${member} ${WEB}`));
@@ -224,7 +224,7 @@ describe("attribute keys", () => {
     for (const form of forms(SECRET)) {
       expect(allFiles(path("kms")).filter(({ content }) => content.includes(form))).toEqual([]);
     }
-  }, 90_000);
+  }, 180_000);
 
   test("with a policy open files that carry attributes which satisfy it", async () => {
     await run(`attributes request ${pager} --policy`, ["topic = alarm"]);
@@ -236,7 +236,7 @@ describe("attribute keys", () => {
     expect(await run(`decrypt ${pager} alarm.milagro`)).toBe(TEXT);
     expect(await failure(`decrypt ${pager} pay.milagro`)).toBe("ERR_POLICY_UNSATISFIED");
     expect(await failure(`decrypt ${alice} alarm.milagro`)).toBe("ERR_KEY_MISSING");
-  }, 60_000);
+  }, 120_000);
 
   test("need every D-TA: one that does not know the attribute any more, or denies the identity, means no key", async () => {
     const epoch = JSON.parse(await run(`attributes show ${alice} --format json`)).keys[0].epoch as number;
@@ -251,7 +251,7 @@ describe("attribute keys", () => {
     const denied = await call(`attributes request ${alice}`, ["-a", "region=DE", "--epoch", String(epoch + 1)]);
     expect(denied.status).toBe(3);
     expect(denied.stderr).toContain("D-TA 3 (dta-3): ERR_IDENTITY_REVOKED");
-  }, 60_000);
+  }, 120_000);
 
   test("cannot be asked for while the D-TAs publish different schemas", async () => {
     const schema = { ...SCHEMA, labels: { ...SCHEMA.labels, extra: { type: "date" } } };
@@ -265,5 +265,5 @@ describe("attribute keys", () => {
     expect(JSON.parse(await run("attributes schema --home alice --format json")).version).toBe(2);
     await eachMember((member) => setPolicy(member, { ...POLICY, version: 10 }));
     expect(await failure("attributes schema --home alice")).toBe("ERR_ATTRIBUTE_SCHEMA_FORGED");
-  }, 60_000);
+  }, 120_000);
 });

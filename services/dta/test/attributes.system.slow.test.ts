@@ -129,7 +129,7 @@ beforeAll(async () => {
   });
   world = { ...world, domain: verifyDescriptor(engine, random, world.domain.signed) };
   for (const dta of world.dtas) await setPolicy(dta, policy);
-}, 60_000);
+}, 120_000);
 beforeEach(() => {
   world.clock.nowMs = NOW_MS;
   second.lie = undefined;

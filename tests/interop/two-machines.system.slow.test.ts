@@ -112,7 +112,7 @@ describe("protocols of others", () => {
   for (const [i, [example, answer]] of (
     [
       ["http2", "hello milagro:example.org/endpoint/a"],
-      ["grpc", "hello you"],
+      ["grpc", "hello yourself"],
       ["mqtt", "hello milagro:example.org/endpoint/a"],
     ] as const
   ).entries()) {

@@ -178,7 +178,11 @@ export async function openOwnIdentity(options: OwnIdentityOptions): Promise<OwnI
     for (;;) {
       const state = await relay.status(id, POLL_MS, signal);
       if (signal.aborted) return;
-      if (state.pending.length > 0) continue;
+      if (state.pending.length > 0) {
+        // Who was away may be back, and may not get onto a bus that cannot prove itself yet.
+        if (await enrolDirectly(enrolment, signal)) return;
+        continue;
+      }
       const parsed = state.answers.map(
         ({ answer }) => JSON.parse(answer) as { answer?: unknown; problem?: { code: string } },
       );

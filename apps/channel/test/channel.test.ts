@@ -74,3 +74,21 @@ test("whoever answers in the place of another is not talked to", async () => {
   const { port, host } = await listen({});
   expect(await codeOf(connect({ self: party(ALICE), to: ALICE, host, port }))).toBe("ERR_CHANNEL_PEER");
 });
+
+test("one list of rules decides at both ends, each for itself", async () => {
+  const rule = { effect: "allow", initiators: [ALICE], responders: [BOB] } as const;
+  const { port, host } = await listen({ allow: undefined, policy: () => [rule] });
+  const dial = (policy?: () => readonly (typeof rule)[]) =>
+    codeOf(connect({ self: party(ALICE), to: BOB, host, port, policy }).then((channel) => channel.end()));
+  expect(await dial()).toBe("ok");
+  expect(await dial(() => [rule])).toBe("ok");
+  expect(await dial(() => [])).toBe("ERR_CHANNEL_REFUSED");
+  const carol = "milagro:example.org/service/carol" as typeof BOB;
+  expect(await codeOf(connect({ self: party(carol), to: BOB, host, port }))).toBe("ERR_CHANNEL_REFUSED");
+});
+
+test("a responder that was revoked is not talked to", async () => {
+  const { port, host } = await listen({});
+  const outcome = connect({ self: party(ALICE), to: BOB, host, port, revoked: () => true });
+  expect(await codeOf(outcome)).toBe("ERR_CHANNEL_REFUSED");
+});

@@ -40,7 +40,7 @@ export function decideBy(options: AccessOptions, role: "initiator" | "responder"
   if (allow) checkPatterns(allow);
   return (peer) => {
     const name = credentialName(peer);
-    const byPattern = allow?.some((pattern) => matchesPeer(pattern, name)) ?? policy === undefined;
+    const byPattern = allow?.some((pattern) => matchesPeer(pattern, name)) ?? true; // a server has one of the two; a client asks for a name anyway
     const [initiator, responder] = role === "initiator" ? [own(), name] : [name, own()];
     const byRule = policy ? decideChannel(policy(), initiator, responder).kind === "allow" : true;
     if (!byPattern || !byRule) return "ERR_CHANNEL_REFUSED";

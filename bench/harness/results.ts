@@ -33,6 +33,7 @@ function provenance(): Record<string, unknown> {
         "runtime",
         "services",
         "clients",
+        "apps",
       ) !== "",
     machine: {
       cpu: cpus()[0]?.model ?? "unknown",

@@ -2,6 +2,7 @@
  * `milagro gateway decrypt`: reads what a gateway stored, without a gateway.
  * @module
  */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ClientDeps } from "@milagro/client/deps";
@@ -85,6 +86,8 @@ async function openStore(
   const url = invocation.text("store");
   if (url !== undefined) {
     const backend = /^(?:s3|file):\/\//.test(url) ? url : pathToFileURL(resolve(io.cwd, url)).href;
+    if (backend.startsWith("file://") && !existsSync(new URL(`${backend.replace(/\/$/, "")}/index.sqlite`)))
+      throw new MilagroError("ERR_FILE_MISSING", "there is no gateway's store in this folder");
     const store = await openBackend(readGatewayConfig(io.cwd, { backend }, {}), systemClock);
     return { store, close: () => store.close() };
   }

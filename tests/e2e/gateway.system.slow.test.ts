@@ -7,10 +7,11 @@ import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { presign } from "../../apps/gateway/src/presign.ts";
 import { clientsOf, ok } from "../../apps/gateway/test/clients.ts";
 import { needs } from "../support/needs.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
-import { type Daemon, type Finished, freePorts, milagro, startDaemon } from "./milagro.ts";
+import { type Daemon, type Finished, freePorts, milagro, spawnMilagro, startDaemon } from "./milagro.ts";
 
 const MEMBERS = [1, 2, 3] as const;
 const GATEWAY = "milagro:acme/gateway/g1";
@@ -192,6 +193,87 @@ needs("aws")(
   },
   240_000,
 );
+
+/** The gateway's own process, to be killed outright. */
+async function spawnGateway(): Promise<{ readonly url: string; kill(): Promise<void> }> {
+  const child = spawnMilagro(`gateway serve ${gateway} --listen 127.0.0.1:0`.split(" "), options());
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  daemons.push({ ready: {}, output: () => "", stop: () => kill().then(() => null) });
+  let output = "";
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout?.on("data", (chunk) => {
+      output += chunk;
+      const line = output.split("\n").find((text) => text.includes('"ready":true'));
+      if (line !== undefined) resolve(String(JSON.parse(line).url));
+    });
+    void ended.then(() => reject(new Error(`the gateway ended: ${output}`)));
+  });
+  return { url, kill };
+}
+
+test("killed in the middle of an upload, and a rotation killed in its middle: both go on, and no partial object ever appears", async () => {
+  const made = JSON.parse(
+    await run(
+      `gateway access-key-create --home gw --passphrase-file pass ${ALICE} -a role=staff -a region=DE --format json`,
+    ),
+  );
+  const accessKey = { id: made.accessKeyId, secret: made.secretAccessKey };
+  let server = await spawnGateway();
+  const send = async (
+    method: string,
+    key: string,
+    query: Record<string, string> = {},
+    body?: Uint8Array<ArrayBuffer> | string,
+  ) => {
+    const signed = await presign({
+      endpoint: server.url,
+      accessKey,
+      method,
+      bucket: "killed",
+      key,
+      seconds: 60,
+      query,
+    });
+    const response = await fetch(signed, { method, ...(body === undefined ? {} : { body }) });
+    return { status: response.status, etag: response.headers.get("etag") ?? "", text: await response.text() };
+  };
+  await send("PUT", "");
+  const first = new Uint8Array(5 * 1024 * 1024).fill(1);
+  const uploadId = /<UploadId>([^<]+)</.exec((await send("POST", "big", { uploads: "" })).text)?.[1] ?? "";
+  const one = await send("PUT", "big", { partNumber: "1", uploadId }, first);
+  // In the middle of the second part.
+  const half = send("PUT", "big", { partNumber: "2", uploadId }, new Uint8Array(50_000_000)).catch(() => undefined);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await server.kill();
+  await half;
+  server = await spawnGateway();
+  expect((await send("GET", "big")).status).toBe(404);
+  const two = await send("PUT", "big", { partNumber: "2", uploadId }, "end");
+  const parts = [one, two].map(({ etag }, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${etag}</ETag></Part>`);
+  const xml = `<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`;
+  expect((await send("POST", "big", { uploadId }, xml)).status).toBe(200);
+  const whole = await send("GET", "big");
+  expect([whole.status, whole.text.length, whole.text.endsWith("\u0001end")]).toEqual([200, first.length + 3, true]);
+
+  for (let i = 0; i < 12; i += 1) await send("PUT", `o/${i}`, {}, `${i}`);
+  const rotation = spawnMilagro(`gateway rotate ${gateway} --level body --bucket killed`.split(" "), options());
+  const progress = await new Promise<string>((resolve) =>
+    rotation.stdout?.once("data", (chunk) => resolve(String(chunk))),
+  );
+  rotation.kill("SIGKILL");
+  await new Promise((resolve) => rotation.once("close", resolve));
+  const { id } = JSON.parse(progress.split("\n")[0] ?? "");
+  const listed = JSON.parse(await run(`gateway rotations ${gateway}`)) as { id: string; finished?: string }[];
+  expect(listed.find((row) => row.id === id)).toBeDefined();
+  const lines = (await run(`gateway rotate ${gateway} --resume ${id}`)).trim().split("\n");
+  expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ id, level: "body", finished: expect.any(String) });
+  for (let i = 0; i < 12; i += 1) expect((await send("GET", `o/${i}`)).text).toBe(`${i}`);
+  await server.kill();
+}, 240_000);
 
 test("without a home, an identity or keys a gateway does not start, and says what is missing", async () => {
   expect(await failure("gateway serve")).toBe("ERR_USAGE");

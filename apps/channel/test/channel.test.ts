@@ -1,4 +1,7 @@
 import type { MilagroError } from "@milagro/engine/error";
+import type { CredentialClaim } from "@milagro/protocol/channel-credential";
+import { startVerifyPool } from "@milagro/runtime/channel/verify-pool";
+import { silentLog } from "@milagro/runtime/log";
 import { expect, test } from "vitest";
 import { connect, createTicketCache } from "../src/index.ts";
 import { ALICE, ask, authority, BOB, codeOf, listen, makeWorld, nobody, party, world } from "./fixture.ts";
@@ -38,6 +41,21 @@ test("signatures are checked in a worker thread, several at once, and a false on
   );
   expect(outcomes).toEqual(["ok", "ERR_CHANNEL_REFUSED", "ok", "ok"]);
   expect(errors.map((error) => (error as MilagroError).code)).toEqual(["ERR_CHANNEL_AGREEMENT"]);
+});
+
+test("where the worker threads do not start, signatures are checked without them, and false ones are still refused", async () => {
+  const self = party(ALICE);
+  const url = new URL("file:///no/such/module.js");
+  const here = (claim: CredentialClaim) => self.verify(claim);
+  const pool = startVerifyPool({ domain: world.domain, log: silentLog, size: 1, url, here });
+  const own = self.own();
+  if (!("sign" in own)) throw new TypeError("an identity signs");
+  const message = new Uint8Array(32);
+  const signature = await own.sign(message);
+  const { credential } = own;
+  expect(await pool.verify({ credential, message, signature })).toBe(true);
+  expect(await pool.verify({ credential, message: Uint8Array.of(1), signature })).toBe(false);
+  await pool.close();
 });
 
 test("a D-TA answers with its statement key", async () => {

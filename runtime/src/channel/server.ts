@@ -90,7 +90,12 @@ export function createServer(options: ServerOptions, onChannel?: (channel: Chann
   const { domain } = options.self;
   const pool =
     workers > 0 && isWholeDomain(domain)
-      ? startVerifyPool({ domain, log: options.log ?? silentLog, size: workers })
+      ? startVerifyPool({
+          domain,
+          log: options.log ?? silentLog,
+          size: workers,
+          here: (claim) => options.self.verify(claim),
+        })
       : undefined;
   const self = pool ? { ...options.self, verify: pool.verify } : options.self;
   const admission = createAdmission(options);

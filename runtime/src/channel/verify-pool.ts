@@ -6,12 +6,12 @@
 import { concat } from "@milagro/crypto/bytes";
 import type { CredentialClaim } from "@milagro/protocol/channel-credential";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
-import type { Log } from "../log.ts";
+import { errorFields, type Log } from "../log.ts";
 import { createWorkerPool, type WorkerPool, workerUrl } from "../worker-pool.ts";
 import type { VerifyMethods, WorkerInput } from "./channel-worker.ts";
 
 export interface VerifyPool {
-  /** False, too, when the workers cannot do it: whoever cannot be verified is not let in. */
+  /** Where the workers cannot do it (they do not start, or die of it) `here` does. */
   verify(claim: CredentialClaim): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -29,6 +29,10 @@ export function startVerifyPool(options: {
   readonly domain: TrustDomain;
   readonly log: Log;
   readonly size: number;
+  /** The worker's module, where it is not beside this one. */
+  readonly url?: URL;
+  /** Verifies on this thread. */
+  here(claim: CredentialClaim): boolean | Promise<boolean>;
 }): VerifyPool {
   const { domain, log, size } = options;
   let pool: WorkerPool<VerifyMethods> | undefined;
@@ -45,11 +49,14 @@ export function startVerifyPool(options: {
 
   async function run(): Promise<void> {
     running += 1;
-    pool ??= createWorkerPool({ url: workerUrl(import.meta.url, "./channel-worker"), log, size, data });
+    pool ??= createWorkerPool({ url: options.url ?? workerUrl(import.meta.url, "./channel-worker"), log, size, data });
     while (waiting.length > 0) {
       const batch = waiting.splice(0, MAX_BATCH);
       const claims = batch.map(({ claim }) => claim);
-      const results = await pool.call("verifyClaims", claims).catch((): boolean[] => []);
+      const results = await pool.call("verifyClaims", claims).catch((error: unknown) => {
+        log.warn("signatures are checked on the main thread", errorFields(error));
+        return Promise.all(claims.map(async (claim) => options.here(claim)).map((holds) => holds.catch(() => false)));
+      });
       for (const [i, { resolve }] of batch.entries()) resolve(results[i] === true);
     }
     running -= 1;

@@ -1,36 +1,7 @@
 /**
- * The worker thread of `verify-pool`. A program that is bundled has a module of this name that imports this one.
+ * The thread of `verify-pool`.
  * @module
  */
-import type { DomainId } from "@milagro/crypto/domain-id";
-import { combinePublicShares, parsePublicShare } from "@milagro/crypto/master-public";
-import { createEngine } from "@milagro/engine";
-import type { CredentialClaim, VerifyingKeys } from "@milagro/protocol/channel-credential";
-import { systemRandom } from "../random.ts";
-import { serveWorker, workerInput } from "../worker-side.ts";
-import { verifyClaims } from "./verify-tasks.ts";
+import { serveVerifyWorker } from "./verify-worker.ts";
 
-/** Of a domain that the main thread has verified: its id, and of each D-TA the public shares (144 and 96 bytes). */
-export interface WorkerInput {
-  readonly domainId: Uint8Array;
-  readonly authorities: readonly { readonly id: Uint8Array; readonly statement: Uint8Array }[];
-}
-
-const input = workerInput() as WorkerInput;
-const engine = await createEngine({ random: systemRandom });
-const keys: VerifyingKeys = {
-  domainId: input.domainId as DomainId,
-  publicKey: combinePublicShares(
-    engine,
-    input.authorities.map(({ id }) => parsePublicShare(engine, "id", id)),
-  ),
-  authorities: input.authorities.map(({ statement }) => ({
-    publicShares: { statement: parsePublicShare(engine, "statement", statement) },
-  })),
-};
-
-const methods = {
-  verifyClaims: (claims: readonly CredentialClaim[]): boolean[] => verifyClaims(engine, systemRandom, keys, claims),
-};
-export type VerifyMethods = typeof methods;
-serveWorker(methods);
+await serveVerifyWorker();

@@ -8,7 +8,7 @@ import type { CredentialClaim } from "@milagro/protocol/channel-credential";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { errorFields, type Log } from "../log.ts";
 import { createWorkerPool, type WorkerPool, workerUrl } from "../worker-pool.ts";
-import type { VerifyMethods, WorkerInput } from "./channel-worker.ts";
+import type { VerifyMethods, WorkerInput } from "./verify-worker.ts";
 
 export interface VerifyPool {
   /** Where the workers cannot do it (they do not start, or die of it) `here` does. */

@@ -1,0 +1,43 @@
+/**
+ * What the worker thread of `verify-pool` does. The thread's module is `channel-worker`, beside whatever looks for it: a program that is bundled
+ * has one of its own.
+ * @module
+ */
+import type { DomainId } from "@milagro/crypto/domain-id";
+import { combinePublicShares, parsePublicShare } from "@milagro/crypto/master-public";
+import { createEngine } from "@milagro/engine";
+import type { CredentialClaim, VerifyingKeys } from "@milagro/protocol/channel-credential";
+import { systemRandom } from "../random.ts";
+import { serveWorker, workerInput } from "../worker-side.ts";
+import { verifyClaims } from "./verify-tasks.ts";
+
+/** Of a domain that the main thread has verified: its id, and of each D-TA the public shares (144 and 96 bytes). */
+export interface WorkerInput {
+  readonly domainId: Uint8Array;
+  readonly authorities: readonly { readonly id: Uint8Array; readonly statement: Uint8Array }[];
+}
+
+export interface VerifyMethods {
+  readonly verifyClaims: (claims: readonly CredentialClaim[]) => boolean[];
+  readonly [name: string]: (argument: never) => unknown;
+}
+
+/** Runs in the thread. */
+export async function serveVerifyWorker(): Promise<void> {
+  const input = workerInput() as WorkerInput;
+  const engine = await createEngine({ random: systemRandom });
+  const keys: VerifyingKeys = {
+    domainId: input.domainId as DomainId,
+    publicKey: combinePublicShares(
+      engine,
+      input.authorities.map(({ id }) => parsePublicShare(engine, "id", id)),
+    ),
+    authorities: input.authorities.map(({ statement }) => ({
+      publicShares: { statement: parsePublicShare(engine, "statement", statement) },
+    })),
+  };
+  const verify: VerifyMethods = {
+    verifyClaims: (claims) => verifyClaims(engine, systemRandom, keys, claims),
+  };
+  serveWorker(verify);
+}

@@ -166,7 +166,7 @@ export async function startKms(job: Job, state: DevState): Promise<void> {
   timeline.fact("bus", `${busUrl(state)}  the D-TAs connect to it from inside`);
   timeline.fact(
     "channels",
-    "from here on everybody talks over them: a key agreed on by names, then TLS 1.3, and no certificate anywhere",
+    "from here on programs talk over them: names are proved, a key agreed on, then TLS 1.3; no certificate anywhere",
   );
 }
 

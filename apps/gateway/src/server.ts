@@ -46,7 +46,7 @@ const MAX_DRAIN_BYTES = 1024 * 1024;
 
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { tls } = options;
-  const settings = { highWaterMark: BUFFER_BYTES, requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 10_000 };
+  const settings = { highWaterMark: BUFFER_BYTES, requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 75_000 };
   const listener = (message: IncomingMessage, response: ServerResponse) =>
     void answer(options, message, response, false);
   const server = (

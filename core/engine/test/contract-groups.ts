@@ -156,6 +156,29 @@ export function describeGroup<H, F>(engine: () => Engine, pick: () => Group<H>, 
       expect(bytes(g.multiScalar(points, values.map(k)))).toBe(twinTimes(oracle.generator, want));
     });
 
+    test.each([1, 4, 8, 20, 40, 100, 300])(
+      "a multi-scalar product of %d terms is right where halves of scalars begin and end",
+      (count) => {
+        const g = pick();
+        const square = 0xd201000000010000n ** 2n; // of the curve's parameter; λ = square − 1 halves a scalar
+        const lambda = square - 1n;
+        const bounds = [
+          R - 1n,
+          lambda - 1n,
+          lambda,
+          square,
+          lambda * lambda - 1n,
+          2n ** 128n - 1n,
+          lambda * (lambda - 1n),
+        ];
+        const values = Array.from({ length: count }, (_, i) => (bounds[i % bounds.length] as bigint) % R);
+        const points: H[] = [g.generator];
+        while (points.length < count) points.push(g.add(points.at(-1) as H, points.at(-1) as H));
+        const want = values.reduce((sum, value, i) => (sum + value * 2n ** BigInt(i)) % R, 0n);
+        expect(bytes(g.multiScalar(points, values.map(k)))).toBe(twinTimes(oracle.generator, want));
+      },
+    );
+
     test("a multi-scalar product survives equal, opposite and neutral points, zeros and cancellation", () => {
       const g = pick();
       const { point, twin } = sample(7);

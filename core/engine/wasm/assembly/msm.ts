@@ -19,9 +19,11 @@ import {
 } from "./field";
 import { enterFrame, leaveFrame } from "./memory";
 import { addPoints, doublePoint, isIdentity, normalisePoints, POINT, psi, setIdentity } from "./points";
-import { partsG1, partsG2, recodeWide } from "./windows";
+import { partsG1Public, partsG2, recodeWide } from "./windows";
 
 const AFFINE: usize = 2 * PAIR;
+/** Bits of each half of a scalar in G1. */
+const PART_BITS_G1: i32 = 128;
 
 /** Points that one point becomes. */
 function partsOf(group: i32): i32 {
@@ -35,8 +37,17 @@ function windowBits(points: i32): i32 {
   return bits > 4 ? bits - 2 : bits - 1;
 }
 
+/** In G2 a carry out of 64 bits takes one more; in G1 the top window has no sign, which takes more buckets instead. */
 function windowCount(group: i32, bits: i32): i32 {
-  return ((HAS_G2 && group === 2 ? 65 : 130) + bits - 1) / bits;
+  return ((HAS_G2 && group === 2 ? 65 : PART_BITS_G1) + bits - 1) / bits;
+}
+
+/** The highest digit of any window from `window` on, without its sign. */
+function lastBucket(group: i32, window: i32, windows: i32, bits: i32): i32 {
+  const half = 1 << (bits - 1);
+  if ((HAS_G2 && group === 2) || window + 2 < windows) return half;
+  // A part is below 2^(128 − ½): with a carry its top window stays below 2^bits.
+  return max(half, min(1 << (PART_BITS_G1 - bits * (windows - 1)), (1 << bits) - 1));
 }
 
 /** Bytes that `multiScalar` needs beside its operands. */
@@ -68,7 +79,8 @@ export function multiScalar(group: i32, d: usize, points: usize, scalars: usize,
   setIdentity(group, d);
   const pairs = HAS_G2 && group === 2 ? 1 : 2;
   for (let window = ((windows - 1) / pairs) * pairs; window >= 0; window -= pairs) {
-    sumWindow(group, sum, affine, digits + 2 * window, windows + 1, parts, buckets, bits);
+    const last = lastBucket(group, window, windows, bits);
+    sumWindow(group, sum, affine, digits + 2 * window, windows + 1, parts, buckets, last);
     if (pairs === 2) {
       for (let i = 0; i < bits; i++) doublePoint(1, d, d);
       for (let o: usize = 0; o < POINT; o += PAIR) spreadLane(t + POINT + o, sum + o, 1);
@@ -103,15 +115,19 @@ function expandPoint(group: i32, d: usize, point: usize): void {
 /** Signed windows of every part of a scalar, two bytes each, `windows` + 1 a row. */
 function expandScalar(group: i32, row: usize, scalar: usize, windows: i32, bits: i32): void {
   const t = enterFrame(4 * 24);
-  if (HAS_G2 && group === 2) partsG2(t, scalar);
-  else partsG1(t, scalar);
+  const inG2 = HAS_G2 && group === 2;
+  if (inG2) partsG2(t, scalar);
+  else partsG1Public(t, scalar);
   for (let part = 0; part < partsOf(group); part++) {
-    recodeWide(row + 2 * part * (windows + 1), t + 24 * part, windows + 1, bits);
+    recodeWide(row + 2 * part * (windows + 1), t + 24 * part, windows + 1, bits, inG2 ? windows : windows - 1);
   }
   leaveFrame(t);
 }
 
-/** Σ digit·point over all rows, for one window, or for two in the lanes of G1. @param stride - windows in a row */
+/**
+ * Σ digit·point over all rows, for one window, or for two in the lanes of G1.
+ * @param stride - windows in a row @param last - the highest digit
+ */
 function sumWindow(
   group: i32,
   d: usize,
@@ -120,11 +136,10 @@ function sumWindow(
   stride: i32,
   parts: i32,
   buckets: usize,
-  bits: i32,
+  last: i32,
 ): void {
   const t = enterFrame(2 * POINT);
   const point = t + POINT;
-  const last = 1 << (bits - 1);
   for (let i = 0; i <= last; i++) setIdentity(group, buckets + <usize>i * POINT);
   for (let i = 0; i < parts; i++) {
     const from = digits + 2 * <usize>(i * stride);

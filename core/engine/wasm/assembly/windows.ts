@@ -63,8 +63,11 @@ function recode(windows: usize, number: usize, count: i32): void {
   }
 }
 
-/** Signed windows of `bits` bits of a number of three words, two bytes each, lowest first. */
-export function recodeWide(windows: usize, number: usize, count: i32, bits: i32): void {
+/**
+ * Signed windows of `bits` bits of a number of three words, two bytes each, lowest first.
+ * @param top - the window that takes what is left without a sign, so that nothing is carried into another
+ */
+export function recodeWide(windows: usize, number: usize, count: i32, bits: i32, top: i32): void {
   let carry = 0;
   const mask = ((<u64>1) << bits) - 1;
   for (let i = 0; i < count; i++) {
@@ -74,7 +77,7 @@ export function recodeWide(windows: usize, number: usize, count: i32, bits: i32)
     let value = word < 3 ? load<u64>(number + (word << 3)) >> shift : 0;
     if (shift + bits > 64 && word < 2) value |= load<u64>(number + (word << 3) + 8) << (64 - shift);
     const digit = <i32>(value & mask) + carry;
-    carry = (digit + (1 << (bits - 1))) >> bits;
+    carry = i === top ? 0 : (digit + (1 << (bits - 1))) >> bits;
     store<i16>(windows + (i << 1), <i16>(digit - (carry << bits)));
   }
 }
@@ -94,6 +97,24 @@ export function partsG1(a: usize, k: usize): void {
     const total = sum + carry;
     carry = carryOut(x, sum) | carryOut(sum, total);
     store<u64>(a + i, total);
+  }
+  leaveFrame(t);
+}
+
+/** As `partsG1`, for a public k: both parts below 2^128, since a − λ and b + 1 do as well while a has λ in it. */
+export function partsG1Public(a: usize, k: usize): void {
+  partsG1(a, k);
+  const t = enterFrame(48);
+  const lambda = t;
+  const rest = t + 24;
+  multiplyX(lambda, X - 1, X - 1); // X² − 1
+  while (!subtractWords(rest, a, lambda)) {
+    memory.copy(a, rest, 24);
+    for (let at = a + 24; ; at += 8) {
+      const word = load<u64>(at) + 1;
+      store<u64>(at, word);
+      if (word) break;
+    }
   }
   leaveFrame(t);
 }
@@ -147,6 +168,18 @@ function multiplyX(d: usize, high: u64, low: u64): void {
   store<u64>(d, sum);
   store<u64>(d + 8, product1 + carryOut(product0, sum));
   store<u64>(d + 16, 0);
+}
+
+/** a − b of three words each. @returns whether it is below zero */
+function subtractWords(d: usize, a: usize, b: usize): bool {
+  let borrow: u64 = 0;
+  for (let i = 0; i < 24; i += 8) {
+    const x = load<u64>(a + i);
+    const y = load<u64>(b + i);
+    store<u64>(d + i, x - y - borrow);
+    borrow = <u64>(x < y || (x === y && borrow !== 0));
+  }
+  return borrow !== 0;
 }
 
 /** 1 if the sum of two words, one of which was `addend`, wrapped around. */

@@ -112,13 +112,21 @@ function decoding<F>(
         point && (allowed || !point.is0())
           ? write(oracle, point) + write(oracle, point, "uncompressed")
           : "ERR_POINT_INVALID";
-      return { [`${name}.decode`]: answer(false), [`${name}.decode, identity allowed`]: answer(true) };
+      return {
+        [`${name}.decode`]: answer(false),
+        [`${name}.decodeAll, the first`]: answer(false),
+        [`${name}.decodeAll, the second`]: answer(false),
+        [`${name}.decode, identity allowed`]: answer(true),
+      };
     },
     ask(engine, [text = ""]) {
       const group = pick(engine);
       const both = (point: unknown): string => hex(group.encode(point)) + hex(group.encode(point, "uncompressed"));
+      const known = group.encode(group.generator);
       return {
         [`${name}.decode`]: () => both(group.decode(unhex(text))),
+        [`${name}.decodeAll, the first`]: () => both(group.decodeAll([unhex(text), known])[0]),
+        [`${name}.decodeAll, the second`]: () => both(group.decodeAll([known, unhex(text), known])[1]),
         [`${name}.decode, identity allowed`]: () => both(group.decode(unhex(text), { identity: "allow" })),
       };
     },

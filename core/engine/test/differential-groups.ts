@@ -94,6 +94,12 @@ function families<F>(name: "g1" | "g2", oracle: Oracle<F>, pick: (engine: Engine
         [`${name}.multiplySecret`]: () => encode(group.multiplySecret(point, k)),
         [`${name}.multiplySecret, of a computed point`]: () =>
           encode(group.multiplySecret(unnormalised(engine, point), k)),
+        [`${name}.multiplySecretAll`]: () => {
+          const alike = [point, group.negate(point), unnormalised(engine, point)];
+          const [first, second, third] = group.multiplySecretAll(alike, k);
+          const multiples = [encode(first), encode(group.negate(second)), encode(third)];
+          return new Set(multiples).size === 1 ? (multiples[0] as string) : multiples.join(" ");
+        },
         [`${name}.multiplyPublic`]: () => encode(group.multiplyPublic(point, k)),
         [`${name}.fixedBase.multiplySecret`]: () => encode(table.multiplySecret(k)),
         [`${name}.fixedBase.multiplyPublic`]: () => encode(table.multiplyPublic(k)),

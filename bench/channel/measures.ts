@@ -36,12 +36,12 @@ async function cost(
   open: Open,
   count: number,
 ): Promise<{ readonly cpuMs: number; readonly perSecond: number }> {
-  const before = await server.figures();
+  const before = await server.ask("processor time");
   const start = performance.now();
   await connections(open, count);
   const seconds = (performance.now() - start) / 1000;
-  const after = await server.figures();
-  return { cpuMs: (after.cpu - before.cpu) / 1000 / count, perSecond: count / seconds };
+  const after = await server.ask("processor time");
+  return { cpuMs: (after - before) / 1000 / count, perSecond: count / seconds };
 }
 
 /** By ticket and at first contact beside mutual TLS, in turns. */
@@ -156,7 +156,7 @@ export async function measureLatency(report: Reporter, ways: Ways): Promise<void
 /** Resident memory of the server for each of ten thousand channels that say nothing. */
 export async function measureIdle(report: Reporter, server: BenchServer, ways: Ways): Promise<void> {
   const bytesEach = async (open: Open): Promise<number> => {
-    const before = await server.figures();
+    const before = await server.ask("memory");
     const streams: Duplex[] = [];
     while (streams.length < IDLE) {
       const more = await Promise.all(Array.from({ length: Math.min(50, IDLE - streams.length) }, () => open()));
@@ -164,11 +164,11 @@ export async function measureIdle(report: Reporter, server: BenchServer, ways: W
       streams.push(...more);
       if (streams.length % 1000 === 0) report.progress(`channel: ${streams.length} idle`);
     }
-    const after = await server.figures();
+    const after = await server.ask("memory");
     const closed = streams.map((stream) => once(stream, "close"));
     for (const stream of streams) stream.destroy();
     await Promise.all(closed);
-    return (after.rss - before.rss) / IDLE;
+    return (after - before) / IDLE;
   };
   const ours = await bytesEach(ways.byTicket);
   const peer = await bytesEach(ways.mutualTls);

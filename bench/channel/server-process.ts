@@ -20,12 +20,8 @@ export interface ServerPorts {
   readonly mtls: number;
   readonly plain: number;
 }
-export interface ServerFigures {
-  /** Microseconds of processor time so far. */
-  readonly cpu: number;
-  /** Resident bytes, after a collection. */
-  readonly rss: number;
-}
+/** What the process can be asked: microseconds of processor time so far; resident bytes after a collection, which takes some. */
+export type ServerQuestion = "processor time" | "memory";
 
 const MEBIBYTE = Buffer.alloc(1_048_576, 7);
 
@@ -72,14 +68,19 @@ async function start({ party, certificates }: ServerOrder): Promise<ServerPorts>
   return { channel: await listen(channel), mtls: await listen(mtls), plain: await listen(plain) };
 }
 
-function figures(): ServerFigures {
+function processorTime(): number {
   const { user, system } = process.cpuUsage();
-  for (let i = 0; i < 3; i++) globalThis.gc?.();
-  return { cpu: user + system, rss: process.memoryUsage.rss() };
+  return user + system;
 }
 
-process.on("message", (message: ServerOrder | "figures") => {
-  if (message === "figures") process.send?.(figures());
+function memory(): number {
+  for (let i = 0; i < 3; i++) globalThis.gc?.();
+  return process.memoryUsage.rss();
+}
+
+process.on("message", (message: ServerOrder | ServerQuestion) => {
+  if (message === "processor time") process.send?.(processorTime());
+  else if (message === "memory") process.send?.(memory());
   else void start(message).then((ports) => process.send?.(ports));
 });
 process.on("disconnect", () => process.exit());

@@ -11,20 +11,20 @@ import { fileURLToPath } from "node:url";
 import { type Channel, connect, createTicketCache } from "@milagro/channel";
 import type { ChannelSelf } from "@milagro/runtime/channel/self";
 import { type Certificates, SERVER } from "./parties.ts";
-import type { ServerFigures, ServerOrder, ServerPorts } from "./server-process.ts";
+import type { ServerOrder, ServerPorts, ServerQuestion } from "./server-process.ts";
 
 const PROGRAM = fileURLToPath(new URL("server-process.ts", import.meta.url));
 const HOST = "127.0.0.1";
 
 export interface BenchServer {
   readonly ports: ServerPorts;
-  figures(): Promise<ServerFigures>;
+  ask(question: ServerQuestion): Promise<number>;
   stop(): Promise<void>;
 }
 
 export async function startServer(order: ServerOrder): Promise<BenchServer> {
   const child: ChildProcess = fork(PROGRAM, { execArgv: ["--conditions=@milagro/source", "--expose-gc"] });
-  const answer = async <T>(message: ServerOrder | "figures"): Promise<T> => {
+  const answer = async <T>(message: ServerOrder | ServerQuestion): Promise<T> => {
     const reply = once(child, "message");
     child.send(message);
     return (await reply)[0] as T;
@@ -32,7 +32,7 @@ export async function startServer(order: ServerOrder): Promise<BenchServer> {
   const ports = await answer<ServerPorts>(order);
   return {
     ports,
-    figures: () => answer<ServerFigures>("figures"),
+    ask: (question) => answer<number>(question),
     async stop() {
       const ended = once(child, "exit");
       child.disconnect();

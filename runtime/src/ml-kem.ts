@@ -8,6 +8,7 @@
  */
 import * as crypto from "node:crypto";
 import { type MlKem, nobleMlKem } from "@milagro/crypto/ml-kem";
+import { readPublicKey } from "./key-object.ts";
 
 const openSslMlKem: MlKem = {
   generate() {
@@ -27,7 +28,7 @@ const openSslMlKem: MlKem = {
   encapsulate(_, bytes) {
     const pub = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
     const jwk = { kty: "AKP", alg: "ML-KEM-768", pub };
-    const key = crypto.createPublicKey({ key: jwk, format: "jwk" });
+    const key = readPublicKey({ key: jwk, format: "jwk" });
     const { ciphertext, sharedKey } = crypto.encapsulate(key);
     return { ciphertext: new Uint8Array(ciphertext), sharedSecret: new Uint8Array(sharedKey) };
   },

@@ -5,8 +5,9 @@
  * Source: RFC 8410 §7 (the encoding of private keys), RFC 8037 §2 (JWK).
  * @module
  */
-import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from "node:crypto";
+import { createPublicKey, diffieHellman, type KeyObject } from "node:crypto";
 import type { X25519 } from "@milagro/crypto/hpke";
+import { readPrivateKey, readPublicKey } from "./key-object.ts";
 
 /** All that comes before the 32 bytes of the key: SEQUENCE, version, OID 1.3.101.110, wrapping. */
 const PRIVATE_PREFIX = Buffer.from("302e020100300506032b656e04220420", "hex");
@@ -14,22 +15,15 @@ const PRIVATE_PREFIX = Buffer.from("302e020100300506032b656e04220420", "hex");
 function privateKeyOf(bytes: Uint8Array): KeyObject {
   const key = Buffer.concat([PRIVATE_PREFIX, bytes]);
   try {
-    return createPrivateKey({ key, format: "der", type: "pkcs8" });
+    return readPrivateKey({ key, format: "der", type: "pkcs8" });
   } finally {
     key.fill(0);
   }
 }
 
-/** Node finds out by an exception that a JWK is no key object: writing down where takes longer than the import itself. */
 function publicKeyOf(bytes: Uint8Array): KeyObject {
   const x = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    return createPublicKey({ key: { kty: "OKP", crv: "X25519", x }, format: "jwk" });
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
+  return readPublicKey({ key: { kty: "OKP", crv: "X25519", x }, format: "jwk" });
 }
 
 export const nativeX25519: X25519 = (bytes) => {

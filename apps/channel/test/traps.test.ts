@@ -144,7 +144,7 @@ describe("sessions that would skip the look for revocation", () => {
       const tls = new TLSSocket(socket, { isServer: true, secureContext, pskCallback } as object);
       tls.on("error", () => {}).on("secure", () => tls.write("hello"));
     });
-    // OpenSSL takes a session back nearly always. Once is enough to show that it does.
+    // Now and then OpenSSL does not take a session back. Once is enough to show that it does, and that nobody is asked then.
     let resumed = false;
     for (let tries = 1; tries <= 5 && !resumed; tries++) {
       const client = connectTls({
@@ -157,8 +157,9 @@ describe("sessions that would skip the look for revocation", () => {
       client.resume();
       const [session] = (await once(client, "session")) as [Buffer];
       client.destroy();
+      const before = asked;
       resumed = await resume(port, session);
-      expect(asked).toBe(tries);
+      if (resumed) expect(asked).toBe(before);
     }
     expect(resumed).toBe(true);
   });

@@ -244,9 +244,10 @@ describe("the command line", () => {
         status: 3,
         output: expect.stringContaining("ERR_CHANNEL_PEER"),
       });
+      const closed = once(listening.child, "close"); // it may be the first of the two to end
       listening.child.stdin?.end("and back");
       expect(await finishMilagro(a, "a", dial, "there ")).toEqual({ status: 0, output: "and back" });
-      await once(listening.child, "close");
+      await closed;
       expect(listening.output()).toContain("there ");
       running.delete(listening);
     },

@@ -40,9 +40,9 @@ export function encryptFileToPolicy(
   epoch: Epoch,
   source: ByteStream,
 ): AsyncGenerator<Uint8Array, void> {
-  const { engine, random, domain, ...aead } = deps;
+  const { engine, random, domain } = deps;
   const options = { publicKey: domain.publicKeys.cp, scope: scopeOf(deps, "cp", epoch), policy, context: CONTEXT };
-  return sealFileToPolicy(engine, random, { ...options, ...pick(aead) }, source);
+  return sealFileToPolicy(engine, random, { ...options, ...aeadOf(deps) }, source);
 }
 
 /** @throws `ERR_ATTRIBUTE_INVALID` for a set of more than 64 KiB */
@@ -52,9 +52,9 @@ export function encryptFileToAttributes(
   epoch: Epoch,
   source: ByteStream,
 ): AsyncGenerator<Uint8Array, void> {
-  const { engine, random, domain, ...aead } = deps;
+  const { engine, random, domain } = deps;
   const options = { publicKey: domain.publicKeys.kp, scope: scopeOf(deps, "kp", epoch), attributes, context: CONTEXT };
-  return sealFileToAttributes(engine, random, { ...options, ...pick(aead) }, source);
+  return sealFileToAttributes(engine, random, { ...options, ...aeadOf(deps) }, source);
 }
 
 /**
@@ -66,7 +66,7 @@ export function decryptPolicyFile(
   keys: AttributeKeySource,
   source: ByteStream,
 ): AsyncGenerator<Uint8Array, void> {
-  const { engine, domain, ...aead } = deps;
+  const { engine, domain } = deps;
   const options = {
     publicKey: domain.publicKeys.cp,
     context: CONTEXT,
@@ -76,7 +76,7 @@ export function decryptPolicyFile(
       readonly abe: { readonly epoch: Epoch; readonly policy: Policy };
     }) => keyFor(keys, "cp", epoch, (key) => satisfiesPolicy(policy, key.entitlement.attributes)),
   };
-  return openPolicyFile(engine, { ...options, ...pick(aead) }, source);
+  return openPolicyFile(engine, { ...options, ...aeadOf(deps) }, source);
 }
 
 /** As `decryptPolicyFile`, with a key that has a policy. */
@@ -85,14 +85,14 @@ export function decryptAttributeFile(
   keys: AttributeKeySource,
   source: ByteStream,
 ): AsyncGenerator<Uint8Array, void> {
-  const { engine, domain, ...aead } = deps;
+  const { engine, domain } = deps;
   const options = {
     publicKey: domain.publicKeys.kp,
     context: CONTEXT,
     selectKey: async ({ abe }: { readonly abe: { readonly epoch: Epoch; readonly attributes: AttributeSet } }) =>
       keyFor(keys, "kp", abe.epoch, (key) => satisfiesPolicy(key.entitlement.policy, abe.attributes)),
   };
-  return openAttributeFile(engine, { ...options, ...pick(aead) }, source);
+  return openAttributeFile(engine, { ...options, ...aeadOf(deps) }, source);
 }
 
 /** Where a reader's attribute keys come from. */
@@ -130,4 +130,4 @@ export async function keyFor<S extends AbeScheme>(
   );
 }
 
-const pick = ({ aead }: { readonly aead?: AeadPort }): { readonly aead?: AeadPort } => (aead ? { aead } : {});
+const aeadOf = ({ aead }: FileDeps): Pick<FileDeps, "aead"> => (aead ? { aead } : {});

@@ -1,4 +1,4 @@
-/** Attribute keys from three real D-TAs: both rounds, and what is refused in each of them. */
+/** Attribute keys from three real D-TAs: both rounds, and what is refused in each of them. Long because all share one domain. */
 import { verifyCpKey } from "@milagro/crypto/abe-cp-key";
 import {
   type AbeEntitlement,

@@ -6,6 +6,8 @@
  *
  * An object appears when its row is committed; its files were flushed to disk before. What a killed process left is a file that no
  * row names: removed at a later start. Names of objects are never names of files, so that every legal key is safe.
+ *
+ * Long because it is one port, each of whose operations touches both the index and the files, in an order that a kill may cut anywhere.
  * @module
  */
 import { randomBytes } from "node:crypto";

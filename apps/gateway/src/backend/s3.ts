@@ -3,6 +3,8 @@
  *
  * The header lies in the object's user metadata as `milagro`. Changing it is a copy of the object onto itself, which the store does without sending the body;
  * above 5 GiB by parts, because S3 copies no more in one go. Payloads go unsigned: every byte is authenticated by its segment, and the store's word on them is worth nothing.
+ *
+ * Long because it is one port: each operation is a call of the client and the reading of its answer.
  * @module
  */
 import { Readable } from "node:stream";

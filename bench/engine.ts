@@ -5,28 +5,17 @@
  */
 import { randomBytes } from "node:crypto";
 import { createEngine, ENGINE_TIERS, type Engine } from "@milagro/engine";
-import type { Reporter, Run } from "./harness/reporter.ts";
+import type { Reporter } from "./harness/reporter.ts";
 import { amclPeer } from "./peers/amcl.ts";
 import { blstPeer } from "./peers/blst.ts";
 import { mclPeer } from "./peers/mcl.ts";
 import { noblePeer } from "./peers/noble.ts";
-
-/** The operations compared, by row name; a peer has those it can do. */
-export type Operations = Readonly<Record<string, Run>>;
+import { MSM_SIZE, nextMessage, type Operations, TAG } from "./peers/operations.ts";
 
 /** What a tier's rows are called where that is not its name: by the instruction it lives on. */
 const LABELS: Readonly<Record<string, string>> = { simd: "extmul" };
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
-/** Fresh messages, so that no cache helps. */
-let counter = 0;
-export function nextMessage(): Uint8Array {
-  const message = new Uint8Array(32);
-  new DataView(message.buffer).setUint32(0, ++counter);
-  return message;
-}
-export const TAG = "BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_";
-export const MSM_SIZE = 1000;
 
 export async function run(report: Reporter): Promise<void> {
   const peers: Record<string, Operations> = {

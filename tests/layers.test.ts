@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { findCircles } from "../tools/circles.ts";
 import { checkFile, LAYERS } from "../tools/layer-table.ts";
 
 const check = (place: string, text: string, own = "@milagro/own") =>
@@ -35,5 +36,30 @@ describe("the layer check allows", () => {
     ["clients/cli", 'import { enrol } from "@milagro/client";'],
   ])("in %s: %s", (place, text) => {
     expect(check(place, text)).toEqual([]);
+  });
+});
+
+describe("files that import each other", () => {
+  const circles = (files: Record<string, string>) => findCircles(new Map(Object.entries(files)));
+
+  test("a loop is found however long, through types, re-exports and dynamic imports, and once", () => {
+    expect(
+      circles({
+        "p/src/a.ts": 'import type { B } from "./deep/b.ts";',
+        "p/src/deep/b.ts": 'export { c } from "../c.ts";',
+        "p/src/c.ts": 'const a = await import("./a.ts");',
+        "p/src/d.ts": 'import { a } from "./a.ts";',
+      }),
+    ).toEqual([["p/src/a.ts", "p/src/c.ts", "p/src/deep/b.ts"]]);
+  });
+
+  test("two ways to the same file are no loop, nor is what a comment says", () => {
+    expect(
+      circles({
+        "p/src/a.ts": 'import { b } from "./b.ts";\nimport { c } from "./c.ts";',
+        "p/src/b.ts": 'import { c } from "./c.ts";',
+        "p/src/c.ts": '// import { a } from "./a.ts";\nimport { x } from "outside";',
+      }),
+    ).toEqual([]);
   });
 });

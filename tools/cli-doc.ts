@@ -5,8 +5,9 @@
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type CommandSpec, isGroup, type OptionSpec } from "../clients/cli/src/command.ts";
+import { type CommandSpec, isGroup } from "../clients/cli/src/command.ts";
 import { COMMANDS } from "../clients/cli/src/commands.ts";
+import type { OptionSpec } from "../clients/cli/src/option.ts";
 import { ENVIRONMENT } from "../clients/cli/src/program.ts";
 import { GLOBAL_OPTIONS } from "../clients/cli/src/settings.ts";
 

@@ -1,9 +1,10 @@
 /**
  * Who may import whom: the one table, and the check of one file against it. `layers.ts` runs it over the tree.
- * Reads import and export-from specifiers as text; a violation names file, line and rule.
+ * A violation names file, line and rule.
  * @module
  */
 import { posix } from "node:path";
+import { importsOf, lineOf } from "./imports.ts";
 
 export interface Layer {
   /** Workspace packages that may be imported, by name. */
@@ -49,9 +50,6 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   "apps/gateway": { packages: [...SHELL, "@milagro/client", "@milagro/endpoint"], modules: ANY, forbidden: [] },
 };
 
-const SPECIFIER =
-  /(?:^|[\s;}])(?:import|export)\b[^"';]*?from\s*["']([^"']+)["']|\bimport\s*\(\s*["']([^"']+)["']\s*\)|(?:^|[\s;])import\s*["']([^"']+)["']/g;
-
 function allowedModule(layer: Layer, specifier: string): boolean {
   return layer.modules.some(
     (entry) => entry === "*" || entry === specifier || (/[/:]$/.test(entry) && specifier.startsWith(entry)),
@@ -65,19 +63,11 @@ function codeOnly(text: string): string {
   );
 }
 
-function lineOf(text: string, index: number): number {
-  return text.slice(0, index).split("\n").length;
-}
-
 /** @param own - the package's own name: a generated module is reached through its own exports */
 export function checkFile(place: string, own: string, layer: Layer, file: string, text: string): string[] {
   const problems: string[] = [];
-  const withoutComments = text
-    .replace(/\/\*[\s\S]*?\*\//g, (part) => part.replace(/[^\n]/g, " "))
-    .replace(/^\s*\/\/[^\n]*/gm, "");
-  for (const match of withoutComments.matchAll(SPECIFIER)) {
-    const specifier = match[1] ?? match[2] ?? match[3] ?? "";
-    const at = `${file}:${lineOf(withoutComments, match.index)}`;
+  for (const { specifier, line } of importsOf(text)) {
+    const at = `${file}:${line}`;
     if (specifier.startsWith(".")) {
       const target = posix.join(posix.dirname(file), specifier);
       if (!target.startsWith(`${place}/src/`)) problems.push(`${at}: ${specifier} leaves ${place}/src`);

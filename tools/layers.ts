@@ -5,6 +5,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findCircles } from "./circles.ts";
 import { checkFile, LAYERS } from "./layer-table.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -25,7 +26,7 @@ function packagesOnDisk(): string[] {
 }
 
 const problems: string[] = [];
-let files = 0;
+const texts = new Map<string, string>();
 for (const place of packagesOnDisk()) {
   const layer = LAYERS[place];
   if (!layer) {
@@ -34,12 +35,15 @@ for (const place of packagesOnDisk()) {
   }
   const own = (JSON.parse(readFileSync(join(root, place, "package.json"), "utf8")) as { name: string }).name;
   for (const file of globSync(`${place}/src/**/*.ts`, { cwd: root })) {
-    files++;
-    problems.push(...checkFile(place, own, layer, file.split(sep).join("/"), readFileSync(join(root, file), "utf8")));
+    const path = file.split(sep).join("/");
+    const text = readFileSync(join(root, file), "utf8");
+    texts.set(path, text);
+    problems.push(...checkFile(place, own, layer, path, text));
   }
 }
+for (const files of findCircles(texts)) problems.push(`these import each other in a loop: ${files.join(", ")}`);
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 process.stdout.write(
-  problems.length === 0 ? `layers: ${files} files follow the table\n` : `layers: ${problems.length} violations\n`,
+  problems.length === 0 ? `layers: ${texts.size} files follow the table\n` : `layers: ${problems.length} violations\n`,
 );
 process.exitCode = problems.length === 0 ? 0 : 1;

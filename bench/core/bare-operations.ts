@@ -6,7 +6,7 @@
 import { hashTag } from "@milagro/crypto/hash-tag";
 import type { Engine, G1, RandomBytes } from "@milagro/engine/engine";
 import type { Run } from "../harness/reporter.ts";
-import { BATCH, freshInput } from "./operations.ts";
+import { BATCH, freshInput } from "./inputs.ts";
 
 export async function bareOperations(engine: Engine, random: RandomBytes): Promise<Readonly<Record<string, Run>>> {
   const { scalars, g1, g2, gt } = engine;

@@ -6,7 +6,7 @@
 import { pippenger } from "@noble/curves/abstract/curve.js";
 import { bls12_381 } from "@noble/curves/bls12-381.js";
 import type { Run } from "../harness/reporter.ts";
-import { BATCH, freshInput } from "./operations.ts";
+import { BATCH, freshInput } from "./inputs.ts";
 
 const DST = "MILAGRO-V1-ID-BLS12381G1_XMD:SHA-256_SSWU_RO_";
 

@@ -4,12 +4,9 @@
  * earlier hash helps, except where the identity is the caller's own.
  * @module
  */
-import { parseDomainId } from "@milagro/crypto/domain-id";
-import { parseEpoch } from "@milagro/crypto/epoch";
 import { decapsulate, encapsulate } from "@milagro/crypto/ibe";
 import { signAs, verifySignature, verifySignatures } from "@milagro/crypto/ibs";
-import { parseIdentity } from "@milagro/crypto/identity";
-import { type IdentityInput, identityInput } from "@milagro/crypto/identity-input";
+import type { IdentityInput } from "@milagro/crypto/identity-input";
 import {
   combineIdentityKeyShares,
   encodeIdentityKeyShare,
@@ -25,6 +22,7 @@ import type { IdentityUsage } from "@milagro/crypto/usage";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import type { Reporter } from "../harness/reporter.ts";
 import { bareOperations } from "./bare-operations.ts";
+import { BATCH, freshInput } from "./inputs.ts";
 import { nobleOperations } from "./noble-operations.ts";
 
 /** A domain of n authorities in this process. */
@@ -35,11 +33,8 @@ export interface LocalDomain {
   readonly publicKey: DomainPublicKey<"id">;
 }
 
-export const BATCH = 32;
 /** Domains of so many authorities: decapsulation must cost the same in all. */
 const SIZES = [1, 3, 7] as const;
-const DOMAIN_ID = parseDomainId(new Uint8Array(32).fill(7));
-const EPOCH = parseEpoch(497_000);
 
 export function localDomain(engine: Engine, random: RandomBytes, size: number): LocalDomain {
   const masters = Array.from({ length: size }, () => generateMasterSecretShare(engine, "id"));
@@ -48,14 +43,6 @@ export function localDomain(engine: Engine, random: RandomBytes, size: number): 
     masters.map((share) => derivePublicShare(engine, share)),
   );
   return { engine, random, masters, publicKey };
-}
-
-let counter = 0;
-/** An identity that nobody has hashed yet. */
-export function freshInput(usage: IdentityUsage): IdentityInput {
-  counter++;
-  const identity = parseIdentity(`milagro:bench.example/endpoint/n${counter.toString().padStart(9, "0")}`);
-  return identityInput(DOMAIN_ID, usage, identity, EPOCH);
 }
 
 /** The same bytes as a new object, which is how an input arrives from outside. */

@@ -4,8 +4,8 @@
  */
 import { randomBytes } from "node:crypto";
 import amcl from "amcl-js";
-import type { Operations } from "../engine.ts";
 import type { Run } from "../harness/reporter.ts";
+import type { Operations } from "./operations.ts";
 
 export function amclPeer(): Operations {
   const { BIG, ECP, ECP2, PAIR } = new amcl.CTX("BLS12381");

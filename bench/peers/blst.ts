@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import blst from "@chainsafe/blst";
-import { nextMessage, type Operations } from "../engine.ts";
+import { nextMessage, type Operations } from "./operations.ts";
 
 export function blstPeer(): Operations {
   const key = blst.SecretKey.fromKeygen(randomBytes(32));

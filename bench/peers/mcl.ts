@@ -3,7 +3,7 @@
  * @module
  */
 import mcl from "mcl-wasm";
-import { MSM_SIZE, nextMessage, type Operations } from "../engine.ts";
+import { MSM_SIZE, nextMessage, type Operations } from "./operations.ts";
 
 export async function mclPeer(): Promise<Operations> {
   await mcl.init(mcl.BLS12_381);

@@ -4,7 +4,7 @@
  */
 import { pippenger } from "@noble/curves/abstract/curve.js";
 import { bls12_381 } from "@noble/curves/bls12-381.js";
-import { MSM_SIZE, nextMessage, type Operations, TAG } from "../engine.ts";
+import { MSM_SIZE, nextMessage, type Operations, TAG } from "./operations.ts";
 
 export function noblePeer(): Operations {
   const { G1, G2, fields, longSignatures, utils } = bls12_381;

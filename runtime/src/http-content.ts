@@ -3,7 +3,7 @@
  * @module
  */
 import { MilagroError } from "@milagro/engine/error";
-import type { HttpApp } from "./http-server.ts";
+import type { HttpApp } from "./http-app.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

@@ -4,7 +4,7 @@
  */
 import { MilagroError } from "@milagro/engine/error";
 import Type from "typebox";
-import type { HttpApp } from "./http-server.ts";
+import type { HttpApp } from "./http-app.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** Resolves when its part is fit for work; what it throws is named by its code. */

@@ -1,42 +1,23 @@
-// For whoever registers routes: the plugins' additions to Fastify's types (`schema.tags`, `config.rateLimit`).
-/// <reference types="@fastify/swagger" preserve="true" />
-/// <reference types="@fastify/rate-limit" preserve="true" />
-/**
- * The HTTP server of every service: routes with schemas that are also the OpenAPI document, problem details for every error, limits for every
- * request, health, readiness and metrics. It adds no protocol of its own: a route's handler gets what the schema let through.
- * Source: RFC 9457 (problem details), RFC 9110 §10.2.3 (Retry-After).
- * @module
- */
-import { randomBytes } from "node:crypto";
 import type { Server } from "node:http";
 import type { Duplex } from "node:stream";
 import rateLimitPlugin from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
+import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
 import { MilagroError } from "@milagro/engine/error";
-import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { monotonicMs } from "./clock.ts";
 import { addFront, checkPlainListen, type FrontOptions } from "./front.ts";
+import { createHttpApp, type HttpApp } from "./http-app.ts";
 import { addContentTypes } from "./http-content.ts";
-import { answerError, unknownRoute, validationError } from "./http-error.ts";
+import { answerError, unknownRoute } from "./http-error.ts";
 import { addHealthRoutes, type ReadinessCheck } from "./http-health.ts";
 import { type ListenAddress, type Listening, listenOn } from "./http-listen.ts";
 import type { Log } from "./log.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 
+export type { HttpApp } from "./http-app.ts";
 export type { ReadinessCheck } from "./http-health.ts";
 export type { ListenAddress, Listening } from "./http-listen.ts";
-
-declare module "fastify" {
-  interface FastifyRequest {
-    /** The body's bytes as they came, for digests and signatures; empty without a body. */
-    rawBody: Uint8Array;
-    startedMs: number;
-  }
-}
-
-/** Fastify with types from TypeBox schemas. */
-export type HttpApp = ReturnType<typeof typedApp>;
 
 export interface HttpServerOptions {
   /** In the OpenAPI document and the metrics. */
@@ -74,16 +55,11 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 15_000;
-/** A header block beyond this is answered with 431 by Node itself. */
-const MAX_HEADER_BYTES = 16_384;
-
 /** Builds the server; nothing listens yet. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const metrics = options.metrics ?? createMetrics(options.name, options.version);
   const controller = new AbortController();
-  const app = typedApp(options);
+  const app = createHttpApp(options);
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   // Answers are what handlers return, unabridged: a response schema documents, it does not filter.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
@@ -132,30 +108,6 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       return closed;
     },
   };
-}
-
-function typedApp(options: HttpServerOptions) {
-  const requestTimeout = options.requestTimeoutMs ?? 30_000;
-  return Fastify({
-    logger: false,
-    bodyLimit: options.bodyLimitBytes ?? 262_144,
-    requestTimeout,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    http: {
-      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeout),
-      maxHeaderSize: MAX_HEADER_BYTES,
-      connectionsCheckingInterval: 1000,
-    },
-    forceCloseConnections: "idle",
-    return503OnClosing: false, // ours is a problem document
-    genReqId: () => randomBytes(12).toString("base64url"),
-    trustProxy: options.trustProxy ? [...options.trustProxy] : false,
-    schemaErrorFormatter: validationError,
-    onProtoPoisoning: "error",
-    onConstructorPoisoning: "error",
-    routerOptions: { maxParamLength: 512, ignoreTrailingSlash: false, caseSensitive: true },
-    frameworkErrors: (error, request, reply) => answerError(error, request, reply, options.log),
-  }).withTypeProvider<TypeBoxTypeProvider>();
 }
 
 function addObservation(app: HttpApp, log: Log, metrics: Metrics): void {

@@ -9,8 +9,9 @@ import { MilagroError } from "@milagro/engine/error";
 import { type DomainAttributes, verifyAttributeSchema } from "@milagro/protocol/attribute-schema-statement";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { systemRandom } from "@milagro/runtime/random";
-import type { Context, Invocation, OptionSpec } from "./command.ts";
+import type { Context, Invocation } from "./command.ts";
 import { readJsonFile } from "./files.ts";
+import type { OptionSpec } from "./option.ts";
 import { findAttributeSchema, writeAttributeSchema } from "./profile.ts";
 import { engineOf, openDomain } from "./session.ts";
 

@@ -20,7 +20,8 @@ import { makePrivateFolder } from "@milagro/runtime/atomic-file";
 import { sleep } from "@milagro/runtime/clock";
 import { silentLog } from "@milagro/runtime/log";
 import { jitteredBackoffMs } from "@milagro/runtime/random";
-import type { Context, OptionSpec } from "./command.ts";
+import type { Context } from "./command.ts";
+import type { OptionSpec } from "./option.ts";
 import { DOMAIN_OPTION, ID_OPTION, KMS_OPTION, PASSPHRASE_OPTION } from "./options.ts";
 import { asIdentity } from "./session.ts";
 

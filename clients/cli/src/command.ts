@@ -5,6 +5,7 @@
 import { MilagroError } from "@milagro/engine/error";
 import type { ExitStatus } from "./failure.ts";
 import type { Io } from "./io.ts";
+import type { OptionSpec } from "./option.ts";
 import type { Result } from "./output.ts";
 import type { Settings } from "./settings.ts";
 
@@ -12,16 +13,6 @@ export interface Example {
   readonly text: string;
   /** One line that can be pasted; a trailing `\` continues it. */
   readonly line: string;
-}
-
-export interface OptionSpec {
-  /** Commander's syntax: `-o, --out <file>`, `--force`. The long name, camel-cased, is how the command reads it. */
-  readonly flags: string;
-  readonly text: string;
-  /** May be given more than once; read with `list`. */
-  readonly many?: true;
-  readonly choices?: readonly string[];
-  readonly default?: string;
 }
 
 export interface CommandSpec {
@@ -47,10 +38,20 @@ export interface CommandGroup {
 
 export type CommandNode = CommandSpec | CommandGroup;
 
+/** A command by name. Its code is loaded when it is called: most need a part of the system only, and a person waits for the rest. */
+export interface LazyCommand {
+  readonly name: string;
+  /** The same as the command's own, for the list of commands. */
+  readonly summary: string;
+  load(): Promise<CommandNode>;
+}
+
 /** What every command has at hand. */
 export interface Context {
   readonly io: Io;
   readonly settings: Settings;
+  /** All there are, for the commands that are about commands. */
+  readonly commands: readonly LazyCommand[];
   /** Says what is going on, on stderr, when the work takes longer than a second. */
   progress<T>(label: string | (() => string), work: Promise<T>): Promise<T>;
   /** One line for a person, on stderr. Not printed with `--quiet`. */
@@ -127,12 +128,6 @@ export class Invocation {
 
 export function isGroup(node: CommandNode): node is CommandGroup {
   return "commands" in node;
-}
-
-/** The name a command reads an option by: `--passphrase-file <file>` is `passphraseFile`. */
-export function optionName(spec: OptionSpec): string {
-  const long = /--([a-z][a-z-]*)/.exec(spec.flags)?.[1] ?? "";
-  return long.replace(/^no-/, "").replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function kebab(name: string): string {

@@ -1,16 +1,8 @@
 /**
- * Every command there is, in the order of the help. A command's code is loaded when it is called: most need a part of the system
- * only, and a person at a terminal waits for the rest.
+ * Every command there is, in the order of the help.
  * @module
  */
-import type { CommandNode } from "./command.ts";
-
-export interface LazyCommand {
-  readonly name: string;
-  /** The same as the command's own, for the list of commands. */
-  readonly summary: string;
-  load(): Promise<CommandNode>;
-}
+import type { LazyCommand } from "./command.ts";
 
 export const COMMANDS: readonly LazyCommand[] = [
   {
@@ -114,16 +106,3 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import("./commands/completion.ts")).completion,
   },
 ];
-
-/** The names of options before the command that take a value, so that it is not mistaken for the command. */
-const WITH_VALUE = ["--home", "--format"];
-
-/** The command that a command line calls, or undefined when it names none that exists. */
-export function calledCommand(argv: readonly string[]): LazyCommand | undefined {
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (WITH_VALUE.includes(word)) i++;
-    else if (!word.startsWith("-")) return COMMANDS.find(({ name }) => name === word);
-  }
-  return undefined;
-}

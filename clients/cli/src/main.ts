@@ -2,6 +2,7 @@
  * `milagro`: the process. The first Ctrl-C asks the command to stop, a second one ends it at once.
  * @module
  */
+import { COMMANDS } from "./commands.ts";
 import { processIo } from "./io.ts";
 import { runCli } from "./program.ts";
 
@@ -22,4 +23,4 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await runCli(process.argv.slice(2), processIo(), controller.signal);
+process.exitCode = await runCli(COMMANDS, process.argv.slice(2), processIo(), controller.signal);

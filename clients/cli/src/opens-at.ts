@@ -6,7 +6,8 @@ import { epochOpeningAt } from "@milagro/client/epoch-key";
 import { type Epoch, epochStartMs } from "@milagro/crypto/epoch";
 import { MilagroError } from "@milagro/engine/error";
 import { systemClock } from "@milagro/runtime/clock";
-import type { Context, OptionSpec } from "./command.ts";
+import type { Context } from "./command.ts";
+import type { OptionSpec } from "./option.ts";
 
 export const OPENS_AT_OPTION: OptionSpec = {
   flags: "--opens-at <time>",

@@ -2,7 +2,7 @@
  * Options that several commands share.
  * @module
  */
-import type { OptionSpec } from "./command.ts";
+import type { OptionSpec } from "./option.ts";
 
 export const ID_OPTION: OptionSpec = {
   flags: "--id <identity>",

@@ -3,10 +3,10 @@
  * @module
  */
 import { Argument, Command, CommanderError, Option } from "commander";
-import { type CommandNode, type CommandSpec, type Context, Invocation, isGroup, type OptionSpec } from "./command.ts";
-import { COMMANDS, calledCommand } from "./commands.ts";
+import { type CommandNode, type CommandSpec, type Context, Invocation, isGroup, type LazyCommand } from "./command.ts";
 import { EXIT_LOCAL, EXIT_OK, type ExitStatus, printFailure } from "./failure.ts";
 import type { Io } from "./io.ts";
+import type { OptionSpec } from "./option.ts";
 import { type OUTPUT_FORMATS, printResult } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { GLOBAL_OPTIONS, resolveSettings } from "./settings.ts";
@@ -37,14 +37,15 @@ Exit status: 0 done, 1 local error, 2 remote error, 3 refused by policy.`;
 
 /** Runs one command line. Never throws for what a user can cause. */
 export async function runCli(
+  commands: readonly LazyCommand[],
   argv: readonly string[],
   io: Io,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<ExitStatus> {
   const state = { status: EXIT_OK as ExitStatus };
-  const called = calledCommand(argv);
-  const program = await buildProgram(io, called ? [called.name] : [], async (spec, invocation, raw) => {
-    state.status = await execute(spec, invocation, raw, io, signal);
+  const called = calledCommand(commands, argv);
+  const program = await buildProgram(commands, io, called ? [called.name] : [], async (spec, invocation, raw) => {
+    state.status = await execute(commands, spec, invocation, raw, io, signal);
   });
   try {
     await program.parseAsync(argv, { from: "user" });
@@ -61,7 +62,12 @@ type Execute = (spec: CommandSpec, invocation: Invocation, options: Readonly<Rec
  * The tree for Commander; also what completion and docs/cli.md are made from.
  * @param loaded - the commands to load; the others are there by name only
  */
-export async function buildProgram(io: Io, loaded: readonly string[] | "all", execute: Execute): Promise<Command> {
+export async function buildProgram(
+  commands: readonly LazyCommand[],
+  io: Io,
+  loaded: readonly string[] | "all",
+  execute: Execute,
+): Promise<Command> {
   const program = new Command("milagro");
   configure(program, io);
   program
@@ -69,7 +75,7 @@ export async function buildProgram(io: Io, loaded: readonly string[] | "all", ex
     .version(VERSION, "-V, --version", "print the version")
     .addHelpText("after", ENVIRONMENT);
   for (const option of GLOBAL_OPTIONS) program.addOption(toOption(option));
-  for (const lazy of COMMANDS) {
+  for (const lazy of commands) {
     const wanted = loaded === "all" || loaded.includes(lazy.name);
     program.addCommand(wanted ? build(await lazy.load(), io, execute) : new Command(lazy.name).summary(lazy.summary));
   }
@@ -145,6 +151,7 @@ function exampleText({ text, line }: { readonly text: string; readonly line: str
 }
 
 async function execute(
+  commands: readonly LazyCommand[],
   spec: CommandSpec,
   invocation: Invocation,
   options: Readonly<Record<string, unknown>>,
@@ -161,6 +168,7 @@ async function execute(
     const context: Context = {
       io: shown,
       settings,
+      commands,
       signal,
       progress: (label, work) => (quiet ? work : withProgress(shown, label, work)),
       note: (text) => {
@@ -174,4 +182,17 @@ async function execute(
   } catch (error) {
     return printFailure(shown, format, debug, error);
   }
+}
+
+/** The names of options before the command that take a value, so that it is not mistaken for the command. */
+const WITH_VALUE = ["--home", "--format"];
+
+/** The command that a command line calls, or undefined when it names none that exists. */
+function calledCommand(commands: readonly LazyCommand[], argv: readonly string[]): LazyCommand | undefined {
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    if (WITH_VALUE.includes(word)) i++;
+    else if (!word.startsWith("-")) return commands.find(({ name }) => name === word);
+  }
+  return undefined;
 }

@@ -7,8 +7,8 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { loadConfig } from "@milagro/runtime/config";
 import Type, { type Static } from "typebox";
-import type { OptionSpec } from "./command.ts";
 import type { Io } from "./io.ts";
+import type { OptionSpec } from "./option.ts";
 import { OUTPUT_FORMATS } from "./output.ts";
 
 /** `<home>/config.json`, and `MILAGRO_…` of the same names in the environment. */

@@ -17,7 +17,7 @@ import { styleFor } from "../src/style.ts";
 import { readValue } from "../src/value.ts";
 import { fakeIo, run } from "./run-cli.ts";
 
-const program = await buildProgram(fakeIo().io, "all", async () => {});
+const program = await buildProgram(COMMANDS, fakeIo().io, "all", async () => {});
 function leaves(command: Command, path: string[] = []): string[][] {
   return command.commands.length === 0
     ? [path]

@@ -3,6 +3,7 @@
  * @module
  */
 import { Readable, Writable } from "node:stream";
+import { COMMANDS } from "../src/commands.ts";
 import type { Io } from "../src/io.ts";
 import { runCli } from "../src/program.ts";
 
@@ -47,6 +48,6 @@ export function fakeIo(options: RunOptions = {}): { readonly io: Io; stdout(): s
 
 export async function run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const { io, stdout, stderr } = fakeIo(options);
-  const status = await runCli(args, io);
+  const status = await runCli(COMMANDS, args, io);
   return { status, stdout: stdout(), stderr: stderr() };
 }

@@ -5,7 +5,7 @@
  */
 import { beginHandover, type Handover, handoverState, takeHandover } from "@milagro/client/mpin-handover";
 import { css, html, type TemplateResult } from "lit";
-import type { LoggedIn } from "./login.ts";
+import type { LoggedIn } from "./logged-in.ts";
 import { qrCode } from "./qr-code.ts";
 import { codeOf } from "./screen.ts";
 import { SetupScreen } from "./setup-screen.ts";

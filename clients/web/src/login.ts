@@ -14,17 +14,11 @@ import type { MpinClient } from "@milagro/client/mpin-ports";
 import { type Pin, parsePin } from "@milagro/crypto/mpin-token";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { arrow, phone, plus } from "./icons.ts";
+import type { LoggedIn } from "./logged-in.ts";
 import type { PinEvent } from "./pin-event.ts";
 import "./pin-pad.ts";
 import { codeOf, Screen } from "./screen.ts";
 import { webClient } from "./web-client.ts";
-
-/** What listeners of `milagro-login` are told. */
-export interface LoggedIn {
-  readonly user: string;
-  readonly identity: string;
-  readonly next?: string;
-}
 
 type View =
   | { readonly name: "loading" | "accounts" | "enrol" | "phone" | "locked" | "checking" }

@@ -11,7 +11,6 @@ import { strict } from "@milagro/protocol/wire";
 import { loadConfig } from "@milagro/runtime/config";
 import { type ListenAddress, parseListenAddress } from "@milagro/runtime/http-listen";
 import { type Static, type TProperties, Type } from "typebox";
-import type { ProviderSettings } from "./outside-provider.ts";
 
 const Count = (description: string, fallback: number, maximum: number) =>
   Type.Integer({ minimum: 1, maximum, default: fallback, description });
@@ -120,6 +119,15 @@ export const AuthConfigSchema = strict({
   limits: LimitsSchema,
 });
 export type AuthSettings = Static<typeof AuthConfigSchema>;
+
+/** An OpenID provider elsewhere, whose users may enrol with the login they have there. */
+export interface ProviderSettings {
+  readonly name: string;
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecretFile: string | undefined;
+  readonly scope: string;
+}
 
 /** Parsed and resolved: paths absolute, database and number of workers known. */
 export interface AuthConfig

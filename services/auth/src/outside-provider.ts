@@ -22,16 +22,8 @@ import { readFileLimited } from "@milagro/runtime/atomic-file";
 import { problems } from "@milagro/runtime/http-openapi";
 import type { HttpApp } from "@milagro/runtime/http-server";
 import type { Configuration } from "openid-client";
+import type { ProviderSettings } from "./config.ts";
 import type { AuthContext } from "./context.ts";
-
-/** Settings of it. */
-export interface ProviderSettings {
-  readonly name: string;
-  readonly issuer: string;
-  readonly clientId: string;
-  readonly clientSecretFile: string | undefined;
-  readonly scope: string;
-}
 
 export interface OutsideProvider {
   /** @throws `ERR_UNREACHABLE`, `ERR_PEER_INVALID` */

@@ -5,7 +5,8 @@
 import { resolve } from "node:path";
 import { MilagroError } from "@milagro/engine/error";
 import type { HttpClientRequest } from "@milagro/runtime/http-client";
-import type { Context, Invocation, OptionSpec } from "../command.ts";
+import type { Context, Invocation } from "../command.ts";
+import type { OptionSpec } from "../option.ts";
 import { callAdmin } from "./dta-admin.ts";
 
 /** `--home` of the commands about a login server. */

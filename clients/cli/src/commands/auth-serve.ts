@@ -5,7 +5,8 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { MilagroError } from "@milagro/engine/error";
-import type { CommandSpec, Context, Invocation, OptionSpec } from "../command.ts";
+import type { CommandSpec, Context, Invocation } from "../command.ts";
+import type { OptionSpec } from "../option.ts";
 import { PASSPHRASE_OPTION } from "../options.ts";
 import { readPassphraseFor } from "../ports.ts";
 import { passphraseFor } from "../service-passphrase.ts";

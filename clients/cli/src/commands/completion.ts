@@ -5,6 +5,7 @@
 import { MilagroError } from "@milagro/engine/error";
 import type { CommandSpec } from "../command.ts";
 import { completionScript, SHELLS } from "../completion.ts";
+import { buildProgram } from "../program.ts";
 
 export const completion: CommandSpec = {
   name: "completion",
@@ -15,12 +16,10 @@ export const completion: CommandSpec = {
     { text: "Complete in every zsh", line: "milagro completion zsh > ~/.zfunc/_milagro" },
     { text: "Complete in every fish", line: "milagro completion fish > ~/.config/fish/completions/milagro.fish" },
   ],
-  async run({ io }, invocation) {
+  async run({ io, commands }, invocation) {
     const shell = SHELLS.find((known) => known === invocation.argument(0));
     if (!shell) throw new MilagroError("ERR_USAGE", `a shell is one of: ${SHELLS.join(", ")}`);
-    // Imported here: the program's tree is made from the list of commands, which this command is part of.
-    const { buildProgram } = await import("../program.ts");
-    const program = await buildProgram(io, "all", async () => {});
+    const program = await buildProgram(commands, io, "all", async () => {});
     return {
       data: { shell, script: completionScript(shell, program) },
       view: { kind: "text", text: completionScript(shell, program).trimEnd() },

@@ -5,7 +5,8 @@
 import { join, resolve } from "node:path";
 import { MilagroError } from "@milagro/engine/error";
 import { createHttpClient, type HttpClientRequest } from "@milagro/runtime/http-client";
-import type { Context, Invocation, OptionSpec } from "../command.ts";
+import type { Context, Invocation } from "../command.ts";
+import type { OptionSpec } from "../option.ts";
 
 /** `--home` of the commands about one D-TA. */
 export const DTA_HOME: OptionSpec = { flags: "--home <folder>", text: "the D-TA's folder (or MILAGRO_DTA_HOME)" };

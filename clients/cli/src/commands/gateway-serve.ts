@@ -5,7 +5,8 @@
 import { resolve } from "node:path";
 import { parseIdentity, splitIdentity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
-import type { CommandSpec, Context, Invocation, OptionSpec } from "../command.ts";
+import type { CommandSpec, Context, Invocation } from "../command.ts";
+import type { OptionSpec } from "../option.ts";
 import { PASSPHRASE_OPTION } from "../options.ts";
 import { readPassphraseFor } from "../ports.ts";
 import { domainFile, keyFile, schemaFile } from "../profile.ts";

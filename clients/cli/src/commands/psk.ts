@@ -22,7 +22,8 @@ import {
   withChannels,
   withControl,
 } from "../channel-session.ts";
-import type { CommandGroup, CommandSpec, Context, Invocation, OptionSpec } from "../command.ts";
+import type { CommandGroup, CommandSpec, Context, Invocation } from "../command.ts";
+import type { OptionSpec } from "../option.ts";
 import { listen } from "./channel-listen.ts";
 
 const FILE_OPTIONS: readonly OptionSpec[] = [

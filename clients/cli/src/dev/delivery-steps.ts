@@ -134,7 +134,7 @@ export async function useSecret(job: Job, value: string): Promise<void> {
     timeline.command(
       `milagro run --socket ${socket} --env SIGNING_KEY=${SECRET_PATH} -- node sample-program ${service.url}`,
     );
-    const right = await runInner(context.io, context.signal, { args });
+    const right = await runInner(context, { args });
     if (right.status !== 0 || service.seen.accepted !== 1) {
       throw new MilagroError(
         "ERR_DEV_FAILED",
@@ -142,7 +142,7 @@ export async function useSecret(job: Job, value: string): Promise<void> {
       );
     }
     timeline.check(`the service says: ${right.stdout.trim()}`);
-    const wrong = await runInner(context.io, context.signal, { args: ["run", "--", ...child] });
+    const wrong = await runInner(context, { args: ["run", "--", ...child] });
     if (wrong.status !== 4 || service.seen.rejected !== 1)
       throw new MilagroError("ERR_DEV_FAILED", "the service accepted a request without the key");
     timeline.check(`the same program without the key: ${wrong.stdout.trim()} (exit status ${wrong.status} passed on)`);

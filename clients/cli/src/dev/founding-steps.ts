@@ -36,7 +36,7 @@ export async function startAuthorities(job: Job, state: DevState): Promise<void>
         "--jurisdiction",
         jurisdiction,
       ];
-      const { status, stderr } = await runInner(job.context.io, job.context.signal, {
+      const { status, stderr } = await runInner(job.context, {
         args: [...args, "--passphrase-file", await home.passphrase(`dta-${index}`)],
       });
       if (status !== 0) throw new MilagroError("ERR_DEV_FAILED", `dta init failed: ${stderr.trim()}`);

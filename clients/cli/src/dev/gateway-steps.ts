@@ -150,7 +150,7 @@ async function openOffline(job: Job, identity: string, party: "alice" | "carol")
   const args = ["gateway", "decrypt", BUCKET, KEY, "--store", near(job, home.path("gateway", "store"))];
   args.push("--writer", GATEWAY, "--home", near(job, home.path(party)), "--id", identity);
   timeline.command(`milagro ${args.join(" ")}`);
-  return runInner(context.io, context.signal, {
+  return runInner(context, {
     args: [...args, "--passphrase-file", await home.passphrase(party), "--format", "json"],
   });
 }

@@ -5,6 +5,7 @@
  */
 import { Readable, Writable } from "node:stream";
 import { MilagroError } from "@milagro/engine/error";
+import type { Context } from "../command.ts";
 import { EXIT_OK } from "../failure.ts";
 import type { Io } from "../io.ts";
 import { runCli } from "../program.ts";
@@ -23,33 +24,31 @@ export interface InnerResult {
 }
 
 export async function runInner(
-  outer: Pick<Io, "cwd" | "env">,
-  signal: AbortSignal,
+  outer: Pick<Context, "commands" | "io" | "signal">,
   command: InnerCommand,
 ): Promise<InnerResult> {
   const stdout = collector();
   const stderr = collector();
-  const { PATH, TMPDIR } = outer.env;
+  const { PATH, TMPDIR } = outer.io.env;
   const io: Io = {
     stdin: Readable.from(command.input === undefined ? [] : [Buffer.from(command.input)]),
     stdout: stdout.stream,
     stderr: stderr.stream,
     // Nothing of the caller's settings: the commands that are shown work without them.
     env: { PATH, ...(TMPDIR === undefined ? {} : { TMPDIR }), NO_COLOR: "1", ...command.env },
-    cwd: outer.cwd,
+    cwd: outer.io.cwd,
     isTty: { stdin: false, stdout: false, stderr: false },
   };
-  const status = await runCli(command.args, io, signal);
+  const status = await runCli(outer.commands, command.args, io, outer.signal);
   return { status, stdout: stdout.text(), stderr: stderr.text() };
 }
 
 /** As `runInner` with `--format json`. @throws the command's own code and message */
 export async function runInnerJson(
-  outer: Pick<Io, "cwd" | "env">,
-  signal: AbortSignal,
+  outer: Pick<Context, "commands" | "io" | "signal">,
   command: InnerCommand,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { status, stdout, stderr } = await runInner(outer, signal, {
+  const { status, stdout, stderr } = await runInner(outer, {
     ...command,
     args: ["--format", "json", ...command.args],
   });

@@ -35,7 +35,7 @@ export async function milagro(
 ): Promise<Answer> {
   const { context, timeline } = job;
   if (options.show !== false) timeline.command(options.show ?? `milagro ${args.join(" ")}`);
-  return runInnerJson(context.io, context.signal, {
+  return runInnerJson(context, {
     args,
     ...(options.input === undefined ? {} : { input: options.input }),
   });

@@ -4,7 +4,8 @@
  */
 import "../language-picker.ts";
 import { startLanguage } from "../language-picker.ts";
-import type { LoggedIn, MilagroLogin } from "../login.ts";
+import type { LoggedIn } from "../logged-in.ts";
+import type { MilagroLogin } from "../login.ts";
 import "../login.ts";
 
 startLanguage();

@@ -2,7 +2,7 @@
  * A program on one of two machines: serves or calls one of examples/channels as the identity of a profile.
  *
  *   on-machine.ts serve EXAMPLE HOME PASSPHRASE-FILE PORT PATTERN
- *   on-machine.ts call  EXAMPLE HOME PASSPHRASE-FILE HOST:PORT IDENTITY
+ *   on-machine.ts call  EXAMPLE HOME PASSPHRASE-FILE HOST:PORT[:PROGRAM-PORT] IDENTITY
  *
  * @module
  */
@@ -32,7 +32,8 @@ if (action === "serve") {
   const server = await serve(self, [whom]);
   server.listen(Number(place), "0.0.0.0", () => process.stdout.write("ready\n"));
 } else {
-  const [host, port] = place.split(":");
-  process.stdout.write(`${await call(self, whom, { host, port: Number(port) })}\n`);
+  const [host, port, programPort = port] = place.split(":");
+  const answer = await call(self, whom, { host, port: Number(port), programPort: Number(programPort) });
+  process.stdout.write(`${answer}\n`);
   process.exit(0);
 }

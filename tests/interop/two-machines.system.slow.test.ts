@@ -1,112 +1,14 @@
 /**
  * Two machines (network namespaces with a cable) that have nothing but Milagro identities: no certificate, no password, no service of the domain within reach.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, describe, expect } from "vitest";
-import { type Cable, canMakeNamespaces, connectMachines, type Machine } from "../support/namespaces.ts";
-import { needs } from "../support/needs.ts";
-import { makeTempFolder } from "../support/temp-folder.ts";
-import { enrolPeople, type People } from "./machine-people.ts";
+import { describe, expect } from "vitest";
+import type { Machine } from "../support/namespaces.ts";
+import { needsMachines, RUNNER, useMachines } from "./machine-programs.ts";
 
-const CLI = fileURLToPath(new URL("../../clients/cli/src/main.ts", import.meta.url));
-const RUNNER = fileURLToPath(new URL("./on-machine.ts", import.meta.url));
-const NODE = ["--conditions=@milagro/source"];
-const able = process.getuid?.() === 0 && (await canMakeNamespaces());
-const onTwoMachines = able ? needs("ip") : needs("the right to make network namespaces");
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly output: () => string;
-  /** Resolves when what it has printed matches. */
-  until(pattern: RegExp): Promise<void>;
-  stop(): Promise<void>;
-}
-
-let folder: string;
-let people: People;
-let cable: Cable;
-const running = new Set<Running>();
-
-beforeAll(async () => {
-  if (!able) return;
-  folder = await makeTempFolder();
-  [people, cable] = await Promise.all([enrolPeople(folder, ["a", "b", "eve"]), connectMachines()]);
-}, 120_000);
-afterEach(async () => {
-  await Promise.all([...running].map((one) => one.stop()));
-});
-afterAll(async () => {
-  await cable?.cut();
-});
-
-const environment = () => ({
-  PATH: process.env["PATH"] ?? "",
-  HOME: folder,
-  NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? join(folder, "cache"),
-  NO_COLOR: "1",
-  MILAGRO_PASSPHRASE_FILE: people.passphraseFile,
-});
-
-function start(machine: Machine, args: readonly string[]): Running {
-  const child = spawn(machine.enter[0] as string, [...machine.enter.slice(1), process.execPath, ...NODE, ...args], {
-    env: environment(),
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  let output = "";
-  const listeners = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk) => {
-      output += chunk;
-      for (const listener of listeners) listener();
-    });
-  const ended = once(child, "close").then(() => {
-    for (const listener of listeners) listener();
-  });
-  const one: Running = {
-    child,
-    output: () => output,
-    async until(pattern) {
-      while (!pattern.test(output)) {
-        if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended: ${output}`);
-        await new Promise<void>((resolve) => {
-          const listener = (): void => {
-            listeners.delete(listener);
-            resolve();
-          };
-          listeners.add(listener);
-        });
-      }
-    },
-    async stop() {
-      child.kill("SIGTERM");
-      await ended;
-      running.delete(one);
-    },
-  };
-  running.add(one);
-  return one;
-}
-const milagro = (machine: Machine, name: string, ...args: readonly string[]) =>
-  start(machine, [CLI, ...args, "--home", people.home(name)]);
-
-/** Runs to the end. */
-async function finish(
-  machine: Machine,
-  args: readonly string[],
-  input = "",
-): Promise<{ status: number | null; output: string }> {
-  const one = start(machine, args);
-  one.child.stdin?.end(input);
-  const [status] = (await once(one.child, "close")) as [number | null];
-  running.delete(one);
-  return { status, output: one.output() };
-}
-const finishMilagro = (machine: Machine, name: string, args: readonly string[], input = "") =>
-  finish(machine, [CLI, ...args, "--home", people.home(name)], input);
+const machines = useMachines(["a", "b", "eve"]);
+const { start, milagro, finish, finishMilagro } = machines;
+const onTwoMachines = needsMachines();
 
 describe("protocols of others", () => {
   for (const [i, [example, answer]] of (
@@ -117,16 +19,16 @@ describe("protocols of others", () => {
     ] as const
   ).entries()) {
     onTwoMachines(`${example} from one machine to the other`, async () => {
-      const { a, b } = cable;
+      const { a, b } = machines.cable;
       const port = 7100 + i;
       const server = start(b, [
         RUNNER,
         "serve",
         example,
-        people.home("b"),
-        people.passphraseFile,
+        machines.people.home("b"),
+        machines.people.passphraseFile,
         String(port),
-        people.identity("a"),
+        machines.people.identity("a"),
       ]);
       await server.until(/ready/);
       const called = (name: string) =>
@@ -134,10 +36,10 @@ describe("protocols of others", () => {
           RUNNER,
           "call",
           example,
-          people.home(name),
-          people.passphraseFile,
+          machines.people.home(name),
+          machines.people.passphraseFile,
           `${b.address}:${port}`,
-          people.identity("b"),
+          machines.people.identity("b"),
         ]);
       expect((await called("a")).output.trim()).toBe(answer);
       const refused = await called("eve");
@@ -168,15 +70,23 @@ describe("WireGuard", () => {
     );
   const presharedKey = async (machine: Machine, name: string) =>
     (await machine.run("wg", "show", name, "preshared-keys")).split("\t")[1]?.trim();
-  const wireguard = able ? needs("ip", "wg", "wireguard-go") : onTwoMachines;
+  const wireguard = needsMachines("wg", "wireguard-go");
 
   wireguard(
     "a tunnel by identities: the key changes again and again under a running transfer, and not one packet is lost",
     async () => {
-      const { a, b } = cable;
-      const far = up(b, "b", 1, "--listen", `${b.address}:7700`, "--peer", `${people.identity("a")}=10.7.0.1/32`);
+      const { a, b } = machines.cable;
+      const far = up(
+        b,
+        "b",
+        1,
+        "--listen",
+        `${b.address}:7700`,
+        "--peer",
+        `${machines.people.identity("a")}=10.7.0.1/32`,
+      );
       await far.until(/is up/);
-      const near = up(a, "a", 0, "--peer", `${people.identity("b")}=10.7.0.2/32@${b.address}:7700`);
+      const near = up(a, "a", 0, "--peer", `${machines.people.identity("b")}=10.7.0.2/32@${b.address}:7700`);
       await near.until(/tunnel with/);
       const first = await presharedKey(a, names[0]);
 
@@ -189,7 +99,7 @@ describe("WireGuard", () => {
 
       const status = await finishMilagro(a, "a", ["channel", "status", "--format", "json"]);
       const [row] = JSON.parse(status.output).programs[0].channels;
-      expect(row).toMatchObject({ peer: people.identity("b"), origin: "wireguard" });
+      expect(row).toMatchObject({ peer: machines.people.identity("b"), origin: "wireguard" });
       expect(Number(/^(\d+) agreements/.exec(row.detail)?.[1])).toBeGreaterThanOrEqual(3);
 
       // The newest keys are the same at both ends, and a handshake from nothing succeeds with them.
@@ -213,10 +123,18 @@ describe("WireGuard", () => {
   wireguard(
     "an identity that is not configured gets no tunnel",
     async () => {
-      const { a, b } = cable;
-      const far = up(b, "b", 1, "--listen", `${b.address}:7701`, "--peer", `${people.identity("a")}=10.7.0.1/32`);
+      const { a, b } = machines.cable;
+      const far = up(
+        b,
+        "b",
+        1,
+        "--listen",
+        `${b.address}:7701`,
+        "--peer",
+        `${machines.people.identity("a")}=10.7.0.1/32`,
+      );
       await far.until(/is up/);
-      const near = up(a, "eve", 0, "--peer", `${people.identity("b")}=10.7.0.2/32@${b.address}:7701`);
+      const near = up(a, "eve", 0, "--peer", `${machines.people.identity("b")}=10.7.0.2/32@${b.address}:7701`);
       await near.until(/ERR_CHANNEL_REFUSED/);
       expect(await b.run("wg", "show", names[1], "peers")).toBe("");
       expect(await answered(a, 1000)).toMatch(/^0 of /);
@@ -231,15 +149,23 @@ describe("the command line", () => {
   onTwoMachines(
     "standard input of one is standard output of the other, for whom is let in",
     async () => {
-      const { a, b } = cable;
-      const listening = milagro(b, "b", "channel", "listen", `${b.address}:7200`, "--allow", people.identity("a"));
+      const { a, b } = machines.cable;
+      const listening = milagro(
+        b,
+        "b",
+        "channel",
+        "listen",
+        `${b.address}:7200`,
+        "--allow",
+        machines.people.identity("a"),
+      );
       await listening.until(/listens on/);
-      const dial = ["channel", "dial", people.identity("b"), `${b.address}:7200`];
+      const dial = ["channel", "dial", machines.people.identity("b"), `${b.address}:7200`];
       expect(await finishMilagro(a, "eve", dial, "let me in")).toMatchObject({
         status: 3,
         output: expect.stringContaining("ERR_CHANNEL_REFUSED"),
       });
-      const wrong = ["channel", "dial", people.identity("eve"), `${b.address}:7200`];
+      const wrong = ["channel", "dial", machines.people.identity("eve"), `${b.address}:7200`];
       expect(await finishMilagro(a, "a", wrong, "x")).toMatchObject({
         status: 3,
         output: expect.stringContaining("ERR_CHANNEL_PEER"),
@@ -249,16 +175,16 @@ describe("the command line", () => {
       expect(await finishMilagro(a, "a", dial, "there ")).toEqual({ status: 0, output: "and back" });
       await closed;
       expect(listening.output()).toContain("there ");
-      running.delete(listening);
+      machines.forget(listening);
     },
     60_000,
   );
 
-  const curl = able ? needs("curl", "ip") : onTwoMachines;
+  const curl = needsMachines("curl");
   curl(
     "a TCP port and SOCKS reach what the far side allows, and nothing else",
     async () => {
-      const { a, b } = cable;
+      const { a, b } = machines.cable;
       const web = b.spawn(process.execPath, ["-e", WEB], { stdio: ["ignore", "pipe", "inherit"] });
       await once(web.stdout as NodeJS.ReadableStream, "data");
       const far = milagro(
@@ -268,7 +194,7 @@ describe("the command line", () => {
         "--listen",
         `${b.address}:7300`,
         "--reach",
-        `${people.identity("a")}=127.0.0.1:8080`,
+        `${machines.people.identity("a")}=127.0.0.1:8080`,
       );
       await far.until(/forwards for others/);
       const near = milagro(
@@ -282,7 +208,7 @@ describe("the command line", () => {
         "--socks",
         "1080",
         "--to",
-        people.identity("b"),
+        machines.people.identity("b"),
         "--at",
         `${b.address}:7300`,
       );
@@ -292,81 +218,14 @@ describe("the command line", () => {
       expect(await get("--proxy", "socks5h://127.0.0.1:1080", "http://127.0.0.1:8080/")).toBe("the web of b");
       await expect(get("--proxy", "socks5h://127.0.0.1:1080", `http://${b.address}:8080/`)).rejects.toThrow();
       const { output } = await finishMilagro(a, "a", ["channel", "status", "--format", "json"]);
-      expect(JSON.parse(output).programs).toMatchObject([{ program: "forward", identity: people.identity("a") }]);
+      expect(JSON.parse(output).programs).toMatchObject([
+        { program: "forward", identity: machines.people.identity("a") },
+      ]);
       await near.stop();
       await far.stop();
       web.kill();
     },
     60_000,
-  );
-
-  const mosquitto = able ? needs("mosquitto", "mosquitto_pub", "mosquitto_sub") : onTwoMachines;
-  mosquitto(
-    "a Mosquitto gets its keys, and a client of its one; after the key has expired it is taken out",
-    async () => {
-      const { a, b } = cable;
-      const shm = await makeTempFolder();
-      const file = join(shm, "psk");
-      writeFileSync(file, "");
-      writeFileSync(
-        join(shm, "mosquitto.conf"),
-        `user root\nlistener 8883 ${b.address}\npsk_hint milagro\npsk_file ${file}\nuse_identity_as_username true\npid_file ${join(shm, "pid")}\nallow_anonymous false\n`,
-      );
-      const broker = b.spawn("mosquitto", ["-c", join(shm, "mosquitto.conf")], { stdio: "ignore" });
-      const serving = milagro(
-        b,
-        "b",
-        "psk",
-        "serve",
-        "--listen",
-        `${b.address}:7800`,
-        "--allow",
-        people.identity("a"),
-        "--lifetime",
-        "8",
-        "--out",
-        file,
-        "--allow-disk",
-        "--reload-pid",
-        join(shm, "pid"),
-      );
-      await serving.until(/gives out keys/);
-      const get = [
-        "psk",
-        "get",
-        "--to",
-        people.identity("b"),
-        "--at",
-        `${b.address}:7800`,
-        "--format-of",
-        "openssl",
-        "--out",
-        join(shm, "key"),
-        "--allow-disk",
-        "--format",
-        "json",
-      ];
-      expect(await finishMilagro(a, "eve", get)).toMatchObject({
-        status: 3,
-        output: expect.stringContaining("ERR_CHANNEL_REFUSED"),
-      });
-      const { output } = await finishMilagro(a, "a", get);
-      const { pskIdentity } = JSON.parse(output);
-      const publish = (identity: string) =>
-        a.run(
-          "sh",
-          "-c",
-          `mosquitto_pub -h ${b.address} -p 8883 --psk-identity ${identity} --psk "$(cat ${join(shm, "key")})" -t t -m hello -q 1`,
-        );
-      await publish(pskIdentity);
-      await expect(publish("somebody")).rejects.toThrow();
-      await new Promise((resolve) => setTimeout(resolve, 14_000));
-      await expect(publish(pskIdentity)).rejects.toThrow();
-      await serving.stop();
-      broker.kill();
-      await once(broker, "exit");
-    },
-    90_000,
   );
 });
 

@@ -17,9 +17,13 @@ export interface PskStoreOptions {
   write(entries: readonly PskEntry[]): Promise<void>;
   /** More than this at once are refused. Default 1000. */
   readonly limit?: number;
+  /** The program's file has room for one key: a new one replaces its holder's old one, and nobody else gets any meanwhile. */
+  readonly oneKey?: boolean;
 }
 
 export interface PskStore {
+  /** Writes the file before there is any key: what another run has left in it counts no more. */
+  open(): Promise<void>;
   /**
    * Takes a key over and names it; resolves when the program knows it. The older keys of the same holder stay until their end: connections
    * that are being made may use them.
@@ -41,7 +45,7 @@ interface Kept {
 }
 
 export function createPskStore(options: PskStoreOptions): PskStore {
-  const { lifetimeSeconds, random, clock, limit = 1000 } = options;
+  const { lifetimeSeconds, random, clock, limit = 1000, oneKey = false } = options;
   let kept: readonly Kept[] = [];
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -64,10 +68,11 @@ export function createPskStore(options: PskStoreOptions): PskStore {
   }
   const living = (): readonly Kept[] => kept.filter(({ expiresMs }) => expiresMs > clock());
   return {
+    open: () => inTurn(() => replace([])),
     add: (holder, key) =>
       inTurn(async () => {
-        const others = living();
-        if (others.length >= limit) {
+        const others = living().filter((one) => !(oneKey && one.holder === holder));
+        if (others.length >= (oneKey ? 1 : limit)) {
           key.destroy();
           throw new MilagroError("ERR_OVERLOADED", "there are too many keys at once");
         }

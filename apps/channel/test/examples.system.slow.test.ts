@@ -17,6 +17,7 @@ test.each([
   ["websocket", `hello ${ALICE}`],
   ["grpc", "hello yourself"],
   ["mqtt", `hello ${ALICE}`],
+  ["programs", `hello ${ALICE}`],
 ])("%s runs over a channel", async (name, answer) => {
   const { serve, call } = (await import(`../../../examples/channels/${name}.js`)) as Example;
   const server = await serve(party(BOB), EVERYBODY);

@@ -5,15 +5,23 @@
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import { createServer, requestKey } from "@milagro/channel";
-import { encodePskFile, PSK_FORMATS, type PskEntry, type PskFormat } from "@milagro/channel/psk-file";
+import {
+  encodePskFile,
+  holdsOneKey,
+  NOBODY,
+  PSK_FORMATS,
+  type PskEntry,
+  type PskFormat,
+} from "@milagro/channel/psk-file";
 import { createPskStore } from "@milagro/channel/psk-store";
 import { parseIdentity } from "@milagro/crypto/identity";
 import { writeOutputFile } from "@milagro/endpoint/output-file";
 import { RELOAD_SIGNALS, type ReloadSignal, reload } from "@milagro/endpoint/reload";
 import { MilagroError } from "@milagro/engine/error";
 import { credentialName } from "@milagro/protocol/channel-credential";
+import { isErrno } from "@milagro/runtime/atomic-file";
 import { sleep } from "@milagro/runtime/clock";
-import { jitteredBackoffMs } from "@milagro/runtime/random";
+import { jitteredBackoffMs, systemRandom } from "@milagro/runtime/random";
 import {
   ALLOW_OPTION,
   CHANNEL_OPTIONS,
@@ -29,12 +37,13 @@ import { listen } from "./channel-listen.ts";
 const FILE_OPTIONS: readonly OptionSpec[] = [
   { flags: "--format-of <program>", text: "whose form the file has", choices: PSK_FORMATS, default: "mosquitto" },
   { flags: "-o, --out <file>", text: "the file to write, in memory (tmpfs), mode 0400" },
+  { flags: "--identity-out <file>", text: "write the PSK identity there, for programs that take it from a file" },
   { flags: "--allow-disk", text: "write although the folder is on a disk" },
   { flags: "--reload-pid <file>", text: "pid file of the program that reads it again on a signal" },
   { flags: "--reload-signal <signal>", text: "the signal", choices: RELOAD_SIGNALS, default: "SIGHUP" },
   { flags: "--reload-command <program>", text: "a program to run instead, without arguments" },
 ];
-const SWEEP_MS = 5000;
+const SWEEP_MS = 1000;
 
 type Write = (entries: readonly PskEntry[]) => Promise<void>;
 
@@ -43,12 +52,19 @@ function writerOf(context: Context, invocation: Invocation): Write {
   const { cwd } = context.io;
   const path = resolve(cwd, invocation.required("out"));
   const format = invocation.required("formatOf") as PskFormat;
+  const identityOut = invocation.text("identityOut");
   const pidFile = invocation.text("reloadPid");
   const command = invocation.text("reloadCommand");
   if (pidFile !== undefined && command !== undefined)
     throw new MilagroError("ERR_USAGE", "--reload-pid or --reload-command, not both");
   return async (entries) => {
-    const bytes = encodePskFile(format, entries);
+    // First the name: a program that is told to read anew finds both.
+    if (identityOut !== undefined)
+      await writeOutputFile(resolve(cwd, identityOut), Buffer.from(`${entries.at(-1)?.identity ?? NOBODY}\n`), {
+        mode: 0o400,
+        allowDisk: true,
+      });
+    const bytes = encodePskFile(format, entries, systemRandom);
     try {
       await writeOutputFile(path, bytes, { mode: 0o400, allowDisk: invocation.flag("allowDisk") });
     } finally {
@@ -59,11 +75,16 @@ function writerOf(context: Context, invocation: Invocation): Write {
         kind: "signal",
         pidFile: resolve(cwd, pidFile),
         signal: invocation.required("reloadSignal") as ReloadSignal,
+      }).catch((error: unknown) => {
+        // A program that does not run needs no signal: it reads the file when it starts, as it cannot before there is one.
+        if (!(error instanceof MilagroError) || !isGone(error.cause)) throw error;
       });
     else if (command !== undefined)
       await reload({ kind: "command", command: [resolve(cwd, command)], timeoutMs: 30_000 });
   };
 }
+
+const isGone = (cause: unknown): boolean => isErrno(cause, "ENOENT") || isErrno(cause, "ESRCH");
 
 const pskServe: CommandSpec = {
   name: "serve",
@@ -89,9 +110,12 @@ const pskServe: CommandSpec = {
     if (allow.length === 0)
       throw new MilagroError("ERR_USAGE", "say who gets keys: --allow milagro:<domain>/<kind>/<name>");
     const lifetimeSeconds = invocation.integer("lifetime", { min: 5, max: 7 * 86_400 }) ?? 3600;
+    const oneKey = holdsOneKey(invocation.required("formatOf") as PskFormat);
+    if (!oneKey && invocation.text("identityOut") !== undefined)
+      throw new MilagroError("ERR_USAGE", "--identity-out is for a file with one key: --format-of openssl");
     const write = writerOf(context, invocation);
     return withChannels(context, async ({ self, identity }) => {
-      const store = createPskStore({ lifetimeSeconds, random: self.random, clock: self.clock, write });
+      const store = createPskStore({ lifetimeSeconds, random: self.random, clock: self.clock, write, oneKey });
       const server = createServer({
         self,
         allow,
@@ -116,6 +140,7 @@ const pskServe: CommandSpec = {
         }));
       try {
         return await withControl(context, "psk", identity, list, async () => {
+          await store.open();
           await listen(server, address);
           context.note(`${identity} gives out keys on ${address.host}:${(server.address() as AddressInfo).port}`);
           await untilStopped(context.signal);
@@ -140,7 +165,6 @@ const pskGet: CommandSpec = {
     { flags: "--to <identity>", text: "who gives out the keys" },
     { flags: "--at <host:port>", text: "where it listens" },
     ...FILE_OPTIONS,
-    { flags: "--identity-out <file>", text: "write the PSK identity there, for programs that take it from a file" },
     { flags: "--keep", text: "renew before the key expires, until Ctrl-C" },
   ],
   examples: [
@@ -156,7 +180,6 @@ const pskGet: CommandSpec = {
   async run(context, invocation) {
     const to = parseIdentity(invocation.required("to"));
     const address = parseHostPort(invocation.required("at"));
-    const identityOut = invocation.text("identityOut");
     const keep = invocation.flag("keep");
     const write = writerOf(context, invocation);
     return withChannels(
@@ -167,12 +190,6 @@ const pskGet: CommandSpec = {
           const key = psk.use((bytes) => bytes.slice());
           psk.destroy();
           try {
-            // First the name: who reads the file anew finds both.
-            if (identityOut !== undefined)
-              await writeOutputFile(resolve(context.io.cwd, identityOut), Buffer.from(`${identity}\n`), {
-                mode: 0o400,
-                allowDisk: true,
-              });
             await write([{ identity, key }]);
           } finally {
             key.fill(0);

@@ -1,0 +1,301 @@
+/**
+ * Programs that know nothing of Milagro get their keys by `milagro psk`: real ones on two machines, while connections go on and keys change.
+ */
+import { type ChildProcess, type SpawnOptions, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished } from "vitest";
+import type { Machine } from "../support/namespaces.ts";
+import { tempFolder } from "../support/temp-folder.ts";
+import { needsMachines, RUNNER, useMachines } from "./machine-programs.ts";
+
+const machines = useMachines(["a", "b", "eve"]);
+const { start, milagro, finish, finishMilagro } = machines;
+
+/** Ends with the test. */
+function run(machine: Machine, program: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
+  const child = machine.spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], ...options });
+  onTestFinished(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill();
+    await once(child, "exit");
+  });
+  return child;
+}
+const ready = (child: ChildProcess) => once(child.stdout as NodeJS.ReadableStream, "data");
+
+const callProgram = (name: string, place: string) =>
+  finish(machines.cable.a, [
+    RUNNER,
+    "call",
+    "programs",
+    machines.people.home(name),
+    machines.people.passphraseFile,
+    place,
+    machines.people.identity("b"),
+  ]);
+
+/** A configuration of stunnel in a folder of its own. @returns its path */
+function stunnelConfig(folder: string, name: string, service: readonly string[]): string {
+  const path = join(folder, `${name}.conf`);
+  const lines = [
+    "foreground = yes",
+    `pid = ${join(folder, `${name}.pid`)}`,
+    "debug = 3",
+    "[service]",
+    "ciphers = PSK",
+    "sslVersion = TLSv1.3",
+    "ciphersuites = TLS_AES_128_GCM_SHA256",
+    `PSKsecrets = ${join(folder, name)}`,
+    ...service,
+  ];
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  return path;
+}
+
+needsMachines("mosquitto", "mosquitto_pub")(
+  "a Mosquitto gets its keys, and a client of its one; after the key has expired it is taken out",
+  async () => {
+    const { a, b } = machines.cable;
+    const shm = await tempFolder();
+    const file = join(shm, "psk");
+    writeFileSync(file, "");
+    writeFileSync(
+      join(shm, "mosquitto.conf"),
+      `user root\nlistener 8883 ${b.address}\npsk_hint milagro\npsk_file ${file}\nuse_identity_as_username true\npid_file ${join(shm, "pid")}\nallow_anonymous false\n`,
+    );
+    const broker = b.spawn("mosquitto", ["-c", join(shm, "mosquitto.conf")], { stdio: "ignore" });
+    const serving = milagro(
+      b,
+      "b",
+      "psk",
+      "serve",
+      "--listen",
+      `${b.address}:7800`,
+      "--allow",
+      machines.people.identity("a"),
+      "--lifetime",
+      "8",
+      "--out",
+      file,
+      "--allow-disk",
+      "--reload-pid",
+      join(shm, "pid"),
+    );
+    await serving.until(/gives out keys/);
+    const get = [
+      "psk",
+      "get",
+      "--to",
+      machines.people.identity("b"),
+      "--at",
+      `${b.address}:7800`,
+      "--format-of",
+      "openssl",
+      "--out",
+      join(shm, "key"),
+      "--allow-disk",
+      "--format",
+      "json",
+    ];
+    expect(await finishMilagro(a, "eve", get)).toMatchObject({
+      status: 3,
+      output: expect.stringContaining("ERR_CHANNEL_REFUSED"),
+    });
+    const { output } = await finishMilagro(a, "a", get);
+    const { pskIdentity } = JSON.parse(output);
+    const publish = (identity: string) =>
+      a.run(
+        "sh",
+        "-c",
+        `mosquitto_pub -h ${b.address} -p 8883 --psk-identity ${identity} --psk "$(cat ${join(shm, "key")})" -t t -m hello -q 1`,
+      );
+    await publish(pskIdentity);
+    await expect(publish("somebody")).rejects.toThrow();
+    await new Promise((resolve) => setTimeout(resolve, 10_000));
+    await expect(publish(pskIdentity)).rejects.toThrow();
+    await serving.stop();
+    broker.kill();
+    await once(broker, "exit");
+  },
+  90_000,
+);
+
+needsMachines("stunnel", "openssl")(
+  "stunnel at both ends: keys change again and again under connections, and one that is not renewed ends",
+  async () => {
+    const { a, b } = machines.cable;
+    const folder = await tempFolder();
+    const serving = milagro(
+      b,
+      "b",
+      ...["psk", "serve", "--listen", `${b.address}:7801`, "--allow", machines.people.identity("a")],
+      ...["--lifetime", "6", "--format-of", "stunnel", "--out", join(folder, "server"), "--allow-disk"],
+      ...["--reload-pid", join(folder, "server.pid")],
+    );
+    await serving.until(/gives out keys/);
+    // It starts before anybody has a key: what is in its file then is nobody's.
+    await ready(run(b, process.execPath, ["-e", ECHO]));
+    const server = stunnelConfig(folder, "server", [`accept = ${b.address}:8443`, "connect = 127.0.0.1:9101"]);
+    run(b, "stunnel", [server], { stdio: "ignore" });
+    expect(await sClient(a, `${b.address}:8443`, "nobody", "00".repeat(32))).not.toContain("hello");
+
+    const get = [
+      "psk",
+      "get",
+      "--to",
+      machines.people.identity("b"),
+      "--at",
+      `${b.address}:7801`,
+      "--format-of",
+      "stunnel",
+    ];
+    const getting = milagro(
+      a,
+      "a",
+      ...[...get, "--out", join(folder, "client"), "--allow-disk", "--keep"],
+      ...["--reload-pid", join(folder, "client.pid")],
+    );
+    await getting.until(/\n/);
+    const client = stunnelConfig(folder, "client", [
+      "client = yes",
+      "accept = 127.0.0.1:8444",
+      `connect = ${b.address}:8443`,
+    ]);
+    run(a, "stunnel", [client], { stdio: "ignore" });
+
+    // Longer than the first key is good.
+    const { fresh, standing } = await talked(a, 8000);
+    expect(getting.output().trim().split("\n").length).toBeGreaterThanOrEqual(3);
+    expect(fresh).toMatchObject({ failed: [] });
+    expect(fresh.answered).toBeGreaterThan(20);
+    expect(standing).toMatchObject({ lost: 0 });
+    expect(standing.answered).toBeGreaterThan(20);
+
+    expect((await callProgram("a", `${b.address}:7801:8443`)).output.trim()).toBe("hello");
+    expect((await callProgram("eve", `${b.address}:7801:8443`)).output).toContain("ERR_CHANNEL_REFUSED");
+
+    await getting.stop();
+    await new Promise((resolve) => setTimeout(resolve, 8500));
+    const late = await talked(a, 500);
+    expect(late.fresh.answered).toBe(0);
+    expect(serving.output()).not.toContain("Note:");
+  },
+  90_000,
+);
+
+needsMachines("openssl")(
+  "openssl s_server with one key that a command starts anew, s_client with the other end's files, and s_client at a channel server",
+  async () => {
+    const { a, b } = machines.cable;
+    const folder = await tempFolder();
+    const file = (name: string): string => join(folder, name);
+    // s_server reads its key once, from its command line: a new key is a new process.
+    const restart = file("restart");
+    const s_server = `openssl s_server -accept ${b.address}:8445 -nocert -psk_identity "$(cat id)" -psk "$(cat key)" -tls1_3 -ciphersuites TLS_AES_128_GCM_SHA256 -quiet -rev`;
+    writeFileSync(
+      restart,
+      `#!/bin/sh\ncd ${folder}\nif [ -f pid ]; then kill "$(cat pid)"; fi\n${s_server} </dev/null >/dev/null 2>&1 &\necho $! >pid\n`,
+      { mode: 0o700 },
+    );
+    onTestFinished(() => void spawnSync("sh", ["-c", `kill "$(cat ${file("pid")})"`]));
+    const serving = milagro(
+      b,
+      "b",
+      ...["psk", "serve", "--listen", `${b.address}:7802`, "--allow", machines.people.identity("a")],
+      ...["--allow", machines.people.identity("eve"), "--lifetime", "6", "--format-of", "openssl"],
+      ...["--out", file("key"), "--identity-out", file("id"), "--allow-disk", "--reload-command", restart],
+    );
+    await serving.until(/gives out keys/);
+    const get = ["psk", "get", "--to", machines.people.identity("b"), "--format-of", "openssl", "--allow-disk"];
+    const files = (name: string) => ["--out", file(`${name}.key`), "--identity-out", file(`${name}.id`)];
+    const at = `${b.address}:7802`;
+    const getting = milagro(a, "a", ...get, "--at", at, ...files("a"), "--keep");
+    await getting.until(/\n/);
+    // There is one key, and it is taken.
+    const eve = await finishMilagro(a, "eve", [...get, "--at", at, ...files("eve")]);
+    expect(eve.status).not.toBe(0);
+
+    let answered = 0;
+    const end = Date.now() + 8000;
+    while (Date.now() < end) {
+      // With one key there is no overlap: who comes between the two changes comes again.
+      const answer = await sClientByFiles(a, `${b.address}:8445`, file("a"));
+      if (answer.includes("olleh")) answered++;
+    }
+    expect(getting.output().trim().split("\n").length).toBeGreaterThanOrEqual(3);
+    expect(answered).toBeGreaterThan(5);
+    expect(await sClient(a, `${b.address}:8445`, getting.output().split("\n")[0] ?? "", "00".repeat(32))).not.toContain(
+      "olleh",
+    );
+
+    // A channel server gives tickets: the key it agrees on needs no file at its end.
+    const channels = start(b, [
+      RUNNER,
+      "serve",
+      "programs",
+      machines.people.home("b"),
+      machines.people.passphraseFile,
+      "7803",
+      machines.people.identity("a"),
+    ]);
+    await channels.until(/ready/);
+    expect((await finishMilagro(a, "a", [...get, "--at", `${b.address}:7803`, ...files("ticket")])).status).toBe(0);
+    expect(await sClientByFiles(a, `${b.address}:7803`, file("ticket"))).toContain(
+      `hello ${machines.people.identity("a")}`,
+    );
+  },
+  90_000,
+);
+
+/** What `openssl s_client` on this machine has been answered to "hello". */
+const sClient = (machine: Machine, to: string, identity: string, key: string): Promise<string> =>
+  sClientBy(machine, to, `-psk_identity ${identity} -psk ${key}`);
+const sClientByFiles = (machine: Machine, to: string, files: string): Promise<string> =>
+  sClientBy(machine, to, `-psk_identity "$(cat ${files}.id)" -psk "$(cat ${files}.key)"`);
+
+function sClientBy(machine: Machine, to: string, psk: string): Promise<string> {
+  const client = `openssl s_client -connect ${to} ${psk} -tls1_3 -ciphersuites TLS_AES_128_GCM_SHA256 -quiet -no_ign_eof`;
+  // It ends when its input does, so that waits for the answer.
+  return machine.run("sh", "-c", `{ echo hello; sleep 0.4; } | timeout 5 ${client} 2>/dev/null; true`);
+}
+
+interface Talked {
+  readonly fresh: { readonly answered: number; readonly failed: readonly string[] };
+  readonly standing: { readonly answered: number; readonly lost: number };
+}
+
+/** Talks to the echo through stunnel for so long: over one connection, and over a new one every 200 ms. */
+const talked = async (machine: Machine, ms: number): Promise<Talked> =>
+  JSON.parse(await machine.run(process.execPath, "-e", TALK, String(ms)));
+const TALK = `
+const { connect } = require("node:net");
+const fresh = { answered: 0, failed: [] }, standing = { answered: 0, lost: 0 };
+const end = Date.now() + Number(process.argv[1]);
+// While stunnel reads its configuration again it does not listen for a moment.
+const dial = (attempt = 0) => new Promise((resolve, reject) => {
+  const socket = connect(8444, "127.0.0.1", () => resolve(socket)).once("error", (error) => {
+    if (error.code !== "ECONNREFUSED" || attempt === 40) return reject(error);
+    setTimeout(() => resolve(dial(attempt + 1)), 25);
+  });
+});
+const ask = (socket, text) => new Promise((resolve, reject) => {
+  socket.once("data", (answer) => resolve(String(answer) === text)).once("close", () => reject(new Error("closed"))).once("error", reject);
+  socket.write(text);
+});
+const pause = () => new Promise((resolve) => setTimeout(resolve, 200));
+const one = (async () => {
+  const socket = await dial();
+  socket.setMaxListeners(0);
+  for (let i = 0; Date.now() < end; i++) { if (await ask(socket, "line " + i)) standing.answered++; else standing.lost++; await pause(); }
+  socket.destroy();
+})().catch(() => standing.lost++);
+const many = (async () => {
+  for (let i = 0; Date.now() < end; i++) {
+    await dial().then(async (socket) => { if (await ask(socket, "fresh " + i)) fresh.answered++; socket.destroy(); }).catch((error) => fresh.failed.push(error.message));
+    await pause();
+  }
+})();
+Promise.all([one, many]).then(() => console.log(JSON.stringify({ fresh, standing })));`;
+const ECHO = `require("node:net").createServer((socket) => socket.on("error", () => {}).pipe(socket)).listen(9101, "127.0.0.1", () => console.log("ready"));`;

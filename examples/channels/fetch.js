@@ -16,11 +16,11 @@ export function serve(self, allow) {
   return server;
 }
 
-export async function call(self, to, { host, port }) {
+export async function call(self, to, address) {
   // The URL says https, so that undici asks for HTTP/2; what secures it is the channel.
   const dispatcher = new Agent({
     allowH2: true,
-    connect: channelConnector({ self, to, host, port, ALPNProtocols: ["h2", "http/1.1"] }),
+    connect: channelConnector({ self, to, ...address, ALPNProtocols: ["h2", "http/1.1"] }),
   });
   try {
     const answers = await Promise.all(

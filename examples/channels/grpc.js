@@ -47,20 +47,30 @@ class ChannelIdentityCredentials extends ChannelCredentials {
   }
   _createSecureConnector(_target, _options, callCredentials) {
     return {
-      connect: async (socket) => ({
-        socket: await connect({ ...this.#options, socket, ALPNProtocols: ["h2"] }),
-        secure: true,
-      }),
+      connect: async (socket) => ({ socket: await this.#dial(socket), secure: true }),
       waitForReady: async () => {},
       getCallCredentials: () => callCredentials ?? credentials.createEmpty(),
       destroy() {},
     };
   }
+  async #dial(socket) {
+    const { remoteAddress: host, remotePort: port } = socket;
+    try {
+      return await connect({ ...this.#options, socket });
+    } catch (error) {
+      // gRPC brings one connection, and a ticket that the server no longer takes (it was restarted) has used it up.
+      if (error.code !== "ERR_CHANNEL_TICKET") throw error;
+      return connect({ ...this.#options, host, port });
+    }
+  }
 }
 
-export function call(self, to, { host, port }) {
+export function call(self, to, { host, port, tickets }) {
   const Client = makeGenericClientConstructor(Hello, "Hello");
-  const client = new Client(`${host}:${port}`, new ChannelIdentityCredentials({ self, to }));
+  const client = new Client(
+    `${host}:${port}`,
+    new ChannelIdentityCredentials({ self, to, tickets, ALPNProtocols: ["h2"] }),
+  );
   return new Promise((resolve, reject) => {
     client.say("hello", new Metadata(), (error, answer) => {
       client.close();

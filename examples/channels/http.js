@@ -10,8 +10,8 @@ export function serve(self, allow) {
   return server;
 }
 
-export function call(self, to, { host, port }) {
-  const agent = channelAgent({ self, to, host, port });
+export function call(self, to, address) {
+  const agent = channelAgent({ self, to, ...address });
   return new Promise((resolve, reject) => {
     const request = http.get({ host: "service", path: "/", agent }, async (response) => {
       let text = "";

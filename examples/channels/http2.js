@@ -15,8 +15,8 @@ export function serve(self, allow) {
   return server;
 }
 
-export async function call(self, to, { host, port }) {
-  const channel = await connect({ self, to, host, port, ALPNProtocols: ["h2"] });
+export async function call(self, to, address) {
+  const channel = await connect({ self, to, ...address, ALPNProtocols: ["h2"] });
   const session = http2.connect("http://service", { createConnection: () => channel });
   const stream = session.request({ ":path": "/" });
   let text = "";

@@ -13,9 +13,9 @@ export async function serve(self, allow) {
   return server;
 }
 
-export function call(self, to, { host, port }) {
+export function call(self, to, address) {
   const own = self.own().credential.identity;
-  const client = new MqttClient(() => connectLazily({ self, to, host, port }), {
+  const client = new MqttClient(() => connectLazily({ self, to, ...address }), {
     reconnectPeriod: 0,
     protocolVersion: 4,
   });

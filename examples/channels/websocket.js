@@ -13,8 +13,8 @@ export function serve(self, allow) {
   return server;
 }
 
-export function call(self, to, { host, port }) {
-  const agent = channelAgent({ self, to, host, port });
+export function call(self, to, address) {
+  const agent = channelAgent({ self, to, ...address });
   return new Promise((resolve, reject) => {
     const socket = new WebSocket("ws://service/", { agent });
     socket.on("open", () => socket.send("hello"));

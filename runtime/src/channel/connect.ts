@@ -41,7 +41,8 @@ export type ConnectOptions = DialOptions & Address;
 const TIMEOUT_MS = 10_000;
 
 /**
- * Dials. A ticket that the server does not take costs one more connection, in which both sides agree anew.
+ * Dials. A ticket that the server does not take costs one more connection, in which both sides agree anew; whoever brought a `socket` has to bring another,
+ * and is told so by `ERR_CHANNEL_TICKET`. The ticket is gone then.
  * @throws `ERR_UNREACHABLE`, `ERR_TIMEOUT`, `ERR_CHANNEL_PEER` (somebody else answered), `ERR_CHANNEL_REFUSED`, `ERR_CHANNEL_AGREEMENT`,
  *   `ERR_CHANNEL_BUSY`, `ERR_CHANNEL_MESSAGE`, `ERR_EPOCH_OUT_OF_WINDOW`, `ERR_DOMAIN_MISMATCH`, `ERR_KEY_MISSING`; the signal's reason
  */
@@ -49,7 +50,7 @@ export async function connect(options: ConnectOptions): Promise<Channel> {
   const { self, tickets, to } = options;
   if (options.sok) return bySok(options, options.sok);
   const own = self.own().credential;
-  const ticket = "socket" in options ? undefined : tickets?.find(own, to, self.clock());
+  const ticket = tickets?.find(own, to, self.clock());
   if (ticket) {
     try {
       const refused = await decideOn(options)(ticket.peer);
@@ -57,7 +58,7 @@ export async function connect(options: ConnectOptions): Promise<Channel> {
       return await dial(options, (socket) => overTls(socket, options, ticket.psk, ticket.peer, "ticket"));
     } catch (error) {
       tickets?.drop(own, to);
-      if (!(error instanceof MilagroError) || error.code !== "ERR_CHANNEL_TICKET") throw error;
+      if (!(error instanceof MilagroError) || error.code !== "ERR_CHANNEL_TICKET" || "socket" in options) throw error;
     }
   }
   return dial(options, (socket) => agreeOn(socket, options, own));

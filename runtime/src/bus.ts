@@ -10,6 +10,7 @@ import { sleep } from "./clock.ts";
 import { CHANNEL_SCHEME, type Connector, type Way } from "./connector.ts";
 import { errorFields, type Log } from "./log.ts";
 import { clientIdPrefix, topicMatches } from "./mqtt-topic.ts";
+import { checkPlainTarget } from "./plain.ts";
 import { jitteredBackoffMs } from "./random.ts";
 
 export type BusState = "connecting" | "connected" | "closed";
@@ -245,10 +246,12 @@ async function openSession(options: BusOptions, signal: AbortSignal): Promise<Se
   }
 }
 
-/** @throws `ERR_BUS_UNAVAILABLE` for an address that only a connector leads to */
+/** @throws `ERR_BUS_UNAVAILABLE` for an address that only a connector leads to, `ERR_PLAIN_REFUSED` */
 function wayTo({ url, connector }: BusOptions): Way | undefined {
-  const way = connector?.(new URL(url));
+  const target = new URL(url);
+  const way = connector?.(target);
   if (!way && url.startsWith(CHANNEL_SCHEME)) throw unavailable("this bus is reached over a channel only");
+  if (!way) checkPlainTarget("the bus", target);
   return way;
 }
 

@@ -5,6 +5,7 @@
  */
 import type { Server, Socket } from "node:net";
 import { MilagroError } from "@milagro/engine/error";
+import { isThisMachine } from "./plain.ts";
 
 /** Who may speak plainly: programs on this machine, or whoever comes because a proxy or a private network protects the way. */
 export type PlainFrom = "this-machine" | "anywhere";
@@ -20,11 +21,6 @@ export interface FrontOptions {
 
 /** "MLGC" begins an agreement (core/protocol, channel-frame); a TLS record of a handshake begins with 0x16 (RFC 8446 §5.1). */
 const CHANNEL_START: readonly number[] = [0x4d, 0x16];
-
-/** `localhost`, 127.0.0.0/8 and ::1, also inside IPv6. */
-export function isThisMachine(host: string): boolean {
-  return /^(?:localhost|(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[?::1\]?)$/i.test(host);
-}
 
 /**
  * Refuses an address that others can reach when nothing would protect what they say there.

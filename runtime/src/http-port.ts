@@ -15,6 +15,7 @@ import type { Duplex } from "node:stream";
 import { MilagroError } from "@milagro/engine/error";
 import { sleep } from "./clock.ts";
 import { CHANNEL_SCHEME, type Connector, type Way } from "./connector.ts";
+import { checkPlainTarget } from "./plain.ts";
 import { jitteredBackoffMs } from "./random.ts";
 
 export interface HttpPortRequest {
@@ -40,7 +41,8 @@ export interface HttpPortResponse {
 export interface HttpPort {
   /**
    * Returns whatever status came back, after the retries.
-   * @throws `ERR_UNREACHABLE`, `ERR_TIMEOUT`, `ERR_PEER_INVALID` for an answer over the size limit; the signal's reason when it aborts
+   * @throws `ERR_UNREACHABLE`, `ERR_TIMEOUT`, `ERR_PEER_INVALID` for an answer over the size limit, `ERR_PLAIN_REFUSED` for plain HTTP to another machine;
+   *   the signal's reason when it aborts
    */
   (request: HttpPortRequest): Promise<HttpPortResponse>;
   /** Closes kept-alive connections. */
@@ -159,6 +161,7 @@ function sendOnce(request: HttpPortRequest, transport: Transport): Promise<HttpP
     );
   if (!way && url.protocol !== "http:" && url.protocol !== "https:")
     throw new TypeError("an HTTP port takes http, https and milagro URLs");
+  if (!way && transport.socketPath === undefined) checkPlainTarget("the service", url);
   const tls = url.protocol === "https:";
   return new Promise((resolve, reject) => {
     request.signal?.throwIfAborted();

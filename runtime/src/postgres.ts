@@ -2,10 +2,13 @@
  * Kysely on PostgreSQL: a small pool, integers as numbers, errors with our codes.
  * @module
  */
+
+import { MilagroError } from "@milagro/engine/error";
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, Kysely, QueryResult } from "kysely";
 import { PostgresAdapter, PostgresDialect, PostgresIntrospector, PostgresQueryCompiler } from "kysely";
 import pg from "pg";
 import { databaseError } from "./database-error.ts";
+import { isThisMachine } from "./plain.ts";
 
 const OID_INT8 = 20;
 const OID_NUMERIC = 1700;
@@ -21,8 +24,12 @@ export interface PostgresOptions {
   readonly onIdleError?: (error: Error) => void;
 }
 
-/** @param url - `postgres://…`; a password may also come from PGPASSFILE, which keeps it out of settings */
+/**
+ * @param url - `postgres://…`, on another machine with `?sslmode=verify-full`; a password may also come from PGPASSFILE, which keeps it out of settings
+ * @throws `ERR_PLAIN_REFUSED`
+ */
 export function openPostgres(url: string, options: PostgresOptions = {}): pg.Pool {
+  checkDatabaseWay(url);
   const pool = new pg.Pool({
     connectionString: url,
     max: options.maxConnections ?? 10,
@@ -37,6 +44,17 @@ export function openPostgres(url: string, options: PostgresOptions = {}): pg.Poo
   // A connection in use has no listener from the pool either; its query rejects by itself.
   pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
+}
+
+/** What the library would do, whichever part of the URL or of the environment says so. */
+function checkDatabaseWay(url: string): void {
+  const { host, ssl } = new pg.Client({ connectionString: url }) as { readonly host: string; readonly ssl: unknown };
+  const isVerified = typeof ssl === "object" && (ssl as { rejectUnauthorized?: boolean }).rejectUnauthorized !== false;
+  if (host.startsWith("/") || isThisMachine(host) || ssl === true || isVerified) return;
+  throw new MilagroError(
+    "ERR_PLAIN_REFUSED",
+    "the database is on another machine: write ?sslmode=verify-full after its address, and sslrootcert where its authority is your own",
+  );
 }
 
 /** The dialect; it owns the pool from now on and ends it with the `Kysely`. */

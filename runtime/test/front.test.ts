@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { createBroker } from "../src/broker.ts";
 import { connectBus } from "../src/bus.ts";
 import type { Connector } from "../src/connector.ts";
-import { addFront, checkPlainListen, type FrontOptions, isThisMachine } from "../src/front.ts";
+import { addFront, checkPlainListen, type FrontOptions } from "../src/front.ts";
 import { createHttpPort } from "../src/http-port.ts";
 import { createHttpServer } from "../src/http-server.ts";
 import { silentLog } from "../src/log.ts";
@@ -52,23 +52,6 @@ describe("one port", () => {
     await say(port, "");
     expect(seen).toEqual([]);
   });
-});
-
-test.each([
-  ["127.0.0.1", true],
-  ["127.8.9.10", true],
-  ["::1", true],
-  ["localhost", true],
-  ["::ffff:127.0.0.1", true],
-  ["0.0.0.0", false],
-  ["::", false],
-  ["10.0.0.1", false],
-  ["127.0.0.1.example", false],
-  ["x127.0.0.1", false],
-  ["::ffff:10.0.0.1", false],
-  ["", false],
-])("%s is this machine: %s", (host, expected) => {
-  expect(isThisMachine(host)).toBe(expected);
 });
 
 test("a plain listener that others can reach does not start", async () => {

@@ -131,7 +131,7 @@ describe("bad peers", () => {
       "http://127.0.0.1:1",
       `http://127.0.0.1:${port}`,
       "unix:/nowhere/x.sock",
-      "http://does-not-exist.invalid",
+      "https://does-not-exist.invalid",
     ]) {
       expect(await failure(client(url, { retries: 0 }).request({ path: "/" }))).toBe("ERR_UNREACHABLE");
     }

@@ -205,3 +205,17 @@ describe("domains and identities", () => {
     });
   });
 });
+
+describe("plain HTTP to another machine is refused, without a connection", () => {
+  test.each([
+    "dta status --url http://192.0.2.1:7101",
+    "domain verify http://dta.example --no-store",
+    `secret list --kms http://192.0.2.1:7400 ${asBob}`,
+    `secret list --kms http://kms.example ${asAlice}`,
+  ])("%s", async (line) => {
+    const { status, stderr } = await milagro(line);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("ERR_PLAIN_REFUSED");
+    expect(stderr).toContain("milagro://");
+  });
+});

@@ -8,6 +8,7 @@ import { type Identity, type IdentityPattern, parseIdentity, parseIdentityPatter
 import { MilagroError } from "@milagro/engine/error";
 import { parseSecretPath, type SecretPath } from "@milagro/protocol/secret-path";
 import { loadConfig } from "@milagro/runtime/config";
+import { checkPlainSetting } from "@milagro/runtime/plain";
 import Type, { type Static } from "typebox";
 import { RELOAD_SIGNALS, type Reload, type ReloadSignal } from "./reload.ts";
 
@@ -128,7 +129,7 @@ export interface EndpointConfig {
   readonly logFile: string | undefined;
 }
 
-/** @throws `ERR_CONFIG_INVALID`, `ERR_CONFIG_MISSING`, `ERR_IDENTITY_INVALID`, `ERR_PATH_INVALID` */
+/** @throws `ERR_CONFIG_INVALID`, `ERR_CONFIG_MISSING`, `ERR_IDENTITY_INVALID`, `ERR_PATH_INVALID`, `ERR_PLAIN_REFUSED` */
 export function readEndpointConfig(
   homeText: string,
   flags: Readonly<Record<string, string | undefined>>,
@@ -142,6 +143,8 @@ export function readEndpointConfig(
     env: { values, prefix: "MILAGRO_ENDPOINT" },
     flags,
   });
+  checkPlainSetting("kms", raw.kms);
+  checkPlainSetting("bus", raw.bus);
   const inHome = (path: string): string => (isAbsolute(path) ? path : join(home, path));
   const optional = (path: string | undefined) => (path === undefined ? undefined : inHome(path));
   const targetOf = ({ path, mode = "0400", uid, gid, allowDisk = false, reload }: RawTarget): Target => ({

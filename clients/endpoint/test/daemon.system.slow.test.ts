@@ -511,4 +511,10 @@ describe("configuration", () => {
   ])("%s is refused", async (_name, extra) => {
     await expect(read({ ...base, ...extra })).rejects.toMatchObject({ code: "ERR_CONFIG_INVALID" });
   });
+  test.each([{ kms: "http://kms.example" }, { bus: "mqtt://192.0.2.1" }])(
+    "%j would go to another machine without encryption, and is refused",
+    async (extra) => {
+      await expect(read({ ...base, ...extra })).rejects.toMatchObject({ code: "ERR_PLAIN_REFUSED" });
+    },
+  );
 });

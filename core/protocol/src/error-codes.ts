@@ -708,10 +708,10 @@ export const ERROR_CODES = {
     "Make it readable by its owner only (mode 600).",
   ),
   ERR_PLAIN_REFUSED: define(
-    500,
+    400,
     1,
-    "A listener that other machines can reach would speak without encryption.",
-    "Listen on 127.0.0.1, or let clients come over channels; behind a proxy that does TLS, set tlsInFront.",
+    "Something would be said to another machine, or listened to from one, without encryption.",
+    "Clients: use the milagro:// address with the domain's descriptor, or https:// and mqtts://; on one machine, 127.0.0.1. Listeners: 127.0.0.1, or channels; behind a proxy that does TLS, set tlsInFront.",
   ),
   ERR_RANDOM_UNAVAILABLE: define(
     500,

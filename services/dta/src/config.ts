@@ -7,6 +7,7 @@ import { AuthorityName } from "@milagro/protocol/descriptor";
 import { line, strict } from "@milagro/protocol/wire";
 import { loadConfig } from "@milagro/runtime/config";
 import { type ListenAddress, parseListenAddress } from "@milagro/runtime/http-listen";
+import { checkPlainSetting } from "@milagro/runtime/plain";
 import Type, { type Static } from "typebox";
 
 export const ConfigSchema = strict({
@@ -69,9 +70,11 @@ export function homeOf(folder: string): Home {
   };
 }
 
-/** @throws `ERR_CONFIG_INVALID` naming the key, `ERR_CONFIG_MISSING` when there was no `init` */
+/** @throws `ERR_CONFIG_INVALID` naming the key, `ERR_CONFIG_MISSING` when there was no `init`, `ERR_PLAIN_REFUSED` */
 export function readConfig(home: Home, flags: Readonly<Record<string, unknown>>, env: NodeJS.ProcessEnv): DtaConfig {
-  return loadConfig(ConfigSchema, { file: home.config, flags, env: { values: env, prefix: "MILAGRO_DTA" } });
+  const config = loadConfig(ConfigSchema, { file: home.config, flags, env: { values: env, prefix: "MILAGRO_DTA" } });
+  checkPlainSetting("busUrl", config.busUrl);
+  return config;
 }
 
 /** `undefined`: do not listen. @throws `ERR_CONFIG_INVALID` */

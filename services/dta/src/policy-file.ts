@@ -9,6 +9,7 @@ import { hashCanonical } from "@milagro/protocol/canonical";
 import { encodeIssuancePolicy, type IssuancePolicy, parseIssuancePolicy } from "@milagro/protocol/policy";
 import { parseJson } from "@milagro/protocol/wire";
 import { readFileLimited, writeFileAtomic } from "@milagro/runtime/atomic-file";
+import { checkPlainTarget } from "@milagro/runtime/plain";
 
 const MAX_BYTES = 4 * 1_048_576;
 
@@ -17,7 +18,7 @@ export const EMPTY_POLICY: IssuancePolicy = { v: 1, version: 0, rules: [], regis
 
 export interface PolicyFile {
   readonly current: IssuancePolicy;
-  /** @throws `ERR_ATTRIBUTE_INVALID` and others for attributes that its schema does not allow; `ERR_VERSION_CONFLICT` unless its version is higher than the present one: receipts name the version they were decided under */
+  /** @throws `ERR_ATTRIBUTE_INVALID` and others for attributes that its schema does not allow; `ERR_PLAIN_REFUSED` for a provider's keys over plain HTTP; `ERR_VERSION_CONFLICT` unless its version is higher than the present one: receipts name the version they were decided under */
   check(policy: IssuancePolicy): void;
   /** Writes the file, then takes it into force. @throws as `check`, and when the file cannot be written: then the old one stays in force */
   replace(policy: IssuancePolicy): Promise<void>;
@@ -28,6 +29,7 @@ export async function openPolicyFile(path: string): Promise<PolicyFile> {
   let current = await readPolicy(path);
   const check = (policy: IssuancePolicy): void => {
     checkAttributePolicy(policy.attributes);
+    checkProviders(policy);
     if (policy.version > current.version) return;
     throw new MilagroError(
       "ERR_VERSION_CONFLICT",
@@ -47,6 +49,11 @@ export async function openPolicyFile(path: string): Promise<PolicyFile> {
   };
 }
 
+/** Whoever could change an OpenID provider's keys on their way could enrol as anybody it speaks for. @throws `ERR_PLAIN_REFUSED` */
+function checkProviders({ oidc }: IssuancePolicy): void {
+  for (const { jwksUrl } of oidc) checkPlainTarget("the OpenID provider", new URL(jwksUrl));
+}
+
 /** What the audit log says of a policy: SHA-256 of its canonical JSON. */
 export const hashPolicy = (policy: IssuancePolicy): Uint8Array => hashCanonical(encodeIssuancePolicy(policy));
 
@@ -60,6 +67,7 @@ async function readPolicy(path: string): Promise<IssuancePolicy> {
       parseJson(new TextDecoder("utf-8", { fatal: true }).decode(await readFileLimited(path, MAX_BYTES))),
     );
     checkAttributePolicy(policy.attributes);
+    checkProviders(policy);
     return policy;
   } catch (cause) {
     const what = cause instanceof MilagroError ? cause.message : "not UTF-8 text";

@@ -121,6 +121,13 @@ async function withJwt(
   return (await request(here(), { ...wanted, evidence })).requests[0];
 }
 
+test("keys of a provider over plain HTTP from another machine are in no policy", async () => {
+  const plain = policy.oidc.map((provider) => ({ ...provider, jwksUrl: "http://login.example.org/keys" }));
+  await expect(setPolicy(dta, { ...policy, version: policy.version + 1, oidc: plain })).rejects.toMatchObject({
+    code: "ERR_PLAIN_REFUSED",
+  });
+});
+
 describe("grants", () => {
   const grant =
     (changes: JWTPayload = {}, key = registrar.privateKey) =>

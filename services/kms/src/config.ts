@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { MilagroError } from "@milagro/engine/error";
 import { loadConfig } from "@milagro/runtime/config";
 import type { PassphraseSources } from "@milagro/runtime/passphrase";
+import { checkPlainSetting } from "@milagro/runtime/plain";
 import Type, { type Static } from "typebox";
 
 const Address = (description: string, fallback: string) =>
@@ -228,6 +229,7 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
     file: join(home, "config.json"),
     optionalFile: true,
   });
+  checkPlainSetting("busUrl", merged.busUrl);
   const inHome = (path: string): string => (isAbsolute(path) ? path : join(home, path));
   const optional = (path: string | undefined): string | undefined => (path === undefined ? undefined : inHome(path));
   return {

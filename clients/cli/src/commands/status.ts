@@ -5,8 +5,8 @@
 import { apiUrl, callJson } from "@milagro/client/json-call";
 import { MilagroError } from "@milagro/engine/error";
 import { parseDtaStatus } from "@milagro/protocol/dta-messages";
-import { isThisMachine } from "@milagro/runtime/front";
 import type { HttpPort } from "@milagro/runtime/http-port";
+import { isThisMachine } from "@milagro/runtime/plain";
 import type { CommandSpec } from "../command.ts";
 import { endpointStatus } from "../endpoint-socket.ts";
 import { DOMAIN_OPTION, KMS_OPTION, SOCKET_OPTION } from "../options.ts";

@@ -10,12 +10,10 @@ import { createEngine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { sleep, systemClock } from "@milagro/runtime/clock";
 import { createHttpPort } from "@milagro/runtime/http-port";
-import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger, errorFields, type Log } from "@milagro/runtime/log";
 import { type Passphrase, readPassphrase } from "@milagro/runtime/passphrase";
-import { runProgram } from "@milagro/runtime/program";
+import { runProgram, serveUntilStopped } from "@milagro/runtime/program";
 import { systemRandom } from "@milagro/runtime/random";
-import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
 import { nativeX25519 } from "@milagro/runtime/x25519";
 import { type GatewayConfig, homeFiles, readGatewayConfig } from "./config.ts";
 import { readDomainFiles } from "./domain-files.ts";
@@ -147,22 +145,20 @@ async function open(flags: Flags): Promise<Opened> {
 
 async function serve(flags: Flags): Promise<void> {
   const { home, config, log, policyKeys, passphrase, close } = await open(flags);
-  const lifecycle = createLifecycle({ log });
-  lifecycle.onClose("keys", close);
-  try {
+  await serveUntilStopped("the gateway", log, async () => {
     await policyKeys.renew().catch((error: unknown) => {
       log.warn("the D-TAs do not answer: going on with the keys that are here", errorFields(error));
     });
     const accessKeysPath = homeFiles(home).accessKeys;
     const running = await startGateway({ config, policyKeys, clock: systemClock, log, accessKeysPath, passphrase });
-    lifecycle.onClose("gateway", () => running.close());
-    releaseStartupMemory();
-    process.stdout.write(`${JSON.stringify({ ready: true, url: running.url, backend: config.backend })}\n`);
-  } catch (error) {
-    log.fatal("the gateway did not start", errorFields(error));
-    log.flush();
-    throw error;
-  }
+    return {
+      ready: { url: running.url, backend: config.backend },
+      async close() {
+        await running.close();
+        await close();
+      },
+    };
+  });
 }
 
 const LEVELS: readonly string[] = ["kek", "dek", "body"] satisfies RotationLevel[];

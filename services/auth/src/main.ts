@@ -5,11 +5,9 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { MilagroError } from "@milagro/engine/error";
-import { createLifecycle } from "@milagro/runtime/lifecycle";
-import { createLogger, errorFields } from "@milagro/runtime/log";
+import { createLogger } from "@milagro/runtime/log";
 import { readPassphrase } from "@milagro/runtime/passphrase";
-import { runProgram } from "@milagro/runtime/program";
-import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
+import { runProgram, serveUntilStopped } from "@milagro/runtime/program";
 import { homeOf, readConfig } from "./config.ts";
 import { VERSION } from "./version.ts";
 
@@ -130,18 +128,10 @@ async function serve(flags: Flags): Promise<void> {
     file: config.logFile === "stderr" ? undefined : config.logFile,
   });
   const { startAuth } = await import("./auth.ts");
-  const lifecycle = createLifecycle({ log });
-  try {
+  await serveUntilStopped("the login server", log, async () => {
     const auth = await startAuth({ home, config, log, passphrase: await passphraseOf(flags) });
-    lifecycle.onClose("auth", () => auth.close());
-    releaseStartupMemory();
-    const ready = { ready: true, url: auth.url, origin: auth.origin, admin: auth.adminSocket };
-    process.stdout.write(`${JSON.stringify(ready)}\n`);
-  } catch (error) {
-    log.fatal("the login server did not start", errorFields(error));
-    log.flush();
-    throw error;
-  }
+    return { ready: { url: auth.url, origin: auth.origin, admin: auth.adminSocket }, close: () => auth.close() };
+  });
 }
 
 async function main(args: readonly string[]): Promise<void> {

@@ -5,12 +5,10 @@
 import { parseArgs } from "node:util";
 import { MilagroError } from "@milagro/engine/error";
 import { systemClock } from "@milagro/runtime/clock";
-import { createLifecycle } from "@milagro/runtime/lifecycle";
-import { createLogger, errorFields } from "@milagro/runtime/log";
+import { createLogger } from "@milagro/runtime/log";
 import { type Passphrase, type PassphraseSources, readPassphrase } from "@milagro/runtime/passphrase";
-import { runProgram } from "@milagro/runtime/program";
+import { runProgram, serveUntilStopped } from "@milagro/runtime/program";
 import { systemRandom } from "@milagro/runtime/random";
-import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
 import { homeOf, readConfig } from "./config.ts";
 import { VERSION } from "./version.ts";
 
@@ -126,8 +124,7 @@ async function serve(flags: Flags): Promise<void> {
     file: config.logFile === "stderr" ? undefined : config.logFile,
   }).with({ name: config.name });
   const { startDta } = await import("./dta.ts");
-  const lifecycle = createLifecycle({ log });
-  try {
+  await serveUntilStopped("the D-TA", log, async () => {
     const dta = await startDta({
       home,
       config,
@@ -136,14 +133,8 @@ async function serve(flags: Flags): Promise<void> {
       random: systemRandom,
       readPassphrase: passphraseReader(flags),
     });
-    lifecycle.onClose("dta", () => dta.close());
-    releaseStartupMemory();
-    process.stdout.write(`${JSON.stringify({ ready: true, url: dta.url, admin: dta.adminSocket })}\n`);
-  } catch (error) {
-    log.fatal("the D-TA did not start", errorFields(error));
-    log.flush();
-    throw error;
-  }
+    return { ready: { url: dta.url, admin: dta.adminSocket }, close: () => dta.close() };
+  });
 }
 
 async function main(args: readonly string[]): Promise<void> {

@@ -3,10 +3,8 @@
  * @module
  */
 import { MilagroError } from "@milagro/engine/error";
-import { definitionOf } from "@milagro/protocol/error-codes";
-import { createLifecycle } from "@milagro/runtime/lifecycle";
 import { createLogger } from "@milagro/runtime/log";
-import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
+import { runProgram, serveUntilStopped } from "@milagro/runtime/program";
 import { parseConfig, USAGE } from "./config.ts";
 import { type Kms, startKms } from "./kms.ts";
 import { VERSION } from "./version.ts";
@@ -14,14 +12,14 @@ import { VERSION } from "./version.ts";
 async function serve(args: readonly string[]): Promise<void> {
   const config = parseConfig(args, process.env);
   const log = createLogger({ component: "kms", level: config.logLevel, file: config.logFile });
-  const lifecycle = createLifecycle({ log });
   // From the first moment: a hang-up while it starts must not end it, and the policy is read afterwards anyway.
   let kms: Kms | undefined;
   process.on("SIGHUP", () => void kms?.reloadPolicy());
-  kms = await startKms(config, { log });
-  lifecycle.onClose("kms", () => kms?.close());
-  releaseStartupMemory();
-  process.stdout.write(`${JSON.stringify({ ready: true, url: kms.url, busUrl: kms.busUrl })}\n`);
+  await serveUntilStopped("the D-KMS", log, async () => {
+    const started = await startKms(config, { log });
+    kms = started;
+    return { ready: { url: started.url, busUrl: started.busUrl }, close: () => started.close() };
+  });
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -32,9 +30,4 @@ async function main(args: readonly string[]): Promise<void> {
   else throw new MilagroError("ERR_USAGE", "the command is unknown: see milagro-kms --help");
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  if (!(error instanceof MilagroError)) throw error;
-  const { exit, remedy } = definitionOf(error.code);
-  process.stderr.write(`milagro-kms: ${error.message} (${error.code})\n${remedy}\n`);
-  process.exit(exit);
-});
+await runProgram("milagro-kms", main);

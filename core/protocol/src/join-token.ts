@@ -44,6 +44,25 @@ export function parseJoinToken(text: string): JoinTokenParts {
   return { index: Number(index), id };
 }
 
+/**
+ * Join tokens by D-TA, from text with one token a line, in any order: what a service is given to enrol by itself.
+ * @throws `ERR_JOIN_TOKEN_INVALID` unless there is exactly one for each of 1 to `count`; the text is not repeated
+ */
+export function parseJoinTokens(text: string, count: number): readonly string[] {
+  const tokens = new Map<number, string>();
+  for (const line of text.split(/\s+/).filter((part) => part !== "")) {
+    const { index } = parseJoinToken(line);
+    if (tokens.has(index)) throw new MilagroError("ERR_JOIN_TOKEN_INVALID", `two join tokens are for D-TA ${index}`);
+    tokens.set(index, line);
+  }
+  return Array.from({ length: count }, (_, i) => {
+    const token = tokens.get(i + 1);
+    if (token === undefined)
+      throw new MilagroError("ERR_JOIN_TOKEN_INVALID", `the join token of D-TA ${i + 1} is missing`);
+    return token;
+  });
+}
+
 /** SHA-256 over the whole token: the secret part has 256 bits, so no salt or slow hash is needed. Compare with `equalBytes`. */
 export const joinTokenDigest = (token: string): Uint8Array => sha256(transcript("MILAGRO-V1-JOIN-TOKEN", utf8(token)));
 

@@ -12,7 +12,7 @@ import type { Engine } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { beginEnrolment, type Enrolment, exportEnrolment, resumeEnrolment } from "@milagro/protocol/enrolment";
 import { encodeSealedRequest, LATE_REQUEST_SECONDS } from "@milagro/protocol/issuance-messages";
-import { parseJoinToken } from "@milagro/protocol/join-token";
+import { parseJoinTokens } from "@milagro/protocol/join-token";
 import { parseProblem } from "@milagro/protocol/problem";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import { readFileLimited } from "@milagro/runtime/atomic-file";
@@ -47,25 +47,6 @@ const TIMEOUT_MS = 15_000;
 /** `milagro:<domain>/mpin-server/<service>`. @throws `ERR_IDENTITY_INVALID` */
 export const serverIdentity = (domain: string, service: string): Identity =>
   identityOf({ domain, kind: "mpin-server", name: service });
-
-/**
- * Join tokens by D-TA, from text with one token a line, in any order.
- * @throws `ERR_JOIN_TOKEN_INVALID` unless there is exactly one for each of 1 to `count`; the text is not repeated
- */
-export function parseJoinTokens(text: string, count: number): readonly string[] {
-  const tokens = new Map<number, string>();
-  for (const line of text.split(/\s+/).filter((part) => part !== "")) {
-    const { index } = parseJoinToken(line);
-    if (tokens.has(index)) throw new MilagroError("ERR_JOIN_TOKEN_INVALID", `two join tokens are for D-TA ${index}`);
-    tokens.set(index, line);
-  }
-  return Array.from({ length: count }, (_, i) => {
-    const token = tokens.get(i + 1);
-    if (token === undefined)
-      throw new MilagroError("ERR_JOIN_TOKEN_INVALID", `the join token of D-TA ${i + 1} is missing`);
-    return token;
-  });
-}
 
 /** Seals join tokens beside the keys until they are used. @throws `ERR_JOIN_TOKEN_INVALID`, `ERR_FILE_MISSING` */
 export async function keepJoinTokens(keys: Keys, file: string, count: number): Promise<void> {

@@ -14,7 +14,7 @@ import { MilagroError } from "@milagro/engine/error";
 import { kmsIdentity } from "@milagro/protocol/bus-token";
 import { beginEnrolment, type Enrolment, exportEnrolment, resumeEnrolment } from "@milagro/protocol/enrolment";
 import { type Evidence, LATE_REQUEST_SECONDS } from "@milagro/protocol/issuance-messages";
-import { parseJoinToken } from "@milagro/protocol/join-token";
+import { parseJoinTokens } from "@milagro/protocol/join-token";
 import type { Party } from "@milagro/protocol/secret-record";
 import { currentEpoch, isSigningEpoch, type TrustDomain } from "@milagro/protocol/trust-domain";
 import { readFileLimited } from "@milagro/runtime/atomic-file";
@@ -75,25 +75,6 @@ function epochsIn(keys: KeyStore): Epoch[] {
     .names()
     .flatMap((name) => (name.startsWith("sig/") ? [parseEpoch(Number(name.slice(4)))] : []))
     .sort((a, b) => a - b);
-}
-
-/**
- * Join tokens by D-TA, from text with one token a line, in any order.
- * @throws `ERR_JOIN_TOKEN_INVALID` unless there is exactly one for each of 1 to `count`; the text is not repeated
- */
-export function parseJoinTokens(text: string, count: number): readonly string[] {
-  const tokens = new Map<number, string>();
-  for (const line of text.split(/\s+/).filter((part) => part !== "")) {
-    const { index } = parseJoinToken(line);
-    if (tokens.has(index)) throw new MilagroError("ERR_JOIN_TOKEN_INVALID", `two join tokens are for D-TA ${index}`);
-    tokens.set(index, line);
-  }
-  return Array.from({ length: count }, (_, i) => {
-    const token = tokens.get(i + 1);
-    if (token === undefined)
-      throw new MilagroError("ERR_JOIN_TOKEN_INVALID", `the join token of D-TA ${i + 1} is missing`);
-    return token;
-  });
 }
 
 /** @throws `ERR_KEYSTORE_PASSPHRASE`, `ERR_KEYSTORE_CORRUPT` and what reading the passphrase throws */

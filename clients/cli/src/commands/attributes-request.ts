@@ -14,10 +14,8 @@ import {
 import { parseAttributePairs } from "@milagro/client/attribute-pairs";
 import type { ClientDeps } from "@milagro/client/deps";
 import type { EnrolmentRoute } from "@milagro/client/enrol";
-import { parseEvidenceText } from "@milagro/client/evidence";
 import type { AbeEntitlement } from "@milagro/crypto/abe-entitlement";
 import type { AttributeSchema } from "@milagro/crypto/attribute-schema";
-import { encodeBase64url } from "@milagro/crypto/base64url";
 import { wipe } from "@milagro/crypto/bytes";
 import { type Epoch, epochAt } from "@milagro/crypto/epoch";
 import type { IdentityStore } from "@milagro/endpoint/identity-store";
@@ -25,10 +23,10 @@ import { MilagroError } from "@milagro/engine/error";
 import type { AttributeEnrolmentResult } from "@milagro/protocol/attribute-enrolment";
 import { newestSchema } from "../attribute-schema.ts";
 import type { CommandSpec, Context, Invocation } from "../command.ts";
+import { readEvidence, receiptRows, receiptsOf } from "../evidence.ts";
 import { ACTING_OPTIONS } from "../options.ts";
 import { parsePolicyText } from "../policy-text.ts";
 import { asIdentity } from "../session.ts";
-import { readText } from "../value.ts";
 import { describeEntitlement, holds } from "./attributes-show.ts";
 
 const ROUTES = ["auto", "relay", "direct"] as const satisfies readonly EnrolmentRoute[];
@@ -156,23 +154,12 @@ async function evidenceOption(
 ): Promise<Pick<AttributeKeyOptions, "evidence">> {
   const evidence = invocation.text("evidence");
   if (evidence === undefined) return {};
-  if (evidence !== "-" && !evidence.startsWith("@"))
-    throw new MilagroError(
-      "ERR_USAGE",
-      "evidence is a bearer secret: give it as @file or - (stdin), never on the command line",
-    );
-  return { evidence: parseEvidenceText(await readText(context.io, evidence), deps.domain) };
+  return { evidence: await readEvidence(context.io, evidence, deps.domain) };
 }
 
 function describe({ ring }: IdentityStore, result: AttributeEnrolmentResult | undefined) {
   const issued = result?.keys.map(({ entitlement }) => describeEntitlement(entitlement as AbeEntitlement)) ?? [];
-  const receipts =
-    result?.receipts.map(({ index, logIndex, logHead, policyVersion }) => ({
-      dta: index,
-      logIndex,
-      logHead: encodeBase64url(logHead),
-      policyVersion,
-    })) ?? [];
+  const receipts = receiptsOf(result?.receipts ?? []);
   return {
     data: { identity: ring.identity, issued, receipts },
     view: {
@@ -181,10 +168,7 @@ function describe({ ring }: IdentityStore, result: AttributeEnrolmentResult | un
         ["identity", ring.identity] as const,
         ...(issued.length === 0 ? [["issued", "nothing: all keys are here already"] as const] : []),
         ...issued.map((key) => [key.bound ? `epoch ${key.epoch}` : `epoch ${key.epoch}, for any`, holds(key)] as const),
-        ...receipts.map(
-          ({ dta, logIndex, logHead }) =>
-            [`D-TA ${dta}`, `share received, log entry ${logIndex}, head ${logHead.slice(0, 16)}…`] as const,
-        ),
+        ...receiptRows(receipts),
       ],
     },
   };

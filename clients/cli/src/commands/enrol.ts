@@ -5,10 +5,8 @@
 import { dirname } from "node:path";
 import type { ClientDeps } from "@milagro/client/deps";
 import { type EnrolmentRoute, enrol as enrolAtDtas, resumeEnrol } from "@milagro/client/enrol";
-import { parseEvidenceText } from "@milagro/client/evidence";
 import type { KeySlot } from "@milagro/client/key-ring";
 import { renewKeys } from "@milagro/client/renew";
-import { encodeBase64url } from "@milagro/crypto/base64url";
 import { wipe } from "@milagro/crypto/bytes";
 import { type Epoch, epochAt } from "@milagro/crypto/epoch";
 import { parseIdentityUsage } from "@milagro/crypto/usage";
@@ -17,10 +15,10 @@ import { MilagroError } from "@milagro/engine/error";
 import type { EnrolmentResult } from "@milagro/protocol/enrolment";
 import { makePrivateFolder } from "@milagro/runtime/atomic-file";
 import type { CommandSpec, Context, Invocation } from "../command.ts";
+import { readEvidence, receiptRows, receiptsOf } from "../evidence.ts";
 import { ACTING_OPTIONS } from "../options.ts";
 import { keyFile, listIdentities } from "../profile.ts";
 import { createStore, openStore, ownIdentity, withClient } from "../session.ts";
-import { readText } from "../value.ts";
 
 const ROUTES = ["auto", "relay", "direct"] as const satisfies readonly EnrolmentRoute[];
 
@@ -125,17 +123,11 @@ async function obtain(
     }
     return renewKeys(deps, ring, keys, options);
   }
-  if (evidence !== "-" && !evidence.startsWith("@")) {
-    throw new MilagroError(
-      "ERR_USAGE",
-      "evidence is a bearer secret: give it as @file or - (stdin), never on the command line",
-    );
-  }
   const result = await enrolAtDtas(deps, {
     ...options,
     identity: ring.identity,
     keys,
-    evidence: parseEvidenceText(await readText(context.io, evidence), deps.domain),
+    evidence: await readEvidence(context.io, evidence, deps.domain),
     onBegun: (exported) => store.setPending(exported),
   });
   ring.add(result.keys);
@@ -153,13 +145,7 @@ function wantedKeys(invocation: Invocation, deps: ClientDeps): readonly KeySlot[
 function describe(store: IdentityStore, result: EnrolmentResult | undefined) {
   const { ring } = store;
   const issued = result?.keys.map(({ usage, epoch }) => ({ usage, epoch })) ?? [];
-  const receipts =
-    result?.receipts.map(({ index, logIndex, logHead, policyVersion }) => ({
-      dta: index,
-      logIndex,
-      logHead: encodeBase64url(logHead),
-      policyVersion,
-    })) ?? [];
+  const receipts = receiptsOf(result?.receipts ?? []);
   return {
     data: { identity: ring.identity, issued, receipts },
     view: {
@@ -172,10 +158,7 @@ function describe(store: IdentityStore, result: EnrolmentResult | undefined) {
             ? "nothing: all keys are here already"
             : issued.map(({ usage, epoch }) => `${usage} ${epoch}`).join(", "),
         ] as const,
-        ...receipts.map(
-          ({ dta, logIndex, logHead }) =>
-            [`D-TA ${dta}`, `share received, log entry ${logIndex}, head ${logHead.slice(0, 16)}…`] as const,
-        ),
+        ...receiptRows(receipts),
       ],
     },
   };

@@ -1,14 +1,14 @@
 /**
  * Envelopes sealed to a policy, or to attributes: a small secret in one piece, as envelope.ts does it for identities.
  *
- *   K          = ABE shared secret, context = transcript("MILAGRO-V1-ABE-ENVELOPE", context)
+ *   K          = ABE shared secret, context = transcript(KIND, context)
  *   head       = u8 scheme (2 cp, 3 kp) ‖ domainId (32) ‖ len32 ABE ciphertext
  *   commitment = deriveKey(K, "MILAGRO-V1-ABE-ENVELOPE-COMMITMENT", head)
  *   key        = deriveKey(K, "MILAGRO-V1-ABE-ENVELOPE-KEY")
  *   body       = AES-256-GCM(key, nonce = 0, aad = head ‖ commitment, plaintext)
  *   envelope   = head ‖ commitment ‖ u32 |body| ‖ body
  *
- * The commitment binds the key, which AES-GCM does not, and is compared before anything is decrypted. The first byte tells these from
+ * Why a commitment: `committed-key.ts`. The first byte tells these from
  * envelopes to identities (1).
  * @module
  */
@@ -17,13 +17,13 @@ import { type CpCiphertext, decapsulateWithAttributes, encapsulateToPolicy, pars
 import type { AbeKey } from "./abe-key.ts";
 import { decapsulateWithPolicy, encapsulateToAttributes, type KpCiphertext, parseKpCiphertext } from "./abe-kp.ts";
 import type { AbeScheme, AbeScope } from "./abe-points.ts";
-import { AEAD_OVERHEAD, nobleAead } from "./aead.ts";
+import { AEAD_OVERHEAD } from "./aead.ts";
 import type { AttributeSet } from "./attribute-set.ts";
-import { ByteReader, concat, equalBytes, lengthPrefixed, transcript, u8, wipe } from "./bytes.ts";
+import { ByteReader, concat, equalBytes, lengthPrefixed, transcript, u8 } from "./bytes.ts";
+import { openOnce, sealOnce } from "./committed-key.ts";
 import { type DomainId, parseDomainId } from "./domain-id.ts";
 import { MAX_ENVELOPE_PLAINTEXT } from "./envelope.ts";
 import { MilagroError } from "./error.ts";
-import { deriveKey } from "./kdf.ts";
 import type { DomainPublicKey } from "./master-public.ts";
 import type { Policy } from "./policy.ts";
 import { Secret } from "./secret.ts";
@@ -52,7 +52,7 @@ export interface AbeSealOptions<S extends AbeScheme> {
 }
 
 const SCHEME_BYTES = { cp: 2, kp: 3 } as const;
-const NONCE = new Uint8Array(12);
+const KIND = "MILAGRO-V1-ABE-ENVELOPE";
 
 /** Seals to whoever satisfies the policy. @throws `ERR_ENVELOPE_TOO_LARGE` */
 export function sealToPolicy(
@@ -110,15 +110,7 @@ export function openAbeEnvelope(
           bound,
         );
   const head = encodeHead(envelope);
-  const { key: aeadKey, commitment } = deriveKeys(shared, head);
-  try {
-    if (!equalBytes(commitment, envelope.commitment)) throw new Error("another key");
-    return new Secret("plaintext", nobleAead.open(aeadKey, NONCE, concat(head, commitment), envelope.ciphertext));
-  } catch {
-    throw new MilagroError("ERR_DECAPSULATION_FAILED", "not encapsulated to this key, or changed on the way");
-  } finally {
-    wipe(aeadKey);
-  }
+  return new Secret("plaintext", openOnce(shared, KIND, head, envelope));
 }
 
 /** The layout of the header comment. */
@@ -164,28 +156,13 @@ function seal<S extends AbeScheme>(
   if (plaintext.length > MAX_ENVELOPE_PLAINTEXT) tooLarge();
   const { domainId } = scope;
   const head = encodeHead({ scheme, domainId, abe });
-  const { key, commitment } = deriveKeys(sharedSecret, head);
-  const ciphertext = nobleAead.seal(key, NONCE, concat(head, commitment), plaintext);
-  wipe(key);
-  return { scheme, domainId, abe, commitment, ciphertext };
+  return { scheme, domainId, abe, ...sealOnce(sharedSecret, KIND, head, plaintext) };
 }
 
 function bindContext(context: Uint8Array): Uint8Array {
-  return transcript("MILAGRO-V1-ABE-ENVELOPE", context);
+  return transcript(KIND, context);
 }
 
 function encodeHead({ scheme, domainId, abe }: Pick<AbeEnvelope, "scheme" | "domainId" | "abe">): Uint8Array {
   return concat(u8(SCHEME_BYTES[scheme]), domainId, lengthPrefixed(32, abe.bytes));
-}
-
-/** Consumes the shared secret. */
-function deriveKeys(sharedSecret: Secret<"shared secret">, head: Uint8Array) {
-  try {
-    return sharedSecret.use((secret) => ({
-      key: deriveKey(secret, "MILAGRO-V1-ABE-ENVELOPE-KEY"),
-      commitment: deriveKey(secret, "MILAGRO-V1-ABE-ENVELOPE-COMMITMENT", head),
-    }));
-  } finally {
-    sharedSecret.destroy();
-  }
 }

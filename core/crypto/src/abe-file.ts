@@ -5,7 +5,7 @@
  *   line       = "milagro.dev/policy-envelope v1\n" (cp), "milagro.dev/attribute-envelope v1\n" (kp)
  *   header     = head ‖ commitment (32)
  *   head       = domainId (32) ‖ ABE ciphertext
- *   K          = ABE shared secret, context = transcript("MILAGRO-V1-ABE-FILE", context)
+ *   K          = ABE shared secret, context = transcript(KIND, context)
  *   commitment = deriveKey(K, "MILAGRO-V1-ABE-FILE-COMMITMENT", head)
  *   key        = deriveKey(K, "MILAGRO-V1-ABE-FILE-KEY", head)
  *
@@ -21,10 +21,10 @@ import type { AbeScheme, AbeScope } from "./abe-points.ts";
 import { type AeadPort, nobleAead } from "./aead.ts";
 import type { AttributeSet } from "./attribute-set.ts";
 import { concat, equalBytes, lengthPrefixed, transcript, utf8, wipe } from "./bytes.ts";
+import { COMMITMENT_LENGTH, openStreamKey, streamKey } from "./committed-key.ts";
 import { type DomainId, parseDomainId } from "./domain-id.ts";
 import { MilagroError } from "./error.ts";
 import { type ChunkIterator, readFront } from "./file-front.ts";
-import { deriveKey } from "./kdf.ts";
 import type { DomainPublicKey } from "./master-public.ts";
 import type { Policy } from "./policy.ts";
 import type { Secret } from "./secret.ts";
@@ -48,7 +48,7 @@ export const POLICY_FILE_MAGIC = "milagro.dev/policy-envelope v1\n";
 export const ATTRIBUTE_FILE_MAGIC = "milagro.dev/attribute-envelope v1\n";
 
 const LINES = { cp: utf8(POLICY_FILE_MAGIC), kp: utf8(ATTRIBUTE_FILE_MAGIC) } as const;
-const COMMITMENT_LENGTH = 32;
+const KIND = "MILAGRO-V1-ABE-FILE";
 
 interface SealFileOptions<S extends AbeScheme> {
   readonly publicKey: DomainPublicKey<S>;
@@ -101,7 +101,7 @@ async function* sealFile(
   source: ByteStream,
 ): AsyncGenerator<Uint8Array, void> {
   const head = concat(scope.domainId, ciphertext);
-  const { key, commitment } = deriveKeys(sharedSecret, head);
+  const { key, commitment } = streamKey(sharedSecret, KIND, head);
   try {
     yield concat(LINES[scope.scheme], lengthPrefixed(32, concat(head, commitment)));
     yield* sealStream(key, source, aead ?? nobleAead);
@@ -183,7 +183,7 @@ function parseHeader<S extends AbeScheme>(
 }
 
 function openHeader<S extends AbeScheme>(
-  { domainId, abe, commitment: sent }: AbeFileHeader<S>,
+  { domainId, abe, commitment }: AbeFileHeader<S>,
   opener: AbeKey<S>,
   decapsulate: (key: AbeKey<S>) => Secret<"shared secret">,
 ): Uint8Array {
@@ -191,24 +191,9 @@ function openHeader<S extends AbeScheme>(
     throw new MilagroError("ERR_NOT_RECIPIENT", "sealed in another trust domain");
   }
   const { bytes } = abe as CpCiphertext | KpCiphertext;
-  const { key, commitment } = deriveKeys(decapsulate(opener), concat(domainId, bytes));
-  if (equalBytes(commitment, sent)) return key;
-  wipe(key);
-  throw new MilagroError("ERR_DECAPSULATION_FAILED", "not encapsulated to this key, or changed on the way");
+  return openStreamKey(decapsulate(opener), KIND, concat(domainId, bytes), commitment);
 }
 
 function bindContext(context: Uint8Array): Uint8Array {
-  return transcript("MILAGRO-V1-ABE-FILE", context);
-}
-
-/** Consumes the shared secret. */
-function deriveKeys(sharedSecret: Secret<"shared secret">, head: Uint8Array) {
-  try {
-    return sharedSecret.use((secret) => ({
-      key: deriveKey(secret, "MILAGRO-V1-ABE-FILE-KEY", head),
-      commitment: deriveKey(secret, "MILAGRO-V1-ABE-FILE-COMMITMENT", head),
-    }));
-  } finally {
-    sharedSecret.destroy();
-  }
+  return transcript(KIND, context);
 }

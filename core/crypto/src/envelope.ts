@@ -1,27 +1,24 @@
 /**
  * Envelopes: small secrets sealed to identities, in one piece.
  *
- *   K          = IBE shared secret, context = transcript("MILAGRO-V1-ENVELOPE", context)
+ *   K          = IBE shared secret, context = transcript(KIND, context)
  *   head       = 0x01 ‖ domainId (32) ‖ recipients ‖ IBE ciphertext (96 + 32·n)
  *   commitment = HKDF-SHA-256(K, "", transcript("MILAGRO-V1-ENVELOPE-COMMITMENT", head), 32)
  *   key        = HKDF-SHA-256(K, "", transcript("MILAGRO-V1-ENVELOPE-KEY"), 32)
  *   body       = AES-256-GCM(key, nonce = 0, aad = head ‖ commitment, plaintext)
  *   envelope   = head ‖ commitment ‖ u32 |body| ‖ body
  *
- * The nonce is constant because each key encrypts once. AES-GCM alone does not bind its key (one ciphertext can be made to open
- * under two keys to two texts); the commitment does, and it is compared before anything is decrypted.
- * Source: Dodis et al., Fast Message Franking (CRYPTO 2018); Albertini et al., How to Abuse and Fix Authenticated Encryption
- * Without Key Commitment (USENIX Security 2022).
+ * Why a commitment, and a constant nonce: `committed-key.ts`.
  * @module
  */
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
-import { AEAD_OVERHEAD, nobleAead } from "./aead.ts";
-import { ByteReader, concat, equalBytes, lengthPrefixed, transcript, wipe } from "./bytes.ts";
+import { AEAD_OVERHEAD } from "./aead.ts";
+import { ByteReader, concat, equalBytes, lengthPrefixed, transcript } from "./bytes.ts";
+import { openOnce, sealOnce } from "./committed-key.ts";
 import { type DomainId, parseDomainId } from "./domain-id.ts";
 import { MilagroError } from "./error.ts";
 import { decapsulate, encapsulate, type IbeCiphertext, ibeCiphertextLength, parseIbeCiphertext } from "./ibe.ts";
 import type { IdentityKey } from "./identity-key.ts";
-import { deriveKey } from "./kdf.ts";
 import type { DomainPublicKey } from "./master-public.ts";
 import { encodeRecipients, indexOfRecipient, type Recipient, readRecipients, recipientInputs } from "./recipients.ts";
 import { Secret } from "./secret.ts";
@@ -41,7 +38,7 @@ export interface Envelope {
 export const MAX_ENVELOPE_PLAINTEXT = 1024 * 1024;
 
 const VERSION = 0x01;
-const NONCE = new Uint8Array(12);
+const KIND = "MILAGRO-V1-ENVELOPE";
 
 /**
  * Seals a plaintext to identities of one domain.
@@ -72,13 +69,7 @@ export function sealEnvelope(
     bindContext(options.context),
   );
   const head = encodeHead(domainId, recipients, ibe);
-  const { key, commitment } = deriveKeys(sharedSecret, head);
-  try {
-    const ciphertext = nobleAead.seal(key, NONCE, concat(head, commitment), plaintext);
-    return { domainId, recipients, ibe, commitment, ciphertext };
-  } finally {
-    wipe(key);
-  }
+  return { domainId, recipients, ibe, ...sealOnce(sharedSecret, KIND, head, plaintext) };
 }
 
 /**
@@ -106,15 +97,7 @@ export function openEnvelope(
   const context = bindContext(options.context);
   const sharedSecret = decapsulate(engine, key, publicKey, inputs, index, envelope.ibe, context);
   const head = encodeHead(domainId, envelope.recipients, envelope.ibe);
-  const { key: aeadKey, commitment } = deriveKeys(sharedSecret, head);
-  try {
-    if (!equalBytes(commitment, envelope.commitment)) throw new Error("another key");
-    return new Secret("plaintext", nobleAead.open(aeadKey, NONCE, concat(head, commitment), envelope.ciphertext));
-  } catch {
-    throw new MilagroError("ERR_DECAPSULATION_FAILED", "not encapsulated to this key, or changed on the way");
-  } finally {
-    wipe(aeadKey);
-  }
+  return new Secret("plaintext", openOnce(sharedSecret, KIND, head, envelope));
 }
 
 /** The layout of the header comment. */
@@ -146,24 +129,9 @@ export function parseEnvelope(bytes: Uint8Array): Envelope {
 }
 
 function bindContext(context: Uint8Array): Uint8Array {
-  return transcript("MILAGRO-V1-ENVELOPE", context);
+  return transcript(KIND, context);
 }
 
 function encodeHead(domainId: DomainId, recipients: readonly Recipient[], ibe: IbeCiphertext): Uint8Array {
   return concat(Uint8Array.of(VERSION), domainId, encodeRecipients(recipients), ibe);
-}
-
-/** Consumes the shared secret. */
-function deriveKeys(
-  sharedSecret: Secret<"shared secret">,
-  head: Uint8Array,
-): { readonly key: Uint8Array; readonly commitment: Uint8Array } {
-  try {
-    return sharedSecret.use((secret) => ({
-      key: deriveKey(secret, "MILAGRO-V1-ENVELOPE-KEY"),
-      commitment: deriveKey(secret, "MILAGRO-V1-ENVELOPE-COMMITMENT", head),
-    }));
-  } finally {
-    sharedSecret.destroy();
-  }
 }

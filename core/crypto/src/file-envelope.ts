@@ -4,7 +4,7 @@
  *   file       = "milagro.dev/envelope v1\n" ‖ u32 |header| ‖ header ‖ STREAM segments (stream.ts)
  *   header     = head ‖ commitment (32)
  *   head       = domainId (32) ‖ recipients ‖ IBE ciphertext (96 + 32·n)
- *   K          = IBE shared secret, context = transcript("MILAGRO-V1-FILE", context)
+ *   K          = IBE shared secret, context = transcript(KIND, context)
  *   commitment = HKDF-SHA-256(K, "", transcript("MILAGRO-V1-FILE-COMMITMENT", head), 32)
  *   key        = HKDF-SHA-256(K, "", transcript("MILAGRO-V1-FILE-KEY", head), 32)
  *
@@ -15,15 +15,14 @@
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { type AeadPort, nobleAead } from "./aead.ts";
 import { ByteReader, concat, equalBytes, lengthPrefixed, transcript, utf8, wipe } from "./bytes.ts";
+import { COMMITMENT_LENGTH, openStreamKey, streamKey } from "./committed-key.ts";
 import { type DomainId, parseDomainId } from "./domain-id.ts";
 import { MilagroError } from "./error.ts";
 import { type ChunkIterator, readFront } from "./file-front.ts";
 import { decapsulate, encapsulate, type IbeCiphertext, ibeCiphertextLength, parseIbeCiphertext } from "./ibe.ts";
 import type { IdentityKey } from "./identity-key.ts";
-import { deriveKey } from "./kdf.ts";
 import type { DomainPublicKey } from "./master-public.ts";
 import { encodeRecipients, indexOfRecipient, type Recipient, readRecipients, recipientInputs } from "./recipients.ts";
-import type { Secret } from "./secret.ts";
 import { type ByteStream, openStream, sealStream } from "./stream.ts";
 
 /** What a file says about itself before it is opened. */
@@ -45,7 +44,7 @@ export interface FileOpener {
 export const FILE_MAGIC = "milagro.dev/envelope v1\n";
 
 const MAGIC = utf8(FILE_MAGIC);
-const COMMITMENT_LENGTH = 32;
+const KIND = "MILAGRO-V1-FILE";
 
 /**
  * Seals a stream. The first chunk is line and header, each further one a segment.
@@ -68,7 +67,7 @@ export async function* sealFile(
   const inputs = recipientInputs(domainId, recipients);
   const { ciphertext, sharedSecret } = encapsulate(engine, random, publicKey, inputs, bindContext(options.context));
   const head = encodeHead(domainId, recipients, ciphertext);
-  const { key, commitment } = deriveKeys(sharedSecret, head);
+  const { key, commitment } = streamKey(sharedSecret, KIND, head);
   try {
     yield concat(MAGIC, lengthPrefixed(32, concat(head, commitment)));
     yield* sealStream(key, source, options.aead ?? nobleAead);
@@ -130,10 +129,7 @@ function openHeader(
   const inputs = recipientInputs(domainId, recipients);
   const context = bindContext(options.context);
   const shared = decapsulate(engine, opener.key, options.publicKey, inputs, index, ibe, context);
-  const { key, commitment } = deriveKeys(shared, encodeHead(domainId, recipients, ibe));
-  if (equalBytes(commitment, header.commitment)) return key;
-  wipe(key);
-  throw new MilagroError("ERR_DECAPSULATION_FAILED", "not encapsulated to this key, or changed on the way");
+  return openStreamKey(shared, KIND, encodeHead(domainId, recipients, ibe), header.commitment);
 }
 
 function parseHeader(bytes: Uint8Array): FileHeader {
@@ -151,24 +147,9 @@ function parseHeader(bytes: Uint8Array): FileHeader {
 }
 
 function bindContext(context: Uint8Array): Uint8Array {
-  return transcript("MILAGRO-V1-FILE", context);
+  return transcript(KIND, context);
 }
 
 function encodeHead(domainId: DomainId, recipients: readonly Recipient[], ibe: IbeCiphertext): Uint8Array {
   return concat(domainId, encodeRecipients(recipients), ibe);
-}
-
-/** Consumes the shared secret. */
-function deriveKeys(
-  sharedSecret: Secret<"shared secret">,
-  head: Uint8Array,
-): { readonly key: Uint8Array; readonly commitment: Uint8Array } {
-  try {
-    return sharedSecret.use((secret) => ({
-      key: deriveKey(secret, "MILAGRO-V1-FILE-KEY", head),
-      commitment: deriveKey(secret, "MILAGRO-V1-FILE-COMMITMENT", head),
-    }));
-  } finally {
-    sharedSecret.destroy();
-  }
 }

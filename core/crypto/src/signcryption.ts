@@ -1,7 +1,7 @@
 /**
  * Signcryption: a message only B can read, and of which B knows that A wrote it to B.
  *
- *   (U ‖ V, K) = IBE encapsulation to B, context = transcript("MILAGRO-V1-SIGNCRYPTION", context)
+ *   (U ‖ V, K) = IBE encapsulation to B, context = transcript(KIND, context)
  *   signed     = transcript("MILAGRO-V1-SIGNCRYPTION-STATEMENT", ID*_A, ID*_B, U ‖ V, context, m)
  *   head       = 0x01 ‖ U ‖ V (128)
  *   commitment = HKDF-SHA-256(K, "", transcript("MILAGRO-V1-SIGNCRYPTION-COMMITMENT", head), 32)
@@ -14,15 +14,14 @@
  * @module
  */
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
-import { nobleAead } from "./aead.ts";
 import type { Brand } from "./brand.ts";
 import { ByteReader, concat, equalBytes, lengthPrefixed, transcript, wipe } from "./bytes.ts";
+import { COMMITMENT_LENGTH, openOnce, sealOnce } from "./committed-key.ts";
 import { MilagroError } from "./error.ts";
 import { decapsulate, encapsulate, type IbeCiphertext, ibeCiphertextLength, parseIbeCiphertext } from "./ibe.ts";
 import { SIGNATURE_LENGTH, type Signature, signAs, verifySignature } from "./ibs.ts";
 import { type IdentityInput, type IdentityInputParts, parseIdentityInput } from "./identity-input.ts";
 import type { IdentityKey } from "./identity-key.ts";
-import { deriveKey } from "./kdf.ts";
 import type { DomainPublicKey } from "./master-public.ts";
 import { Secret } from "./secret.ts";
 
@@ -41,7 +40,7 @@ export interface Unsigncrypted {
 
 const VERSION = 0x01;
 const HEAD_LENGTH = 1 + ibeCiphertextLength(1);
-const NONCE = new Uint8Array(12);
+const KIND = "MILAGRO-V1-SIGNCRYPTION";
 
 /**
  * Signs and encrypts to one recipient of the same domain.
@@ -67,10 +66,9 @@ export function signcrypt(
   const statement = signcryptionStatement(sender, recipient, ciphertext, context, message);
   const signature = signAs(engine, random, key, publicKey, sender, statement);
   const head = concat(Uint8Array.of(VERSION), ciphertext);
-  const { aeadKey, commitment } = deriveKeys(sharedSecret, head);
   const plaintext = concat(lengthPrefixed(16, sender), signature, message);
-  const body = nobleAead.seal(aeadKey, NONCE, concat(head, commitment), plaintext);
-  wipe(aeadKey, plaintext, statement);
+  const { commitment, ciphertext: body } = sealOnce(sharedSecret, KIND, head, plaintext);
+  wipe(plaintext, statement);
   return concat(head, commitment, body) as Signcrypted;
 }
 
@@ -94,11 +92,9 @@ export function unsigncrypt(
     const head = reader.take(HEAD_LENGTH);
     if (head[0] !== VERSION) throw new Error("unknown version");
     const ciphertext = parseIbeCiphertext(head.subarray(1));
-    const received = reader.take(32);
-    const body = reader.take(reader.remaining);
+    const sealed = { commitment: reader.take(COMMITMENT_LENGTH), ciphertext: reader.take(reader.remaining) };
     const shared = decapsulate(engine, key, publicKey, [recipient], 0, ciphertext, bindContext(context));
-    const { aeadKey, commitment } = deriveKeys(shared, head);
-    const plaintext = openBody(aeadKey, head, commitment, received, body);
+    const plaintext = openOnce(shared, KIND, head, sealed);
     const inner = new ByteReader(plaintext, "ERR_UNSIGNCRYPT_FAILED");
     const senderInput = inner.prefixed(16) as IdentityInput;
     const signature = inner.take(SIGNATURE_LENGTH) as Signature;
@@ -125,7 +121,7 @@ function sameDomain(a: IdentityInput, b: IdentityInput): boolean {
 }
 
 function bindContext(context: Uint8Array): Uint8Array {
-  return transcript("MILAGRO-V1-SIGNCRYPTION", context);
+  return transcript(KIND, context);
 }
 
 /** What the sender signs, for a receiver who has to show it to somebody else. */
@@ -137,35 +133,4 @@ export function signcryptionStatement(
   message: Uint8Array,
 ): Uint8Array {
   return transcript("MILAGRO-V1-SIGNCRYPTION-STATEMENT", sender, recipient, ciphertext, context, message);
-}
-
-/** Consumes the shared secret. */
-function deriveKeys(
-  sharedSecret: Secret<"shared secret">,
-  head: Uint8Array,
-): { readonly aeadKey: Uint8Array; readonly commitment: Uint8Array } {
-  try {
-    return sharedSecret.use((secret) => ({
-      aeadKey: deriveKey(secret, "MILAGRO-V1-SIGNCRYPTION-KEY"),
-      commitment: deriveKey(secret, "MILAGRO-V1-SIGNCRYPTION-COMMITMENT", head),
-    }));
-  } finally {
-    sharedSecret.destroy();
-  }
-}
-
-/** Consumes the key. */
-function openBody(
-  aeadKey: Uint8Array,
-  head: Uint8Array,
-  commitment: Uint8Array,
-  received: Uint8Array,
-  body: Uint8Array,
-): Uint8Array {
-  try {
-    if (!equalBytes(commitment, received)) throw new Error("another key");
-    return nobleAead.open(aeadKey, NONCE, concat(head, commitment), body);
-  } finally {
-    wipe(aeadKey);
-  }
 }

@@ -6,8 +6,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll } from "vitest";
-import { type Cable, canMakeNamespaces, connectMachines, type Machine } from "../support/namespaces.ts";
+import { afterAll, afterEach, beforeAll, test } from "vitest";
+import {
+  type Cable,
+  canMakeNamespaces,
+  connectMachines,
+  hasKernelWireguard,
+  type Machine,
+} from "../support/namespaces.ts";
 import { needs } from "../support/needs.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
 import { enrolPeople, type People } from "./machine-people.ts";
@@ -17,10 +23,15 @@ const CLI = fileURLToPath(new URL("../../clients/cli/src/main.ts", import.meta.u
 export const RUNNER = fileURLToPath(new URL("./on-machine.ts", import.meta.url));
 const NODE = ["--conditions=@milagro/source"];
 const able = process.getuid?.() === 0 && (await canMakeNamespaces());
+const kernel = able && (await hasKernelWireguard());
 
 /** `needs` of a test on two machines: those programs, and the right to make machines. */
 export const needsMachines = (...programs: readonly string[]): ReturnType<typeof needs> =>
   able ? needs("ip", ...programs) : needs("the right to make network namespaces");
+
+/** The same for the kernel's own WireGuard: where it has none the test is skipped, in CI too, and says so. */
+export const needsKernelWireguard = (...programs: readonly string[]): ReturnType<typeof needs> =>
+  able && kernel ? needs("ip", ...programs) : (name) => test.skip(`${name} (this kernel has no WireGuard)`, () => {});
 
 export interface Running {
   readonly child: ChildProcess;

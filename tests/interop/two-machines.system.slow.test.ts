@@ -4,7 +4,7 @@
 import { once } from "node:events";
 import { describe, expect } from "vitest";
 import type { Machine } from "../support/namespaces.ts";
-import { needsMachines, RUNNER, useMachines } from "./machine-programs.ts";
+import { needsKernelWireguard, needsMachines, RUNNER, useMachines } from "./machine-programs.ts";
 
 const machines = useMachines(["a", "b", "eve"]);
 const { start, milagro, finish, finishMilagro } = machines;
@@ -51,7 +51,7 @@ describe("protocols of others", () => {
   }
 });
 
-describe("WireGuard", () => {
+describe.each(["wireguard-go", "kernel"] as const)("WireGuard, %s", (kind) => {
   const names = [`mva${process.pid}`, `mvb${process.pid}`] as const;
   const up = (machine: Machine, name: string, index: 0 | 1, ...more: readonly string[]) =>
     milagro(
@@ -59,7 +59,7 @@ describe("WireGuard", () => {
       name,
       "vpn",
       "up",
-      "--userspace",
+      ...(kind === "kernel" ? [] : ["--userspace"]),
       "--interface",
       names[index],
       "--address",
@@ -70,7 +70,7 @@ describe("WireGuard", () => {
     );
   const presharedKey = async (machine: Machine, name: string) =>
     (await machine.run("wg", "show", name, "preshared-keys")).split("\t")[1]?.trim();
-  const wireguard = needsMachines("wg", "wireguard-go");
+  const wireguard = kind === "kernel" ? needsKernelWireguard("wg") : needsMachines("wg", "wireguard-go");
 
   wireguard(
     "a tunnel by identities: the key changes again and again under a running transfer, and not one packet is lost",
@@ -85,7 +85,7 @@ describe("WireGuard", () => {
         "--peer",
         `${machines.people.identity("a")}=10.7.0.1/32`,
       );
-      await far.until(/is up/);
+      await far.until(new RegExp(`is up \\(${kind}\\)`));
       const near = up(a, "a", 0, "--peer", `${machines.people.identity("b")}=10.7.0.2/32@${b.address}:7700`);
       await near.until(/tunnel with/);
       const first = await presharedKey(a, names[0]);

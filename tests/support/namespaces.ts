@@ -64,6 +64,20 @@ async function cutAll(names: readonly string[]): Promise<void> {
   for (const name of names) await run("ip", ["netns", "delete", name]).catch(() => {});
 }
 
+/** Whether this kernel has WireGuard. A container cannot change that, so no test may insist. */
+export async function hasKernelWireguard(): Promise<boolean> {
+  const name = `milagro-wg-${process.pid}`;
+  try {
+    await run("ip", ["netns", "add", name]);
+    await run("ip", ["-n", name, "link", "add", "dev", "wg0", "type", "wireguard"]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await cutAll([name]);
+  }
+}
+
 /** Whether namespaces can be made here. In CI they must. */
 export async function canMakeNamespaces(): Promise<boolean> {
   const name = `milagro-try-${process.pid}`;

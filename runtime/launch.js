@@ -56,7 +56,12 @@ export const programsOf = (root) =>
   packagesOf(root).filter((folder) => existsSync(join(folder, "bin")) && existsSync(join(folder, "src", "main.ts")));
 
 /** What bundles are made of beside the packages' sources: the dependencies, the engine's WebAssembly, and how it is done. */
-const INGREDIENTS = ["node_modules/.package-lock.json", "core/engine/dist/wasm/stamp", "tools/build.mjs"];
+const INGREDIENTS = [
+  "node_modules/.package-lock.json",
+  "core/engine/dist/wasm/stamp",
+  "tools/build.mjs",
+  "tools/bundle.mjs",
+];
 
 /** Whether the bundles of this checkout are those of its sources. */
 export function isCurrent(root) {

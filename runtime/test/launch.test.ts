@@ -24,6 +24,7 @@ const FILES = [
   "services/one/bundle/main.js",
   "services/one/src/main.ts",
   "tools/build.mjs",
+  "tools/bundle.mjs",
 ];
 
 let root: string;
@@ -58,7 +59,8 @@ test.each([
   ["a package's list of dependencies", "core/pure/package.json"],
   ["what is installed", "node_modules/.package-lock.json"],
   ["the engine's WebAssembly", "core/engine/dist/wasm/stamp"],
-  ["the way of building", "tools/build.mjs"],
+  ["the order of building", "tools/build.mjs"],
+  ["the way of building", "tools/bundle.mjs"],
 ])("bundles are not current when %s is younger", (_what, file) => {
   write(file, BUILT_AT + 1);
   expect(isCurrent(root)).toBe(false);

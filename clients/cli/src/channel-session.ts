@@ -78,9 +78,18 @@ export async function withChannels<T>(
   });
 }
 
+/** The same, but a request ends with the signal: what it was about is kept sealed, and goes on with the next run. */
+function endingWith(signal: AbortSignal, deps: ClientDeps): ClientDeps {
+  const http: ClientDeps["http"] = (request) => {
+    const ending = { ...request, signal }; // which the port of the command line takes, whatever the library's asks for
+    return deps.http(ending);
+  };
+  return { ...deps, http };
+}
+
 async function renew(context: Context, client: ClientDeps, store: IdentityStore, signal: AbortSignal): Promise<void> {
   const options = {
-    client,
+    client: endingWith(signal, client),
     store,
     log: silentLog,
     evidenceFile: undefined,

@@ -63,9 +63,11 @@ export function planRead(parts: readonly number[], from: number, length: number)
   parts.forEach((partLength, part) => {
     const [a, b] = [Math.max(from, plain), Math.min(from + length, plain + partLength)];
     const isEmptyObject = length === 0 && parts.length === 1 && partLength === 0;
-    if (a < b || isEmptyObject) {
+    // Between parts that are read it is fetched as well: what is fetched is one piece.
+    const isEmptyBetween = partLength === 0 && from < plain && plain < from + length;
+    if (a < b || isEmptyObject || isEmptyBetween) {
       const first = Math.floor((a - plain) / SEGMENT_LENGTH);
-      const last = isEmptyObject ? 0 : Math.floor((b - 1 - plain) / SEGMENT_LENGTH);
+      const last = partLength === 0 ? 0 : Math.floor((b - 1 - plain) / SEGMENT_LENGTH);
       if (start < 0) {
         start = sealed + first * SEALED_SEGMENT_LENGTH;
         skip = a - plain - first * SEGMENT_LENGTH;

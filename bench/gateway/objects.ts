@@ -3,11 +3,10 @@
  * through `rclone crypt`. Everything that serves is a process of its own; the client sends and takes bytes and looks at none.
  * @module
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -16,6 +15,7 @@ import { planRead, SEGMENT_LENGTH, sealedLength } from "../../apps/gateway/src/f
 import { BLOCK_LENGTH, openPlan, sealPart } from "../../apps/gateway/src/format/segments.ts";
 import { S3RequestPresigner, type Target } from "../../apps/gateway/test/presign.ts";
 import type { Reporter } from "../harness/reporter.ts";
+import { hasRclone, startRclone } from "./rclone.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 128 * MIB;
@@ -83,10 +83,16 @@ interface Served extends Target {
 async function compareTransfers(report: Reporter): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "milagro-bench-"));
   const served: ChildProcess[] = [];
+  // As its launcher starts a gateway.
+  const { startupOf } = (await import("@milagro/runtime/launch" as string)) as {
+    startupOf(kind: object): { readonly flags: readonly string[]; readonly environment: Record<string, string> };
+  };
+  const { flags, environment } = startupOf({ service: true, streaming: true });
   const start = async (script: string, args: readonly string[]): Promise<Served> => {
     const file = fileURLToPath(new URL(script, import.meta.url));
-    const child = spawn(process.execPath, ["--conditions=@milagro/source", file, ...args], {
+    const child = spawn(process.execPath, [...flags, "--conditions=@milagro/source", file, ...args], {
       stdio: ["pipe", "pipe", "inherit"],
+      env: { ...environment, ...process.env },
     });
     served.push(child);
     for await (const line of createInterface({ input: child.stdout })) {
@@ -105,28 +111,30 @@ async function compareTransfers(report: Reporter): Promise<void> {
       await send(await new S3RequestPresigner(target).url("PUT", `bench-${name}`, "", 600), "PUT", 0);
       ways[name] = (method, key) => new S3RequestPresigner(target).url(method, `bench-${name}`, key, 600);
     }
-    const crypt = await startRclone(folder, store.running.url, served);
-    if (crypt) ways["crypt"] = async (_method, key) => `${crypt}/${key}`;
+    if (hasRclone()) {
+      await mkdir(join(folder, "crypt"));
+      const overStore = { endpoint: store.running.url, bucket: "bench-store" };
+      const crypts = {
+        crypt: await startRclone(folder, "crypt", overStore, served),
+        cryptFolder: await startRclone(folder, "crypt-folder", { folder: join(folder, "crypt") }, served),
+      };
+      for (const [name, url] of Object.entries(crypts)) ways[name] = async (_method, key) => `${url}/${key}`;
+    }
     const rates = await measure(ways, report);
     const at = (way: string, what: "put" | "get") => rates[way]?.[what] ?? 0;
     for (const what of ["put", "get"] as const) {
       const name = `${what.toUpperCase()} 128 MiB`;
-      report.add({ name: `${name}, folder`, value: at("alone", what), unit: "MB/s" });
-      report.add({
-        name: `${name}, before s3rver`,
-        value: at("before", what),
-        unit: "MB/s",
-        peer: "direct",
-        peerValue: at("store", what),
-      });
-      if (crypt)
+      const row = (place: string, way: string, peer?: string, peerWay = "") =>
         report.add({
-          name: `${name}, before s3rver`,
-          value: at("before", what),
+          name: `${name}, ${place}`,
+          value: at(way, what),
           unit: "MB/s",
-          peer: "rclone crypt",
-          peerValue: at("crypt", what),
+          ...(peer === undefined ? {} : { peer, peerValue: at(peerWay, what) }),
         });
+      if ("crypt" in ways) row("folder", "alone", "rclone crypt", "cryptFolder");
+      else row("folder", "alone");
+      row("before s3rver", "before", "direct", "store");
+      if ("crypt" in ways) row("before s3rver", "before", "rclone crypt", "crypt");
     }
     const url = await (ways["alone"] as (method: string, key: string) => Promise<string>)("GET", "object");
     const firsts: number[] = [];
@@ -232,42 +240,6 @@ async function growthMiB(target: Served, urlOf: (method: string, key: string) =>
   await send(await urlOf("PUT", "two-gibibytes"), "PUT", 2048 * MIB);
   await send(await urlOf("GET", "two-gibibytes"), "GET", 0);
   return (await residentMiB()) - before;
-}
-
-/** `rclone serve webdav` over a crypt remote over the store; undefined where there is no rclone. */
-async function startRclone(folder: string, store: string, served: ChildProcess[]): Promise<string | undefined> {
-  if (spawnSync("rclone", ["version"]).status !== 0) return undefined;
-  const obscured = spawnSync("rclone", ["obscure", randomBytes(16).toString("hex")], {
-    encoding: "utf8",
-  }).stdout.trim();
-  const config = join(folder, "rclone.conf");
-  await writeFile(
-    config,
-    `[s3]\ntype = s3\nprovider = Other\naccess_key_id = S3RVER\nsecret_access_key = S3RVER\nendpoint = ${store}\nforce_path_style = true\n[crypt]\ntype = crypt\nremote = s3:bench-store/crypt\npassword = ${obscured}\n`,
-  );
-  const port = await new Promise<number>((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port: free } = server.address() as { port: number };
-      server.close(() => resolve(free));
-    });
-  });
-  const child = spawn("rclone", ["--config", config, "serve", "webdav", "crypt:", "--addr", `127.0.0.1:${port}`], {
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  child.stdin.on("close", () => child.kill("SIGTERM"));
-  served.push(child);
-  const url = `http://127.0.0.1:${port}`;
-  for (let i = 0; i < 300; i += 1) {
-    if (
-      await fetch(url).then(
-        () => true,
-        () => false,
-      )
-    )
-      return url;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return undefined;
 }
 
 const median = (values: readonly number[]): number =>

@@ -26,9 +26,9 @@ export interface DigestThreads {
 }
 
 /** Blocks of one stream that may be under way. */
-const MAX_BLOCKS = 8;
+const MAX_BLOCKS = 4;
 /** Blocks that are kept for later. */
-const MAX_FREE = 64;
+const MAX_FREE = 16;
 
 interface Waiting {
   readonly handed: SharedArrayBuffer[];

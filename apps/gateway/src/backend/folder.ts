@@ -18,6 +18,7 @@ import { MilagroError } from "@milagro/engine/error";
 import { isErrno, makePrivateFolder } from "@milagro/runtime/atomic-file";
 import type { Clock } from "@milagro/runtime/clock";
 import type { Transaction } from "kysely";
+import { SEALED_SEGMENT_LENGTH } from "../format/layout.ts";
 import type { Chunks } from "../format/segments.ts";
 import type { Backend, StoredInfo, StoredRange, WriteCondition } from "./backend.ts";
 import { type FolderTables, listFolder, type ObjectRow, openFolderIndex } from "./folder-index.ts";
@@ -25,7 +26,8 @@ import { type FolderTables, listFolder, type ObjectRow, openFolderIndex } from "
 type Piece = readonly [file: string, length: number];
 type Tx = Transaction<FolderTables>;
 
-const READ_LENGTH = 256 * 1024;
+/** Whole segments, so that none has to be put together from two reads. */
+const READ_LENGTH = 8 * SEALED_SEGMENT_LENGTH;
 /** Writes that are on their way are younger than this. */
 const LEFTOVER_AGE_MS = 3_600_000;
 
@@ -311,12 +313,15 @@ function fileStore(folder: string) {
       try {
         handle = await open(temporary, "wx", 0o600);
         let written = 0;
+        let writing: Promise<void> | undefined;
+        // One chunk is written while the next is sealed.
         for await (const chunk of body) {
-          for (let at = 0; at < chunk.length; ) {
-            at += (await handle.write(chunk, at, chunk.length - at, written + at)).bytesWritten;
-          }
+          await writing;
+          writing = writeWhole(handle, chunk, written);
+          writing.catch(() => {}); // it is waited for below, unless the body fails first
           written += chunk.length;
         }
+        await writing;
         if (written !== length)
           throw new MilagroError("ERR_BODY_INCOMPLETE", "the body has another length than announced");
         await handle.sync();
@@ -380,19 +385,54 @@ function fileStore(folder: string) {
 async function* readAll(
   pieces: readonly { readonly handle: FileHandle; readonly from: number; readonly length: number }[],
 ): AsyncGenerator<Uint8Array, void> {
-  // One buffer for all: a chunk is good until the next one is asked for.
-  const chunk = Buffer.allocUnsafeSlow(Math.min(READ_LENGTH, Math.max(0, ...pieces.map(({ length }) => length))));
+  // Two buffers take turns: one is read into while the other is made use of, until the next is asked for.
+  const length = Math.min(READ_LENGTH, Math.max(0, ...pieces.map((piece) => piece.length)));
+  const buffers = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(length)] as const;
+  const reads = readsOf(pieces, length);
+  const start = (turn: 0 | 1): Promise<Uint8Array> | undefined => {
+    const { value } = reads.next();
+    if (!value) return undefined;
+    const reading = readWhole(value.handle, buffers[turn].subarray(0, value.length), value.at);
+    reading.catch(() => {}); // it is waited for when it is its turn, if that comes
+    return reading;
+  };
   try {
-    for (const { handle, from, length } of pieces) {
-      for (let at = 0; at < length; ) {
-        const { bytesRead } = await handle.read(chunk, 0, Math.min(chunk.length, length - at), from + at);
-        if (bytesRead === 0) return; // cut short on disk: whoever reads notices
-        yield chunk.subarray(0, bytesRead);
-        at += bytesRead;
-      }
+    let turn: 0 | 1 = 0;
+    for (let reading = start(turn); reading; ) {
+      const chunk = await reading;
+      turn = turn === 0 ? 1 : 0;
+      const next = start(turn);
+      yield chunk;
+      reading = next;
     }
   } finally {
     for (const { handle } of pieces) await handle.close().catch(() => {});
+  }
+}
+
+/** What is to be read, buffer by buffer. A file that was cut short gives less than that: whoever reads notices. */
+function* readsOf(
+  pieces: readonly { readonly handle: FileHandle; readonly from: number; readonly length: number }[],
+  limit: number,
+): Generator<{ readonly handle: FileHandle; readonly at: number; readonly length: number }, void> {
+  for (const { handle, from, length } of pieces)
+    for (let at = 0; at < length; at += limit) yield { handle, at: from + at, length: Math.min(limit, length - at) };
+}
+
+/** @returns less than a whole buffer only at the file's end */
+async function readWhole(handle: FileHandle, buffer: Uint8Array, position: number): Promise<Uint8Array> {
+  let filled = 0;
+  while (filled < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
+}
+
+async function writeWhole(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
   }
 }
 

@@ -12,7 +12,14 @@ import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } fro
 import { deriveKey } from "@milagro/crypto/kdf";
 import type { Secret } from "@milagro/crypto/secret";
 import { MilagroError } from "@milagro/engine/error";
-import { type ReadPlan, SEALED_SEGMENT_LENGTH, SEGMENT_LENGTH, segmentCount, TAG_LENGTH } from "./layout.ts";
+import {
+  type ReadPlan,
+  SEALED_SEGMENT_LENGTH,
+  SEGMENT_LENGTH,
+  sealedLength,
+  segmentCount,
+  TAG_LENGTH,
+} from "./layout.ts";
 
 /** Chunks of any length. */
 export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
@@ -22,7 +29,7 @@ export type Dek = Secret<"object key">;
 export const PART_SALT_LENGTH = 16;
 
 /** Segments that are handled at a time: fewer, larger writes. */
-const BATCH = 4;
+const BATCH = 8;
 /** Bytes of plaintext that are sealed at a time. */
 export const BLOCK_LENGTH: number = BATCH * SEGMENT_LENGTH;
 
@@ -41,7 +48,7 @@ export interface SealOptions {
   onPlaintext?(block: Uint8Array, length: number): Promise<void> | void;
   /** Runs before the last chunk comes out: what throws here keeps the part from being whole. */
   beforeLast?(): Promise<void>;
-  /** A chunk is good until the next one is asked for: for sinks that are done with it by then. */
+  /** A chunk is good until the one after the next is asked for: for sinks that write one while the next is sealed. */
   readonly reusesChunks?: boolean;
 }
 
@@ -52,9 +59,13 @@ export async function* sealPart(
   options: SealOptions = {},
 ): AsyncGenerator<Uint8Array, void> {
   const fresh = options.block ?? (() => Buffer.allocUnsafeSlow(BLOCK_LENGTH));
-  const reused = options.reusesChunks ? Buffer.allocUnsafeSlow(BATCH * SEALED_SEGMENT_LENGTH) : undefined;
-  const seal = (block: Uint8Array, index: number, isEnd: boolean): Uint8Array =>
-    sealBlock(key, index, block, isEnd, reused ?? Buffer.allocUnsafeSlow(block.length + BATCH * TAG_LENGTH));
+  const reused: Uint8Array[] = [];
+  const seal = (block: Uint8Array, index: number, isEnd: boolean): Uint8Array => {
+    const turn = (index / BATCH) % 2;
+    const out = reused[turn] ?? Buffer.allocUnsafeSlow(sealedLength(block.length));
+    if (options.reusesChunks && !isEnd) reused[turn] = out;
+    return sealBlock(key, index, block, isEnd, out);
+  };
   let block = await fresh();
   let filled = 0;
   let index = 0;
@@ -111,22 +122,16 @@ export async function* openPlan(
     for (const run of plan.runs) {
       const key = keyOf(run.part);
       const count = segmentCount(run.partLength);
-      for (let first = run.first; first <= run.last; first += BATCH) {
-        const last = Math.min(run.last, first + BATCH - 1);
-        const isEnd = last === count - 1;
-        const length = isEnd
-          ? run.partLength - first * SEGMENT_LENGTH + (last - first + 1) * TAG_LENGTH
-          : (last - first + 1) * SEALED_SEGMENT_LENGTH;
-        const block = await reader.take(length);
-        for (let at = 0; at < block.length; at += SEALED_SEGMENT_LENGTH) {
-          const index = first + at / SEALED_SEGMENT_LENGTH;
-          const segment = block.subarray(at, at + SEALED_SEGMENT_LENGTH);
-          const opened = openSegment(key, index, segment, isEnd && index === last);
-          const wanted = skip === 0 && take >= opened.length ? opened : opened.subarray(skip, skip + take);
-          skip = Math.max(0, skip - opened.length);
-          take -= wanted.length;
-          if (wanted.length > 0) yield wanted;
-        }
+      for (let index = run.first; index <= run.last; index += 1) {
+        const isLast = index === count - 1;
+        const sealed = await reader.take(
+          isLast ? run.partLength - index * SEGMENT_LENGTH + TAG_LENGTH : SEALED_SEGMENT_LENGTH,
+        );
+        const opened = openSegment(key, index, sealed, isLast);
+        const wanted = skip === 0 && take >= opened.length ? opened : opened.subarray(skip, skip + take);
+        skip = Math.max(0, skip - opened.length);
+        take -= wanted.length;
+        if (wanted.length > 0) yield wanted;
       }
     }
   } finally {

@@ -9,8 +9,8 @@ import { type FullWasmExports, type Layout, type Machine, pointBytes } from "./w
 import { scalarBytes } from "./wasm-scalars.ts";
 
 const GT_BYTES = 576;
-/** Lines of a Miller loop: 63 doublings and 5 additions, three pairs each. */
-const LINES = 68;
+/** Pairs of prepared lines: two for each of 63 doublings, three for each of 5 additions. */
+const LINE_PAIRS = 63 * 2 + 5 * 3;
 
 export function createWasmTargetGroup(machine: Machine<FullWasmExports>): TargetGroup {
   const { exports, runSecret: run } = machine;
@@ -73,7 +73,7 @@ export function createWasmPairing(machine: Machine<FullWasmExports>): WasmPairin
   const pair = exports.pairBytes();
   const point = pointBytes(machine);
   const size = 6 * pair;
-  const prepared = LINES * 3 * pair;
+  const prepared = LINE_PAIRS * pair;
   const isIdentity = (bytes: Uint8Array): boolean => run((layout) => exports.isIdentity(layout.put(bytes)) === 1);
 
   /** Lays the factors out, those with prepared lines first, and runs the loop. @returns the address of the product */

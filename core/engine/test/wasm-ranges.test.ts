@@ -74,7 +74,7 @@ describe("settling", () => {
         ]);
       });
       // one sum on the way to a product of which the other factor is small: no carries in the FMA tier
-      expect(text.includes("carry")).toBe(tier.name !== "fma");
+      expect(/carr/i.test(text)).toBe(tier.name !== "fma");
     },
   );
 

@@ -114,8 +114,9 @@ function doublingStep(f: Builder): void {
   const difference = yy.minus(b.times(3));
   f.fresh("l", [b.minus(yy), xx.times(3), yz2.negated()]);
   const sum = yy.plus(b.times(3));
+  const xy2 = x.plus(y).sqr().minus(xx).minus(yy);
   f.result("r", [
-    difference.mul(x.mul(y)).times(2),
+    difference.mul(xy2),
     sum.sqrWide().minus(b.sqrWide().times(3).times(2).times(2)).reduced(),
     yy.mul(yz2).times(4),
   ]);

@@ -6,8 +6,9 @@
  */
 import { planReduction } from "./montgomery.ts";
 import { absolute, balancedDigits, inverse, PRIME } from "./numbers.ts";
-import { prove, type Range, tightenTop } from "./range.ts";
+import { prove, type Range, tightenTop, widestLimb } from "./range.ts";
 import type { Kernel, Settling } from "./tier.ts";
+import { reducedProduct } from "./wide-products.ts";
 
 export const WIDTH = 30;
 export const COUNT = 13;
@@ -84,37 +85,55 @@ function reductionMagnitudes(): bigint[] {
   return columns;
 }
 
-/** Proves every column of a call, and the digits that come out. */
-export function describeKernel({ name, meets, factor, doubles }: ProductShape): Kernel {
-  return {
-    name,
-    result: "pair",
-    range(operands, where) {
-      if (doubles) proveDigits(operands[0] as Range, where, STORABLE / 2n);
-      let value = 0n;
-      for (const [a, b] of meets) value += factor * (operands[a] as Range).value * (operands[b] as Range).value;
-      let carry = 0n;
-      for (let k = 0; k < COLUMNS; k++) {
-        let column = carry + (REDUCTION[k] as bigint);
-        for (const [a, b] of meets) {
-          for (let i = Math.max(0, k - TOP); i <= Math.min(k, TOP); i++) {
-            column +=
-              factor * ((operands[a] as Range).limbs[i] as bigint) * ((operands[b] as Range).limbs[k - i] as bigint);
-          }
-        }
-        prove(column, SUMMABLE, `${where}: column ${k}`);
-        carry = (column >> BigInt(WIDTH)) + 1n;
-      }
-      const range = { limbs: new Array<bigint>(COUNT).fill(STORABLE), value: value / R + SCHEDULE.excess + 1n };
-      const top = tightenTop(range, WIDTH).limbs[TOP] as bigint;
-      prove(top, STORABLE - 1n, `${where}: top digit`);
-      return tightenTop({ ...range, limbs: [...new Array<bigint>(TOP).fill(HALF_DIGIT), top] }, WIDTH);
-    },
-  };
+/** What a call adds up before it reduces: bounds on its columns and on the whole. */
+function products({ meets, factor, doubles }: ProductShape, operands: readonly Range[], where: string): Range {
+  if (doubles) proveDigits(operands[0] as Range, where, STORABLE / 2n);
+  const columns = new Array<bigint>(COLUMNS).fill(0n);
+  let value = 0n;
+  for (const [a, b] of meets) {
+    const [x, y] = [operands[a] as Range, operands[b] as Range];
+    value += factor * x.value * y.value;
+    x.limbs.forEach((left, i) => {
+      y.limbs.forEach((right, j) => {
+        columns[i + j] = (columns[i + j] as bigint) + factor * left * right;
+      });
+    });
+  }
+  return { limbs: columns, value };
 }
 
-/** The kernels that both tiers have. Sums of products within one column have no room for an unreduced form. */
-export const SHAPES: readonly ProductShape[] = [
+/** Proves each column with what is carried into it. */
+function proveCarries(columns: readonly bigint[], where: string): void {
+  let carry = 0n;
+  for (const [k, own] of columns.entries()) {
+    const column = own + carry;
+    prove(column, SUMMABLE, `${where}: column ${k}`);
+    carry = (column >> BigInt(WIDTH)) + 1n;
+  }
+}
+
+/** Proves the columns of a reduction, and the digits that come out. */
+function reduction(product: Range, where: string): Range {
+  proveCarries(
+    product.limbs.map((column, k) => column + (REDUCTION[k] as bigint)),
+    where,
+  );
+  const range = { limbs: new Array<bigint>(COUNT).fill(STORABLE), value: product.value / R + SCHEDULE.excess + 1n };
+  const top = tightenTop(range, WIDTH).limbs[TOP] as bigint;
+  prove(top, STORABLE - 1n, `${where}: top digit`);
+  return tightenTop({ ...range, limbs: [...new Array<bigint>(TOP).fill(HALF_DIGIT), top] }, WIDTH);
+}
+
+/** An unreduced product is kept in digits of 30 bits without a sign, 64 bits for each: many can be added up. */
+function unreduced(product: Range, where: string): Range {
+  proveCarries(product.limbs, where);
+  return tightenTop(
+    { limbs: product.limbs.map((_, k) => (k < COLUMNS - 1 ? 1n << 30n : SUMMABLE)), value: product.value },
+    WIDTH,
+  );
+}
+
+const SHAPES: readonly ProductShape[] = [
   { name: "pairMul", meets: [[0, 1]], factor: 1n },
   { name: "pairSqr", meets: [[0, 0]], factor: 1n, doubles: true },
   {
@@ -125,9 +144,47 @@ export const SHAPES: readonly ProductShape[] = [
     ],
     factor: 1n,
   },
-  { name: "mul", meets: [[0, 1]], factor: 2n },
-  { name: "sqr", meets: [[0, 0]], factor: 2n, doubles: true },
 ];
+
+/** Bytes of an unreduced product. */
+export const WIDE_BYTES: number = 16 * COLUMNS;
+
+const wideKernel = (shape: ProductShape): Kernel => ({
+  name: `${shape.name}Wide`,
+  result: "wide",
+  range: (operands, where) => unreduced(products(shape, operands, where), where),
+});
+const reduceWide: Kernel = {
+  name: "reduceWide",
+  result: "pair",
+  range: ([wide], where) => reduction(wide as Range, where),
+};
+const [mulWide, sqrWide] = [
+  wideKernel({ name: "mul", meets: [[0, 1]], factor: 2n }),
+  wideKernel({ name: "sqr", meets: [[0, 0]], factor: 2n, doubles: true }),
+];
+
+/** The kernels that both tiers have. */
+export const KERNELS: ReadonlyMap<string, Kernel> = new Map(
+  [
+    ...SHAPES.map(
+      (shape): Kernel => ({
+        name: shape.name,
+        result: "pair",
+        range: (operands, where) => reduction(products(shape, operands, where), where),
+      }),
+    ),
+    ...[mulWide, sqrWide, reduceWide],
+    reducedProduct("mul", mulWide, reduceWide),
+    reducedProduct("sqr", sqrWide, reduceWide),
+  ].map((kernel) => [kernel.name, kernel]),
+);
+
+/** Proves that sums fit: digits in `limit`, columns with room for the reduction that follows. */
+export function proveSum(range: Range, wide: boolean, where: string, limit?: bigint): void {
+  if (wide) prove(widestLimb(range), SUMMABLE, where);
+  else proveDigits(range, where, limit);
+}
 
 /** AssemblyScript for what both tiers do digit by digit. */
 export const DIGIT_ACCESS = `

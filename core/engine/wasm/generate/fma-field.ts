@@ -6,6 +6,7 @@ import type { ConstantPool } from "./constant-pool.ts";
 import { WIDTH } from "./fma-columns.ts";
 import { FMA_COUNT, FMA_PAIR_BYTES } from "./fma-kernels.ts";
 import { balancedDigits, PRIME } from "./numbers.ts";
+import { WIDE_HELPERS } from "./wide-products.ts";
 
 export function emitFmaField(pool: ConstantPool, kernels: string): string {
   const signs = pool.i64x2(1n << 63n);
@@ -23,13 +24,7 @@ function swapLanes(a: v128): v128 {
 function timesXi(a: v128, signs: v128): v128 {
   return f64x2.add(a, v128.xor(swapLanes(a), signs));
 }
-function wideTimesXi(a: v128, signs: v128): v128 {
-  return i64x2.add(a, i64x2.sub(v128.xor(swapLanes(a), signs), signs));
-}
-function wideTimes3(a: v128): v128 {
-  return i64x2.add(a, i64x2.shl(a, 1));
-}
-
+${WIDE_HELPERS}
 export function getDigit(a: usize, lane: i32, i: i32): i64 {
   return <i64>load<f64>(a + ((i << 4) + (lane << 3)));
 }

@@ -9,6 +9,7 @@ import { planReduction } from "./montgomery.ts";
 import { absolute, inverse, modulo, PRIME } from "./numbers.ts";
 import { prove, type Range, tightenTop, widestLimb } from "./range.ts";
 import type { Kernel } from "./tier.ts";
+import { emitReducedProducts, reducedProduct } from "./wide-products.ts";
 
 export const FMA_COUNT = 8;
 export const FMA_PAIR_BYTES = 16 * FMA_COUNT;
@@ -33,6 +34,7 @@ interface Family {
 
 interface KernelPlan {
   readonly name: string;
+  readonly result: Kernel["result"];
   readonly parameters: readonly string[];
   readonly setup: (pool: ConstantPool, i: number) => string[];
   readonly families: readonly Family[];
@@ -61,6 +63,7 @@ const complexFamilies = (prefix: string): Family[] => [
 const PLANS: readonly KernelPlan[] = [
   {
     name: "pairMul",
+    result: "pair",
     parameters: ["a", "b"],
     setup: (_, i) => [`const a${i} = ${lane("a", i)}, b${i} = ${lane("b", i)};`],
     families: [{ x: at("a"), y: at("b") }],
@@ -69,6 +72,7 @@ const PLANS: readonly KernelPlan[] = [
   },
   {
     name: "pairSqr",
+    result: "pair",
     parameters: ["a"],
     setup: (_, i) => [`const a${i} = ${lane("a", i)}, d${i} = f64x2.add(a${i}, a${i});`],
     families: [{ x: at("a"), y: at("a"), x2: at("d") }],
@@ -77,6 +81,7 @@ const PLANS: readonly KernelPlan[] = [
   },
   {
     name: "pairDot",
+    result: "pair",
     parameters: ["a", "b", "e", "f"],
     setup: (_, i) => [
       `const a${i} = ${lane("a", i)}, b${i} = ${lane("b", i)}, e${i} = ${lane("e", i)}, f${i} = ${lane("f", i)};`,
@@ -92,7 +97,8 @@ const PLANS: readonly KernelPlan[] = [
     valueFactor: 1n,
   },
   {
-    name: "mul",
+    name: "mulWide",
+    result: "wide",
     parameters: ["a", "b"],
     setup: complexSetup("a", "b", "p"),
     families: complexFamilies("p"),
@@ -101,7 +107,8 @@ const PLANS: readonly KernelPlan[] = [
   },
   {
     // (a + b·u)² = (a + b)(a − b) + 2ab·u
-    name: "sqr",
+    name: "sqrWide",
+    result: "wide",
     parameters: ["a"],
     setup: (_, i) => [
       `const r${i} = ${splat("a", i, false)}, i${i} = ${splat("a", i, true)};`,
@@ -118,32 +125,32 @@ export function createFmaKernels(pool: ConstantPool): { kernels: ReadonlyMap<str
   const kernels = new Map<string, Kernel>();
   const code: string[] = [];
   for (const plan of PLANS) {
-    code.push(emit(pool, plan, "pair"));
-    kernels.set(plan.name, describeKernel(plan, "pair"));
-    if (plan.name === "mul" || plan.name === "sqr") {
-      code.push(emit(pool, plan, "wide"));
-      kernels.set(`${plan.name}Wide`, describeKernel(plan, "wide"));
-    }
+    code.push(emit(pool, plan));
+    kernels.set(plan.name, describeKernel(plan));
   }
-  code.push(emitReduce(pool));
-  kernels.set("reduceWide", {
+  code.push(emitReduce(pool), emitReducedProducts(2 * FMA_PAIR_BYTES));
+  const reduce: Kernel = {
     name: "reduceWide",
     result: "pair",
     range: ([wide], where) => {
       prove(widestLimb(wide as Range), WIDE_COLUMN, `${where}: column to reduce`);
       return quotient((wide as Range).value, where);
     },
-  });
+  };
+  kernels.set(reduce.name, reduce);
+  for (const name of ["mul", "sqr"] as const) {
+    kernels.set(name, reducedProduct(name, kernels.get(`${name}Wide`) as Kernel, reduce));
+  }
   return { kernels, code: code.join("\n") };
 }
 
 /** Columns that `reduceWide` is proved for. */
 const WIDE_COLUMN = 1n << 59n;
 
-function describeKernel(plan: KernelPlan, result: "pair" | "wide"): Kernel {
+function describeKernel(plan: KernelPlan): Kernel {
   return {
-    name: result === "wide" ? `${plan.name}Wide` : plan.name,
-    result,
+    name: plan.name,
+    result: plan.result,
     range: (operands, where) => {
       let value = 0n;
       for (const [a, b, factor] of plan.meets) {
@@ -151,7 +158,7 @@ function describeKernel(plan: KernelPlan, result: "pair" | "wide"): Kernel {
         prove(widestLimb(x) * widestLimb(y) * factor, PRODUCT_LIMIT, `${where}: product of digits`);
         value += x.value * y.value * plan.valueFactor;
       }
-      if (result === "pair") return quotient(value, where);
+      if (plan.result === "pair") return quotient(value, where);
       const columns = new Array<bigint>(COLUMNS).fill(wideColumnBound(plan));
       return { limbs: columns, value };
     },
@@ -172,8 +179,8 @@ function quotient(value: bigint, where: string): Range {
   return { limbs: [...new Array<bigint>(FMA_COUNT - 1).fill(HALF_DIGIT), top], value: reduced };
 }
 
-function emit(pool: ConstantPool, plan: KernelPlan, result: "pair" | "wide"): string {
-  const name = result === "wide" ? `${plan.name}Wide` : plan.name;
+function emit(pool: ConstantPool, plan: KernelPlan): string {
+  const { name, result } = plan;
   const columns = new FmaColumns(pool, name, COLUMNS);
   const setup: string[] = [];
   for (let i = 0; i < FMA_COUNT; i++) setup.push(...plan.setup(pool, i));

@@ -9,6 +9,7 @@ import { createFmaKernels, FMA_COUNT, FMA_PAIR_BYTES, FMA_STORED } from "./fma-k
 import { absolute, balancedDigits, PRIME } from "./numbers.ts";
 import { prove, type Range, tightenTop, widestLimb } from "./range.ts";
 import type { Linear, Settling, Tier } from "./tier.ts";
+import { emitWideSum } from "./wide-products.ts";
 
 /** Integers up to here are exact doubles. */
 const EXACT = 1n << 53n;
@@ -33,7 +34,7 @@ export function createFmaTier(): Tier {
     proveSum: (range, wide, _settled, where) => prove(widestLimb(range), wide ? CARRY_BIAS - HALF_DIGIT : EXACT, where),
     settle,
     emitSum: (base, offset, sum, how) => emitSum(pool, base, offset, sum, how),
-    emitWideSum: (base, offset, sum) => emitWideSum(pool, base, offset, sum),
+    emitWideSum: (base, offset, sum) => emitWideSum(pool, 2 * FMA_PAIR_BYTES, base, offset, sum),
     emitField: () => emitFmaField(pool, kernels.code),
   };
 }
@@ -114,34 +115,5 @@ function digits(pool: ConstantPool, sum: Linear, i: number, fixed = false): stri
       return `timesXi(${of(sum.a)}, ${pool.i64x2(1n << 63n, 0n)})`;
     case "scale":
       return `f64x2.mul(${of(sum.a)}, ${pool.f64x2(sum.factor)})`;
-  }
-}
-
-function emitWideSum(pool: ConstantPool, base: string, offset: number, sum: Linear): string[] {
-  const store = (k: number): string => `v128.store(${base} + o, ${columns(pool, sum, k)}, ${offset + 16 * k});`;
-  return [`for (let o: usize = 0; o < ${2 * FMA_PAIR_BYTES}; o += 32) {`, `  ${store(0)}`, `  ${store(1)}`, "}"];
-}
-
-function columns(pool: ConstantPool, sum: Linear, k: number): string {
-  const of = (part: Linear): string => columns(pool, part, k);
-  switch (sum.op) {
-    case "load":
-      return `v128.load(${sum.base} + o, ${sum.offset + 16 * k})`;
-    case "add":
-      return `i64x2.add(${of(sum.a)}, ${of(sum.b)})`;
-    case "subtract":
-      return `i64x2.sub(${of(sum.a)}, ${of(sum.b)})`;
-    case "negate":
-      return `i64x2.neg(${of(sum.a)})`;
-    case "xi":
-      return `wideTimesXi(${of(sum.a)}, ${pool.i64x2(-1n, 0n)})`;
-    case "scale":
-      if (sum.factor === 2) return `i64x2.shl(${of(sum.a)}, 1)`;
-      if (sum.factor === 3) return `wideTimes3(${of(sum.a)})`;
-      throw new Error(`an unreduced product times ${sum.factor}`);
-    case "conjugate":
-    case "merge":
-    case "swap":
-      throw new Error(`${sum.op} of an unreduced product`);
   }
 }

@@ -3,24 +3,31 @@
  * which is harmless as long as the finished column fits: that is what is proved.
  * @module
  */
-import { COLUMNS, COUNT, HALF_DIGIT, MASK, MINUS_INVERSE, SCHEDULE, WIDTH } from "./digits30.ts";
+import { COLUMNS, COUNT, HALF_DIGIT, MASK, MINUS_INVERSE, SCHEDULE, WIDE_BYTES, WIDTH } from "./digits30.ts";
+import { emitReducedProducts } from "./wide-products.ts";
 
 export function emitScalarKernels(): string {
-  return [...LANE_KERNELS, mul(), sqr(), ...WRAPPERS].join("\n");
+  return [
+    ...LANE_KERNELS,
+    wideKernel("mulWide", ["a", "b"]),
+    wideKernel("sqrWide", ["a", "a"]),
+    laneReduce(),
+    WIDE,
+    ...WRAPPERS,
+  ].join("\n");
 }
 
 const load = (base: string, i: number, lane = 0): string => `<i64>load<i32>(${base}, ${8 * i + 4 * lane})`;
 
 /** Reduction of one accumulator: digits of m in `prefix`, the accumulator in `c`. */
 function reduceColumn(prefix: string, c: string, k: number, store: string): string[] {
-  const lines = [];
-  for (const step of SCHEDULE.steps) {
+  // summed apart from the accumulator, whose carry would otherwise hold up each of these additions
+  const multiples = SCHEDULE.steps.flatMap((step) => {
     const j = k - step.index;
     const digit = step.digits[j];
-    if (j >= Math.max(1, step.degree) && digit !== undefined && digit !== 0n) {
-      lines.push(`${c} += ${prefix}${step.index} * ${digit};`);
-    }
-  }
+    return j >= Math.max(1, step.degree) && digit ? [`${prefix}${step.index} * ${digit}`] : [];
+  });
+  const lines = multiples.length > 0 ? [`${c} += ${multiples.join(" + ")};`] : [];
   const own = SCHEDULE.steps[k];
   if (own) {
     const q = own.degree === 0 ? `${c} * ${MINUS_INVERSE}` : c;
@@ -92,48 +99,101 @@ const WRAPPERS = (
   return `export function pair${name}(${declared}): void {\n${body(lanes)}}\n`;
 });
 
-/** Karatsuba by column: re = a0·b0 − a1·b1, im = (a0 + a1)(b0 + b1) − a0·b0 − a1·b1. */
-function mul(): string {
+/** The finished column of a lane's unreduced product: 30 bits stay, the rest is the carry. */
+const finishWide = (c: string, k: number, lane: 0 | 1): string =>
+  k < COLUMNS - 1
+    ? `store<i64>(d, ${c} & ${MASK}, ${16 * k + 8 * lane}); ${c} >>= ${WIDTH};`
+    : `store<i64>(d, ${c}, ${16 * k + 8 * lane});`;
+
+/** Σ x[i]·y[j] with i + j = k, `first` ≤ i, j < `end`; of equal factors each product i ≠ j is taken once. */
+function products(x: string, y: string, k: number, first: number, end: number): string {
+  const terms: string[] = [];
+  const doubled: string[] = [];
+  for (let i = Math.max(first, k - end + 1); i <= Math.min(end - 1, k - first); i++) {
+    const j = k - i;
+    if (x !== y || i === j) terms.push(`${x}${i} * ${y}${j}`);
+    else if (i < j) doubled.push(`${x}${i} * ${y}${j}`);
+  }
+  return [...(doubled.length > 0 ? [`((${doubled.join(" + ")}) << 1)`] : []), ...terms].join(" + ");
+}
+
+/** Digits of the lower part where products are cut in two. */
+const LOW = 7;
+
+/**
+ * Karatsuba once more, over the digits: x·y = low + (middle − low − high)·2^210 + high·2^420 with the halves' products
+ * and that of their sums. A quarter of the multiplications against additions, of which four find room beside each.
+ */
+class Columns {
+  readonly name: string;
+  readonly #x: string;
+  readonly #y: string;
+
+  constructor(name: string, x: string, y: string) {
+    [this.name, this.#x, this.#y] = [name, x, y];
+  }
+
+  sums(): string[] {
+    return [...new Set([this.#x, this.#y])].flatMap((x) =>
+      Array.from({ length: LOW }, (_, i) =>
+        i + LOW < COUNT ? `const ${x}m${i} = ${x}${i} + ${x}${i + LOW};` : `const ${x}m${i} = ${x}${i};`,
+      ),
+    );
+  }
+
+  /** Declares what column k is the first to need; assigns column k. */
+  column(k: number): string[] {
+    const { name } = this;
+    const [x, y] = [this.#x, this.#y];
+    const inLow = (j: number): boolean => j >= 0 && j <= 2 * LOW - 2;
+    const inHigh = (j: number): boolean => j >= 0 && j <= 2 * (COUNT - LOW) - 2;
+    const lines: string[] = [];
+    if (inLow(k)) lines.push(`const ${name}l${k} = ${products(x, y, k, 0, LOW)};`);
+    const j = k - LOW;
+    if (inHigh(j)) lines.push(`const ${name}h${j} = ${products(x, y, j + 2 * LOW, LOW, COUNT)};`);
+    const terms: string[] = [];
+    if (inLow(k)) terms.push(`${name}l${k}`);
+    if (inHigh(k - 2 * LOW)) terms.push(`${name}h${k - 2 * LOW}`);
+    if (inLow(j)) terms.push(products(`${x}m`, `${y}m`, j, 0, LOW));
+    const less = [...(inLow(j) ? [`${name}l${j}`] : []), ...(inHigh(j) ? [`${name}h${j}`] : [])];
+    lines.push(`${name} = ${terms.join(" + ")}${less.map((term) => ` - ${term}`).join("")};`);
+    return lines;
+  }
+}
+
+/** Karatsuba by column: re = a0·b0 − a1·b1, im = (a0 + a1)(b0 + b1) − a0·b0 − a1·b1; squares likewise. */
+function wideKernel(name: string, parameters: readonly [string, string]): string {
   const lines: string[] = [];
-  for (const p of ["a", "b"]) {
+  const [a, b] = parameters;
+  for (const p of new Set(parameters)) {
     for (let i = 0; i < COUNT; i++) {
       lines.push(
         `const ${p}r${i} = ${load(p, i, 0)}, ${p}i${i} = ${load(p, i, 1)}, ${p}s${i} = ${p}r${i} + ${p}i${i};`,
       );
     }
   }
-  lines.push("let re: i64 = 0, im: i64 = 0, s: i64 = 0, t: i64 = 0;");
+  const parts = ["r", "i", "s"].map((part) => new Columns(part, `${a}${part}`, `${b}${part}`));
+  for (const part of parts) lines.push(...part.sums());
+  lines.push("let re: i64 = 0, im: i64 = 0, r: i64 = 0, i: i64 = 0, s: i64 = 0;");
   for (let k = 0; k < COLUMNS; k++) {
     if (k < COLUMNS - 1) {
-      const sum = (part: string): string =>
-        indices(k)
-          .map((i) => `a${part}${i} * b${part}${k - i}`)
-          .join(" + ");
-      lines.push(`s = ${sum("r")}; t = ${sum("i")};`, `im += ${sum("s")} - s - t; re += s - t;`);
+      lines.push(...parts.flatMap((part) => part.column(k)), "re += r - i; im += s - r - i;");
     }
-    lines.push(...reduceColumn("m", "re", k, "d"), ...reduceColumn("n", "im", k, "d"));
+    lines.push(finishWide("re", k, 0), finishWide("im", k, 1));
   }
-  return `export function mul(d: usize, a: usize, b: usize): void {\n${body(lines)}}\n`;
+  const declared = ["d", ...new Set(parameters)].map((p) => `${p}: usize`).join(", ");
+  return `export function ${name}(${declared}): void {\n${body(lines)}}\n`;
 }
 
-/** re = (a0 + a1)(a0 − a1), whose columns are those of a0² − a1²; im = 2·a0·a1. */
-function sqr(): string {
-  const lines: string[] = [];
-  for (let i = 0; i < COUNT; i++) {
-    lines.push(
-      `const r${i} = ${load("a", i, 0)}, i${i} = ${load("a", i, 1)}, x${i} = r${i} + i${i}, y${i} = r${i} - i${i};`,
-    );
-  }
-  lines.push("let re: i64 = 0, im: i64 = 0;");
-  for (let k = 0; k < COLUMNS; k++) {
-    if (k < COLUMNS - 1) {
-      const sum = (x: string, y: string): string =>
-        indices(k)
-          .map((i) => `${x}${i} * ${y}${k - i}`)
-          .join(" + ");
-      lines.push(`re += ${sum("x", "y")};`, `im += (${sum("r", "i")}) << 1;`);
-    }
-    lines.push(...reduceColumn("m", "re", k, "d"), ...reduceColumn("n", "im", k, "d"));
-  }
-  return `export function sqr(d: usize, a: usize): void {\n${body(lines)}}\n`;
+function laneReduce(): string {
+  const lines = ["let c: i64 = 0;"];
+  for (let k = 0; k < COLUMNS; k++) lines.push(`c += load<i64>(w, ${16 * k});`, ...reduceColumn("m", "c", k, "d"));
+  return `function laneReduce(d: usize, w: usize): void {\n${body(lines)}}\n`;
 }
+
+const WIDE = `
+export function reduceWide(d: usize, w: usize): void {
+  laneReduce(d, w);
+  laneReduce(d + 4, w + 8);
+}
+${emitReducedProducts(WIDE_BYTES)}`;

@@ -17,22 +17,31 @@ export function createScalarTier(): Tier {
     width: WIDTH,
     count: COUNT,
     pairBytes: PAIR_BYTES,
-    wideBytes: undefined,
+    wideBytes: common.WIDE_BYTES,
     stored: common.STORED,
-    kernels: new Map(common.SHAPES.map((shape) => [shape.name, common.describeKernel(shape)])),
+    kernels: common.KERNELS,
     largestFactor: 12,
-    proveSum: (range, _wide, settled, where) => common.proveDigits(range, where, settled ? 1n << 40n : undefined),
+    proveSum: (range, wide, settled, where) => common.proveSum(range, wide, where, settled ? 1n << 40n : undefined),
     settle: common.settle,
     emitSum,
-    emitWideSum: () => {
-      throw new Error("the scalar tier has no unreduced products");
-    },
-    emitField: () => `${FIELD}\n${common.DIGIT_ACCESS}\n${emitScalarKernels()}`,
+    emitWideSum,
+    emitField: () =>
+      `${FIELD}\n${carriedSum("add")}${carriedSum("subtract")}${common.DIGIT_ACCESS}\n${emitScalarKernels()}`,
   };
 }
 
+const at = (base: string, offset: number): string => (offset === 0 ? base : `${base} + ${offset}`);
+
 /** One loop over the digits, both lanes at a time; both are read before either is stored. */
 function emitSum(base: string, offset: number, sum: Linear, how: Settling): string[] {
+  if (how === "carry" && (sum.op === "add" || sum.op === "subtract") && sum.a.op === "load" && sum.b.op === "load") {
+    const operands = [at(base, offset), at(sum.a.base, sum.a.offset), at(sum.b.base, sum.b.offset)];
+    return [`${sum.op}Carried(${operands.join(", ")});`];
+  }
+  return emitLoop(base, offset, sum, how);
+}
+
+function emitLoop(base: string, offset: number, sum: Linear, how: Settling): string[] {
   const [x0, x1] = [digit(sum, 0, "o"), digit(sum, 1, "o")];
   const store = (x: string, lane: number, at = "o"): string =>
     `store<i32>(${base} + ${at}, <i32>${x}, ${offset + 4 * lane});`;
@@ -72,13 +81,33 @@ function emitSum(base: string, offset: number, sum: Linear, how: Settling): stri
   ];
 }
 
+/** The sum or difference of two pairs with carries is needed so often that it is a function. */
+function carriedSum(op: "add" | "subtract"): string {
+  const [a, b] = (["a", "b"] as const).map((base): Linear => ({ op: "load", base, offset: 0 }));
+  const lines = emitLoop("d", 0, { op, a, b } as Linear, "carry");
+  return `function ${op}Carried(d: usize, a: usize, b: usize): void {\n${lines.map((line) => `  ${line}\n`).join("")}}\n`;
+}
+
+function emitWideSum(base: string, offset: number, sum: Linear): string[] {
+  const [x0, x1] = [digit(sum, 0, "o", true), digit(sum, 1, "o", true)];
+  return [
+    `for (let o: usize = 0; o < ${common.WIDE_BYTES}; o += 16) {`,
+    `  const x0 = ${x0}, x1 = ${x1};`,
+    `  store<i64>(${base} + o, x0, ${offset});`,
+    `  store<i64>(${base} + o, x1, ${offset + 8});`,
+    "}",
+  ];
+}
+
 /** One lane of a digit as an i64. */
-function digit(sum: Linear, lane: 0 | 1, at: string): string {
-  const of = (part: Linear, l: 0 | 1 = lane): string => digit(part, l, at);
+function digit(sum: Linear, lane: 0 | 1, at: string, wide = false): string {
+  const of = (part: Linear, l: 0 | 1 = lane): string => digit(part, l, at, wide);
   const other = lane === 0 ? 1 : 0;
   switch (sum.op) {
     case "load":
-      return `<i64>load<i32>(${sum.base} + ${at}, ${sum.offset + 4 * lane})`;
+      return wide
+        ? `load<i64>(${sum.base} + ${at}, ${sum.offset + 8 * lane})`
+        : `<i64>load<i32>(${sum.base} + ${at}, ${sum.offset + 4 * lane})`;
     case "add":
       return `(${of(sum.a)} + ${of(sum.b)})`;
     case "subtract":

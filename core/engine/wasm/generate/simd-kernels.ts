@@ -6,7 +6,8 @@
  * @module
  */
 import type { ConstantPool } from "./constant-pool.ts";
-import { COLUMNS, COUNT, HALF_DIGIT, MASK, MINUS_INVERSE, SCHEDULE, WIDTH } from "./digits30.ts";
+import { COLUMNS, COUNT, HALF_DIGIT, MASK, MINUS_INVERSE, SCHEDULE, WIDE_BYTES, WIDTH } from "./digits30.ts";
+import { emitReducedProducts } from "./wide-products.ts";
 
 interface Family {
   readonly x: (i: number) => string;
@@ -54,7 +55,7 @@ export function emitSimdKernels(pool: ConstantPool): string {
     },
     {
       // re·(b.re, b.im) + im·(−b.im, b.re)
-      name: "mul",
+      name: "mulWide",
       parameters: ["a", "b"],
       setup: (i) => [
         `const r${i} = v128.load32_splat(a, ${8 * i});`,
@@ -68,7 +69,7 @@ export function emitSimdKernels(pool: ConstantPool): string {
     },
     {
       // (a + b·u)² = (a + b)(a − b) + 2ab·u; the columns of the first are those of a² − b²
-      name: "sqr",
+      name: "sqrWide",
       parameters: ["a"],
       setup: (i) => [
         `const r${i} = v128.load32_splat(a, ${8 * i}), i${i} = v128.load32_splat(a, ${8 * i + 4});`,
@@ -78,22 +79,63 @@ export function emitSimdKernels(pool: ConstantPool): string {
       families: [{ x: at("x"), y: at("y") }],
     },
   ];
-  return plans.map((plan) => emit(pool, plan)).join("\n");
+  return plans
+    .map((plan) => (plan.name.endsWith("Wide") ? emitWide(pool, plan) : emit(pool, plan)))
+    .concat(emitReduce(pool), emitReducedProducts(WIDE_BYTES))
+    .join("\n");
 }
 
 const product = (x: string, y: string): string => `i64x2.extmul_low_i32x4_s(${x}, ${y})`;
 
 function emit(pool: ConstantPool, plan: Plan): string {
-  const lines: string[] = [];
-  for (let i = 0; i < COUNT; i++) lines.push(...plan.setup(i));
-  lines.push(`const mask = ${pool.i32x4(MASK)}, half = ${pool.i32x4(HALF_DIGIT)};`, "let carry = i64x2.splat(0);");
+  const lines = Array.from({ length: COUNT }, (_, i) => plan.setup(i)).flat();
+  lines.push(
+    ...reduction(
+      pool,
+      (k) => columnProducts(plan, k),
+      (k) => pool.i64x2(startOf(k)),
+    ),
+  );
+  return functionText(plan.name, ["d", ...plan.parameters], lines);
+}
+
+/** The low half of the digits removed, column by column. */
+function reduction(pool: ConstantPool, products: (k: number) => string[], start: (k: number) => string): string[] {
+  const lines = [`const mask = ${pool.i32x4(MASK)}, half = ${pool.i32x4(HALF_DIGIT)};`, "let carry = i64x2.splat(0);"];
   for (let k = 0; k < COLUMNS; k++) {
-    lines.push(`let c${k} = ${pool.i64x2(startOf(k))};`);
-    lines.push(...columnProducts(plan, k), ...columnMultiples(pool, k));
+    lines.push(`let c${k} = ${start(k)};`, ...products(k), ...columnMultiples(pool, k));
     lines.push(`c${k} = i64x2.add(c${k}, carry);`, ...finishColumn(pool, k));
   }
-  const parameters = ["d", ...plan.parameters].map((parameter) => `${parameter}: usize`).join(", ");
-  return `export function ${plan.name}(${parameters}): void {\n${lines.map((line) => `  ${line}\n`).join("")}}\n`;
+  return lines;
+}
+
+/** Digits of 30 bits without a sign, in 64. */
+function emitWide(pool: ConstantPool, plan: Plan): string {
+  const lines = Array.from({ length: COUNT }, (_, i) => plan.setup(i)).flat();
+  lines.push(`const mask = ${pool.i64x2(MASK)};`, "let carry = i64x2.splat(0);");
+  for (let k = 0; k < COLUMNS; k++) {
+    const last = k === COLUMNS - 1;
+    lines.push(`let c${k} = ${pool.i64x2((last ? 0n : SIGN) - (k === 0 ? 0n : SIGN >> BigInt(WIDTH)))};`);
+    if (!last) lines.push(...columnProducts(plan, k));
+    lines.push(`c${k} = i64x2.add(c${k}, carry);`);
+    lines.push(`v128.store(d, ${last ? `c${k}` : `v128.and(c${k}, mask)`}, ${16 * k});`);
+    if (!last) lines.push(`carry = i64x2.shr_u(c${k}, ${WIDTH});`);
+  }
+  return functionText(plan.name, ["d", ...plan.parameters], lines);
+}
+
+function emitReduce(pool: ConstantPool): string {
+  const start = (k: number): string => `i64x2.add(v128.load(w, ${16 * k}), ${pool.i64x2(startOf(k))})`;
+  return functionText(
+    "reduceWide",
+    ["d", "w"],
+    reduction(pool, () => [], start),
+  );
+}
+
+function functionText(name: string, parameters: readonly string[], lines: readonly string[]): string {
+  const declared = parameters.map((parameter) => `${parameter}: usize`).join(", ");
+  return `export function ${name}(${declared}): void {\n${lines.map((line) => `  ${line}\n`).join("")}}\n`;
 }
 
 /** Takes off what the column below was too large by, and adds what makes this one ready to be cut. */

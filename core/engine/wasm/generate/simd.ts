@@ -7,6 +7,7 @@ import * as common from "./digits30.ts";
 import { COUNT, WIDTH } from "./digits30.ts";
 import { emitSimdKernels } from "./simd-kernels.ts";
 import type { Linear, Settling, Tier } from "./tier.ts";
+import { emitWideSum, WIDE_HELPERS } from "./wide-products.ts";
 
 /** The digits of both lanes, two by two in a vector, and one pair of digits to fill up the last. */
 const PAIR_BYTES = 8 * (COUNT + 1);
@@ -21,20 +22,18 @@ export function createSimdTier(): Tier {
     width: WIDTH,
     count: COUNT,
     pairBytes: PAIR_BYTES,
-    wideBytes: undefined,
+    wideBytes: common.WIDE_BYTES,
     stored: common.STORED,
-    kernels: new Map(common.SHAPES.map((shape) => [shape.name, common.describeKernel(shape)])),
+    kernels: common.KERNELS,
     largestFactor: 2,
-    proveSum: (range, _wide, _settled, where) => common.proveDigits(range, where),
+    proveSum: (range, wide, _settled, where) => common.proveSum(range, wide, where),
     settle(range, how) {
       // half a digit is added to round, still in 32 bits
       if (how === "carry") common.proveDigits(range, "carry", common.STORABLE - common.HALF_DIGIT);
       return common.settle(range, how);
     },
     emitSum: (base, offset, sum, how) => emitSum(pool, base, offset, sum, how),
-    emitWideSum: () => {
-      throw new Error("the SIMD tier has no unreduced products");
-    },
+    emitWideSum: (base, offset, sum) => emitWideSum(pool, common.WIDE_BYTES, base, offset, sum),
     emitField: () => `${pool.declaration()}${FIELD}\n${common.DIGIT_ACCESS}\n${kernels}`,
   };
 }
@@ -113,6 +112,7 @@ const primeDigits: usize = memory.data<i64>([${common.PRIME_DIGITS.join(", ")}],
 function swapLanes(a: v128): v128 {
   return i32x4.shuffle(a, a, 1, 0, 3, 2);
 }
+${WIDE_HELPERS}
 function negateBy(a: v128, mask: v128): v128 {
   return i32x4.sub(v128.xor(a, mask), mask);
 }

@@ -20,6 +20,7 @@ interface Field {
   /** Three times the curve's constant. */
   times3B(a: Pair): Pair;
 }
+type Affine = readonly [x1: Pair, y1: Pair, x2: Pair, y2: Pair];
 type Point = readonly [x: Pair, y: Pair, z: Pair];
 
 const fieldG1 = (f: Builder): Field => ({
@@ -63,6 +64,13 @@ function addAffine(k: Field, [x1, y1, z1]: Point, x2: Pair, y2: Pair): Point {
   const t4 = k.mul(y2, z1).plus(y1);
   const t5 = k.mul(x2, z1).plus(x1);
   return finishAdd(k, t0, t1, k.times3B(z1), t3, t4, t5);
+}
+
+/** Both points are affine and have different x; `inverse` is 1/(x2 − x1). */
+function addChord(k: Field, [x1, y1, x2, y2]: Affine, inverse: Pair): [Pair, Pair] {
+  const slope = k.mul(y2.minus(y1), inverse);
+  const x3 = k.sqr(slope).minus(x1).minus(x2);
+  return [x3, k.mul(slope, x1.minus(x3)).minus(y1)];
 }
 
 function double(k: Field, [x, y, z]: Point): Point {
@@ -136,6 +144,7 @@ function additionStep(f: Builder): void {
   f.result("r", [lambda.mul(rest), theta.mulWide(chord.minus(rest)).minus(cube.mulWide(y)).reduced(), z.mul(cube)]);
 }
 
+/** @param groups - without G2 there are no multi-scalar products either */
 export function curveFormulas(tier: Tier, groups: readonly ("g1" | "g2")[]): string[] {
   const texts: string[] = [];
   for (const group of groups) {
@@ -146,6 +155,7 @@ export function curveFormulas(tier: Tier, groups: readonly ("g1" | "g2")[]): str
         const [x, y] = f.operand("b", 2) as [Pair, Pair];
         f.result("d", addAffine(field(f), point(f, "a"), x, y));
       }),
+      ...(groups.includes("g2") ? [addChordOf(tier, group, field)] : []),
       formula(tier, `${group}Double`, ["d", "a"], (f) => f.result("d", double(field(f), point(f, "a")))),
     );
   }
@@ -155,6 +165,13 @@ export function curveFormulas(tier: Tier, groups: readonly ("g1" | "g2")[]): str
     formula(tier, "gatherPoint", ["d", "a"], gatherPoint),
   );
   return texts;
+}
+
+function addChordOf(tier: Tier, group: "g1" | "g2", field: (f: Builder) => Field): string {
+  return formula(tier, `${group}AddChord`, ["d", "p", "i"], (f) => {
+    const [inverse] = f.operand("i", 1) as [Pair];
+    f.fresh("d", addChord(field(f), f.operand("p", 4) as unknown as Affine, inverse));
+  });
 }
 
 export function pairingFormulas(tier: Tier): string[] {

@@ -201,11 +201,17 @@ export function spreadLane(d: usize, a: usize, lane: i32): void {
     store<u64>(d + o, digit | (digit << 32));
   }
 }
+/** Any lane of a, any lane of b. */
+export function gatherLanes(d: usize, a: usize, laneA: usize, b: usize, laneB: usize): void {
+  const from0 = a + (laneA << 2);
+  const from1 = b + (laneB << 2);
+  for (let o: usize = 0; o < PAIR; o += 8) {
+    store<u64>(d + o, (<u64>load<u32>(from0 + o)) | ((<u64>load<u32>(from1 + o)) << 32));
+  }
+}
 /** Lane 0 of a, lane 0 of b. */
 export function joinLanes(d: usize, a: usize, b: usize): void {
-  for (let o: usize = 0; o < PAIR; o += 8) {
-    store<u64>(d + o, (<u64>load<u32>(a + o)) | ((<u64>load<u32>(b + o)) << 32));
-  }
+  gatherLanes(d, a, 0, b, 0);
 }
 /** Lane i is a's where choice i is 0 and b's where it is 1. */
 export function selectLanes(d: usize, a: usize, b: usize, choice0: i32, choice1: i32): void {

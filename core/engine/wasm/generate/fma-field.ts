@@ -41,11 +41,17 @@ export function copyPair(d: usize, a: usize): void {
 export function spreadLane(d: usize, a: usize, lane: i32): void {
   for (let o: usize = 0; o < PAIR; o += 16) v128.store(d + o, v128.load64_splat(a + o + (lane << 3)));
 }
+/** Any lane of a, any lane of b. */
+export function gatherLanes(d: usize, a: usize, laneA: usize, b: usize, laneB: usize): void {
+  const from0 = a + (laneA << 3);
+  const from1 = b + (laneB << 3);
+  for (let o: usize = 0; o < PAIR; o += 16) {
+    v128.store(d + o, i64x2.shuffle(v128.load64_splat(from0 + o), v128.load64_splat(from1 + o), 0, 2));
+  }
+}
 /** Lane 0 of a, lane 0 of b. */
 export function joinLanes(d: usize, a: usize, b: usize): void {
-  for (let o: usize = 0; o < PAIR; o += 16) {
-    v128.store(d + o, i64x2.shuffle(v128.load(a + o), v128.load(b + o), 0, 2));
-  }
+  gatherLanes(d, a, 0, b, 0);
 }
 /** Lane i is a's where choice i is 0 and b's where it is 1. */
 export function selectLanes(d: usize, a: usize, b: usize, choice0: i32, choice1: i32): void {

@@ -49,3 +49,14 @@ test("a noisy clock detects less", () => {
   const quiet = welch(times(4000, [100_000, 100_000])).detectable;
   expect(welch(times(400, [100_000, 100_000])).detectable).toBeGreaterThan(2 * quiet);
 });
+
+test("a machine that changes its speed hides nothing", () => {
+  const steady = times(20_000, [100_500, 100_000]);
+  const changing = steady.map(({ which, ns }, i) => ({ which, ns: ns * (1 + 0.3 * (Math.floor(i / 1000) % 3)) }));
+  const { t, difference } = welch(changing);
+  expect(t).toBeGreaterThan(THRESHOLD);
+  expect(difference).toBeGreaterThan(0.003);
+  expect(difference).toBeLessThan(0.007);
+  const alike = times(20_000, [100_000, 100_000]).map(({ which, ns }, i) => ({ which, ns: i < 9999 ? ns : 2 * ns }));
+  expect(Math.abs(welch(alike).t)).toBeLessThan(THRESHOLD);
+});

@@ -4,7 +4,7 @@
  * @module
  */
 import { unlinkSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type ChannelSelf, identitySelf } from "@milagro/channel";
 import {
   encodeLiveChannels,
@@ -17,16 +17,26 @@ import type { IdentityStore } from "@milagro/endpoint/identity-store";
 import { keepKeys } from "@milagro/endpoint/keys";
 import { MilagroError } from "@milagro/engine/error";
 import { makePrivateFolder } from "@milagro/runtime/atomic-file";
-import { sleep } from "@milagro/runtime/clock";
+import { sleep, systemClock } from "@milagro/runtime/clock";
 import { silentLog } from "@milagro/runtime/log";
-import { jitteredBackoffMs } from "@milagro/runtime/random";
-import type { Context } from "./command.ts";
+import { jitteredBackoffMs, systemRandom } from "@milagro/runtime/random";
+import type { Context, Invocation } from "./command.ts";
+import { withEndpointKeys } from "./endpoint-keys.ts";
 import type { OptionSpec } from "./option.ts";
 import { DOMAIN_OPTION, ID_OPTION, KMS_OPTION, PASSPHRASE_OPTION } from "./options.ts";
-import { asIdentity } from "./session.ts";
+import { asIdentity, engineOf } from "./session.ts";
 
 /** Of every command that talks over channels as an identity. */
-export const CHANNEL_OPTIONS: readonly OptionSpec[] = [ID_OPTION, DOMAIN_OPTION, KMS_OPTION, PASSPHRASE_OPTION];
+export const CHANNEL_OPTIONS: readonly OptionSpec[] = [
+  ID_OPTION,
+  {
+    flags: "--endpoint <folder>",
+    text: "act as the endpoint of this folder, with its settings; its daemon renews the keys",
+  },
+  DOMAIN_OPTION,
+  KMS_OPTION,
+  PASSPHRASE_OPTION,
+];
 export const ALLOW_OPTION: OptionSpec = {
   flags: "--allow <pattern>",
   text: "whom to let in: milagro:<domain>/<kind>/<name>, with * for one part and ** for the rest; may be repeated",
@@ -35,7 +45,6 @@ export const ALLOW_OPTION: OptionSpec = {
 
 export interface ChannelSession {
   readonly self: ChannelSelf;
-  readonly deps: ClientDeps;
   readonly identity: string;
 }
 
@@ -55,14 +64,22 @@ export function parseLocalAddress(text: string): { readonly host: string; readon
 }
 
 /**
- * Acts as `--id`, and renews its keys in time: a command may run for weeks. While D-TAs are away the keys that are here go on.
+ * Acts as `--id`, and renews its keys in time: a command may run for weeks. While D-TAs are away the keys that are here go on. With `--endpoint` as the
+ * endpoint of that folder, whose daemon renews.
  * @param running - set: renew while `work` runs; else only what is there is used
  */
 export async function withChannels<T>(
   context: Context,
+  invocation: Invocation,
   work: (session: ChannelSession) => Promise<T>,
   running: "for long" | "once" = "for long",
 ): Promise<T> {
+  const folder = invocation.text("endpoint");
+  if (folder !== undefined)
+    return withEndpointKeys(context, resolve(context.io.cwd, folder), async ({ domain, keys }) => {
+      const deps = { engine: await engineOf(), random: systemRandom, clock: systemClock, domain, keys };
+      return work({ self: identitySelf(deps), identity: keys.identity });
+    });
   return asIdentity(context, async (deps, store) => {
     const { engine, random, clock, domain } = deps;
     const ended = new AbortController();
@@ -70,7 +87,7 @@ export async function withChannels<T>(
     const renewing = running === "for long" ? renew(context, deps, store, signal) : Promise.resolve();
     try {
       const self = identitySelf({ engine, random, clock, domain, keys: store.ring });
-      return await work({ self, deps, identity: store.ring.identity });
+      return await work({ self, identity: store.ring.identity });
     } finally {
       ended.abort();
       await renewing;

@@ -29,6 +29,7 @@ export const channelDial: CommandSpec = {
     const address = parseHostPort(invocation.argument(1));
     return withChannels(
       context,
+      invocation,
       async ({ self, identity }) => {
         const channel = await connect({ self, to, ...address, allowHalfOpen: true, signal: context.signal });
         const registry = createChannelRegistry();

@@ -46,7 +46,7 @@ export const channelListen: CommandSpec = {
     const allow = invocation.list("allow");
     if (allow.length === 0)
       throw new MilagroError("ERR_USAGE", "say who is let in: --allow milagro:<domain>/<kind>/<name>");
-    return withChannels(context, async ({ self, identity }) => {
+    return withChannels(context, invocation, async ({ self, identity }) => {
       const registry = createChannelRegistry();
       const server = createServer({ self, allow, allowHalfOpen: true });
       server.on("channelError", (error) => {

@@ -87,7 +87,7 @@ function runNear(context: Context, invocation: Invocation): Promise<number> {
     ...optional(invocation.text("local"), (text) => ({ address: parseLocalAddress(text), target })),
     ...optional(invocation.text("socks"), (text) => ({ address: parseLocalAddress(text), target: "socks" as const })),
   ];
-  return withChannels(context, async ({ self, identity }) => {
+  return withChannels(context, invocation, async ({ self, identity }) => {
     const registry = createChannelRegistry();
     const tickets = createTicketCache();
     const dial = async () => {
@@ -129,7 +129,7 @@ function runFar(context: Context, invocation: Invocation): Promise<number> {
   if (target && allow.length === 0)
     throw new MilagroError("ERR_USAGE", "--target on the far side needs --allow: who may use it");
   const mayUseTarget = allow.map(parseIdentityPattern);
-  return withChannels(context, async ({ self, identity }) => {
+  return withChannels(context, invocation, async ({ self, identity }) => {
     const registry = createChannelRegistry();
     const patterns = [...new Set([...allow, ...rules.map(({ identities }) => identities)])];
     const server = createServer({ self, allow: patterns, ALPNProtocols: ALPN, allowHalfOpen: true }, (channel) => {

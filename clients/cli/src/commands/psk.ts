@@ -114,7 +114,7 @@ const pskServe: CommandSpec = {
     if (!oneKey && invocation.text("identityOut") !== undefined)
       throw new MilagroError("ERR_USAGE", "--identity-out is for a file with one key: --format-of openssl");
     const write = writerOf(context, invocation);
-    return withChannels(context, async ({ self, identity }) => {
+    return withChannels(context, invocation, async ({ self, identity }) => {
       const store = createPskStore({ lifetimeSeconds, random: self.random, clock: self.clock, write, oneKey });
       const server = createServer({
         self,
@@ -184,6 +184,7 @@ const pskGet: CommandSpec = {
     const write = writerOf(context, invocation);
     return withChannels(
       context,
+      invocation,
       async ({ self }) => {
         const renewOnce = async () => {
           const { identity, lifetimeSeconds, psk } = await requestKey({ self, to, ...address, signal: context.signal });

@@ -55,7 +55,7 @@ const vpnUp: CommandSpec = {
       throw new MilagroError("ERR_USAGE", "--listen is needed: a peer without an address dials us");
     const intervalMs = (invocation.integer("every", { min: 2, max: 3600 }) ?? 150) * 1000;
     const udpPort = invocation.integer("udp", { min: 0, max: 65_535 }) ?? 0;
-    return withChannels(context, async ({ self, identity }) => {
+    return withChannels(context, invocation, async ({ self, identity }) => {
       const device = await openWireguard({
         name: invocation.text("interface") ?? "milagro0",
         addresses,

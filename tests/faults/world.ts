@@ -17,6 +17,7 @@ import { encodeIdentityKey } from "@milagro/crypto/identity-key";
 import type { IdentityUsage } from "@milagro/crypto/usage";
 import { createEngine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
+import { kmsIdentity } from "@milagro/protocol/bus-token";
 import {
   type CeremonyProposal,
   ceremonyIdOf,
@@ -27,6 +28,8 @@ import { encodeSignedDescriptor, parseSignedDescriptor } from "@milagro/protocol
 import type { Evidence } from "@milagro/protocol/issuance-messages";
 import { encodeIssuancePolicy } from "@milagro/protocol/policy";
 import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
+import { anonymousSelf } from "@milagro/runtime/channel/self";
+import { serviceConnector } from "@milagro/runtime/channel/service-connector";
 import { systemClock } from "@milagro/runtime/clock";
 import { createHttpClient, type HttpClient } from "@milagro/runtime/http-client";
 import { createHttpPort } from "@milagro/runtime/http-port";
@@ -150,15 +153,21 @@ export interface World {
 
 export const who = (name: string): Identity => parseIdentity(`milagro:example.org/${name}`);
 
-/** @param policy - rules of the D-KMS; by default persons may do everything */
-export async function createWorld(): Promise<World> {
+export interface WorldOptions {
+  /** How the D-KMS and its bus are reached: plainly, on this machine, or over channels, for which the D-KMS enrols first. Default "loopback". */
+  readonly over?: "loopback" | "channels";
+  /** What stands between all others and the bus: gets the bus's port, and gives the one to name in the descriptor. */
+  busBehind?(port: number): Promise<number>;
+}
+
+export async function createWorld({ over = "loopback", busBehind }: WorldOptions = {}): Promise<World> {
   const folder = await makeTempFolder();
   const secrets: string[] = [PASSPHRASE];
   const privateKeys: Uint8Array[] = [];
   const passphraseFile = join(folder, "passphrase");
   writeFileSync(passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
   const ports = await freePorts(COUNT + 2);
-  const [kmsPort, busPort] = ports.slice(COUNT);
+  const [kmsPort, busPort = 0] = ports.slice(COUNT);
   const env = { NODE_COMPILE_CACHE: CACHE };
   const dtaHome = (index: number): string => join(folder, `dta-${index}`);
   const admin = (index: number): HttpClient => createHttpClient({ url: `unix:${homeOf(dtaHome(index)).adminSocket}` });
@@ -198,7 +207,10 @@ export async function createWorld(): Promise<World> {
     name: "example.org",
     epochSeconds: EPOCH_SECONDS,
     members: indices.map((index) => ({ ...memberOf(index), url: `http://127.0.0.1:${ports[index - 1]}` })),
-    kms: { url: `http://127.0.0.1:${kmsPort}`, busUrl: `mqtt://127.0.0.1:${busPort}` },
+    kms: {
+      url: `${over === "channels" ? "milagro" : "http"}://127.0.0.1:${kmsPort}`,
+      busUrl: `${over === "channels" ? "milagro" : "mqtt"}://127.0.0.1:${(await busBehind?.(busPort)) ?? busPort}`,
+    },
     nonce: encodeBase64url(random(16)),
   });
   const signed = await found(indices.map(admin), proposal);
@@ -232,12 +244,18 @@ export async function createWorld(): Promise<World> {
       `127.0.0.1:${kmsPort}`,
       "--bus-listen",
       `127.0.0.1:${busPort}`,
+      ...(over === "channels" ? ["--passphrase-file", passphraseFile, "--join-tokens", join(kmsHome, "evidence")] : []),
     ],
     env,
   );
+  if (over === "channels")
+    writeFileSync(join(kmsHome, "evidence"), (await tokens(kmsIdentity(domain))).join("\n"), { mode: 0o600 });
   await kms.start();
 
-  const http = createHttpPort();
+  const nobody = anonymousSelf({ engine, random, clock: systemClock, domain });
+  const http = createHttpPort(
+    over === "channels" ? { connector: serviceConnector({ domain: () => domain, self: () => nobody }) } : {},
+  );
   const deps: ClientDeps = {
     engine,
     random,

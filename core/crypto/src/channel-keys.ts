@@ -9,10 +9,9 @@
  * Source: Krawczyk: SIGMA (CRYPTO 2003) for what is hashed; RFC 5869.
  * @module
  */
-import { hkdf } from "@noble/hashes/hkdf.js";
-import { hmac } from "@noble/hashes/hmac.js";
-import { sha256 } from "@noble/hashes/sha2.js";
+import { shortHmac } from "@milagro/engine/short-hash";
 import { transcript, wipe } from "./bytes.ts";
+import { hkdf } from "./hkdf.ts";
 import type { HybridSecret } from "./hybrid-agreement.ts";
 import { digest } from "./kdf.ts";
 
@@ -39,13 +38,13 @@ class ChannelKeys {
   /** Adds key material of another agreement that ran inside this one. The bytes are the caller's. */
   mix(extra: Uint8Array): void {
     const old = this.#need();
-    this.#secret = hkdf(sha256, old, extra, transcript("MILAGRO-V1-CHANNEL-MIX", this.#hash), 64);
+    this.#secret = hkdf(old, extra, transcript("MILAGRO-V1-CHANNEL-MIX", this.#hash), 64);
     wipe(old);
   }
 
   /** 32 bytes, the caller's to wipe. */
   key(label: string, ...fields: readonly Uint8Array[]): Uint8Array {
-    return hkdf(sha256, this.#need(), this.#hash, transcript(label, ...fields), 32);
+    return hkdf(this.#need(), this.#hash, transcript(label, ...fields), 32);
   }
 
   destroy(): void {
@@ -68,5 +67,5 @@ export function startChannelKeys(): ChannelKeys {
 
 /** HMAC-SHA-256 over `transcript(label, fields)`: 32 bytes. */
 export function channelMac(key: Uint8Array, label: string, ...fields: readonly Uint8Array[]): Uint8Array {
-  return hmac(sha256, key, transcript(label, ...fields));
+  return shortHmac(key, transcript(label, ...fields));
 }

@@ -6,8 +6,6 @@
  * @module
  */
 import { x25519 as nobleCurve } from "@noble/curves/ed25519.js";
-import { expand, extract } from "@noble/hashes/hkdf.js";
-import { sha256 } from "@noble/hashes/sha2.js";
 import {
   type AEADFactory,
   CipherSuite,
@@ -21,6 +19,7 @@ import {
 } from "hpke";
 import { type AeadPort, nobleAead } from "./aead.ts";
 import { concat, utf8 } from "./bytes.ts";
+import { hkdfExpand, hkdfExtract } from "./hkdf.ts";
 
 /** A private key made ready: native libraries take longer for that than for multiplying. */
 export interface X25519Agreement {
@@ -85,8 +84,8 @@ const kdf: KDFFactory = () => ({
   name: "HKDF-SHA256",
   Nh: LENGTH,
   stages: 2,
-  Extract: async (salt, ikm) => extract(sha256, ikm, salt),
-  Expand: async (prk, info, length) => expand(sha256, prk, info, length),
+  Extract: async (salt, ikm) => hkdfExtract(ikm, salt),
+  Expand: async (prk, info, length) => hkdfExpand(prk, info, length),
   Derive: async () => {
     throw new TypeError("a KDF of two stages");
   },

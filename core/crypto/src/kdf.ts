@@ -9,13 +9,14 @@
  * @module
  */
 import type { G1Engine, Scalar } from "@milagro/engine/engine";
-import { hkdf } from "@noble/hashes/hkdf.js";
-import { sha256, sha384 } from "@noble/hashes/sha2.js";
+import { shortHash } from "@milagro/engine/short-hash";
+import { sha384 } from "@noble/hashes/sha2.js";
 import { transcript, wipe } from "./bytes.ts";
+import { hkdf } from "./hkdf.ts";
 
 /** 32 bytes. The fields may be secret: the transcript is wiped. */
 export function digest(label: string, ...fields: readonly Uint8Array[]): Uint8Array {
-  return consume(transcript(label, ...fields), sha256);
+  return consume(transcript(label, ...fields), (bytes) => shortHash(bytes));
 }
 
 /** A scalar in [0, r). The fields may be secret: the transcript and the hash are wiped. */
@@ -25,7 +26,7 @@ export function hashToScalar(engine: G1Engine, label: string, ...fields: readonl
 
 /** 32 bytes of key; the caller wipes them. The fields are public. */
 export function deriveKey(key: Uint8Array, label: string, ...fields: readonly Uint8Array[]): Uint8Array {
-  return hkdf(sha256, key, undefined, transcript(label, ...fields), 32);
+  return hkdf(key, undefined, transcript(label, ...fields), 32);
 }
 
 function consume<T>(bytes: Uint8Array, use: (bytes: Uint8Array) => T): T {

@@ -11,7 +11,12 @@ import { generateMasterSecretShare } from "@milagro/crypto/master-secret";
 import { parseCeremonyProposal } from "@milagro/protocol/ceremony-messages";
 import { encodeSignedDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
 import { sealShares, sharesHashOf } from "@milagro/protocol/issuance";
-import { encodeReceipt, type Receipt } from "@milagro/protocol/issuance-messages";
+import {
+  encodeIssuedAnswer,
+  encodeReceipt,
+  type IssuedAnswer,
+  parseIssuanceAnswer,
+} from "@milagro/protocol/issuance-messages";
 import { issueShares } from "@milagro/protocol/issue-shares";
 import { encodeIssuancePolicy } from "@milagro/protocol/policy";
 import { type Ran, run } from "../../clients/cli/test/run-cli.ts";
@@ -177,8 +182,8 @@ function liar(issuer: Issuer): Issuer {
     const honest = await issuer.call(name, input);
     if (name !== "issue") return honest;
     const { request, requestHash } = (input as RecordedIssuance).opened;
-    const answer = honest as { index: number; receipt: Receipt };
     if (request.identity !== VICTIM) return honest;
+    const answer = parseIssuanceAnswer(honest) as IssuedAnswer;
     const shares = await sealShares({
       random,
       requestKey: request.requestKey,
@@ -189,7 +194,7 @@ function liar(issuer: Issuer): Issuer {
     const receipt = { ...answer.receipt, sharesHash: sharesHashOf(shares) };
     const { signature: _, ...body } = encodeReceipt(receipt);
     const signature = await issuer.call("sign", { kind: "receipt", body });
-    return { ...answer, shares, receipt: { ...receipt, signature } } as typeof honest;
+    return encodeIssuedAnswer({ ...answer, shares, receipt: { ...receipt, signature } }) as typeof honest;
   };
   return around(issuer, call);
 }

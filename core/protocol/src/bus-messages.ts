@@ -12,7 +12,17 @@ import { Type } from "typebox";
 import { IssuanceAnswerSchema, SealedRequestSchema } from "./issuance-messages.ts";
 import { KmsEventSchema, OpaqueId } from "./kms-messages.ts";
 import { ProblemSchema } from "./problem.ts";
-import { AuthorityIndex, Counter, encoderOf, MAX_AUTHORITIES, type Parsed, parserOf, strict, Version } from "./wire.ts";
+import {
+  AuthorityIndex,
+  Counter,
+  encoderOf,
+  MAX_AUTHORITIES,
+  type Parsed,
+  parserOf,
+  strict,
+  Version,
+  type Wire,
+} from "./wire.ts";
 
 /** A parsed topic. `address` is SHA-256 of the identity: topics travel in the clear and the broker logs them. */
 export type Topic =
@@ -67,6 +77,7 @@ export const BusAnswerSchema = Type.Union([
   strict({ v: Version, id: OpaqueId, index: AuthorityIndex, problem: ProblemSchema }),
 ]);
 export type BusAnswer = Parsed<typeof BusAnswerSchema>;
+export type BusAnswerWire = Wire<typeof BusAnswerSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */
 export const parseBusAnswer = parserOf("bus answer", BusAnswerSchema);
 export const encodeBusAnswer = encoderOf("bus answer", BusAnswerSchema);

@@ -244,6 +244,7 @@ export const IssuedAnswerSchema = strict({
   receipt: ReceiptSchema,
 });
 export type IssuedAnswer = Parsed<typeof IssuedAnswerSchema>;
+export const encodeIssuedAnswer = encoderOf("issued answer", IssuedAnswerSchema);
 
 export const RefusedAnswerSchema = strict({
   v: Version,

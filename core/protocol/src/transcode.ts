@@ -58,12 +58,18 @@ const both = (make: (direction: keyof Transcoder) => Step): Transcoder => ({
   encode: make("encode"),
 });
 
-/** `fromEntries` defines properties rather than assigning them, so `__proto__` stays a name like others. */
 function mapObject(value: unknown, stepFor: (key: string) => Step | undefined): unknown {
   if (!isPlainObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, each]) => [key, each === undefined ? each : (stepFor(key) ?? SAME)(each)]),
-  );
+  const mapped: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    const each = value[key];
+    const item = each === undefined ? each : (stepFor(key) ?? SAME)(each);
+    // Assigning is several times faster than defining, and does something else for this one name.
+    if (key === "__proto__")
+      Object.defineProperty(mapped, key, { value: item, enumerable: true, writable: true, configurable: true });
+    else mapped[key] = item;
+  }
+  return mapped;
 }
 
 function unionOf(schemas: readonly TSchema[]): Transcoder {

@@ -6,13 +6,17 @@
 import { MilagroError } from "@milagro/engine/error";
 import {
   answersTopic,
-  type BusAnswer,
+  type BusAnswerWire,
   encodeBusAnswer,
   parseBusRequest,
   requestsTopic,
 } from "@milagro/protocol/bus-messages";
 import { formatBusSubject } from "@milagro/protocol/bus-token";
-import type { IssuanceAnswer, SealedRequest } from "@milagro/protocol/issuance-messages";
+import {
+  encodeSealedRequest,
+  type IssuanceAnswerWire,
+  type SealedRequestWire,
+} from "@milagro/protocol/issuance-messages";
 import { problemOf } from "@milagro/protocol/problem";
 import { parseJson } from "@milagro/protocol/wire";
 import { type Bus, connectBus } from "@milagro/runtime/bus";
@@ -28,7 +32,7 @@ export interface BusWorker {
 
 export function startBusWorker(
   context: DtaContext,
-  issue: (sealed: SealedRequest) => Promise<IssuanceAnswer>,
+  issue: (sealed: SealedRequestWire) => Promise<IssuanceAnswerWire>,
   channels: DtaChannels,
 ): BusWorker {
   const { issuer, now, listeners, log } = context;
@@ -79,7 +83,7 @@ async function join(
   context: DtaContext,
   domain: FoundedDomain,
   url: string,
-  issue: (sealed: SealedRequest) => Promise<IssuanceAnswer>,
+  issue: (sealed: SealedRequestWire) => Promise<IssuanceAnswerWire>,
   channels: DtaChannels,
 ): Promise<Bus> {
   const { issuer, log, clock } = context;
@@ -96,14 +100,14 @@ async function join(
     const request = readRequest(payload);
     if (request === undefined)
       return log.warn("unreadable message on the bus", { topic: requestsTopic(domainId, index) });
-    const outcome = await issue(request.request).then(
-      (issued): BusAnswer => ({ v: 1, id: request.id, index, answer: issued }),
-      (error: unknown): BusAnswer => {
+    const outcome = await issue(encodeSealedRequest(request.request)).then(
+      (issued): BusAnswerWire => ({ v: 1, id: request.id, index, answer: issued }),
+      (error: unknown): BusAnswerWire => {
         if (!(error instanceof MilagroError)) log.error("issuing failed", errorFields(error));
-        return { v: 1, id: request.id, index, problem: problemOf(error) };
+        return encodeBusAnswer({ v: 1, id: request.id, index, problem: problemOf(error) });
       },
     );
-    await bus.publish(topic, new TextEncoder().encode(JSON.stringify(encodeBusAnswer(outcome))));
+    await bus.publish(topic, new TextEncoder().encode(JSON.stringify(outcome)));
   };
   // Not awaited: the bus delivers one message after the other, and the issuer has its own queue.
   await bus.subscribe(requestsTopic(domainId, index), (payload) => {

@@ -7,7 +7,7 @@ import { MilagroError } from "@milagro/engine/error";
 import { entitlementsOf, isAttributeKey } from "@milagro/protocol/attribute-issuance";
 import { definitionOf, type ErrorCode } from "@milagro/protocol/error-codes";
 import type { OpenedRequest } from "@milagro/protocol/issuance";
-import type { IssuanceAnswer, SealedRequest } from "@milagro/protocol/issuance-messages";
+import type { IssuanceAnswerWire, SealedRequestWire } from "@milagro/protocol/issuance-messages";
 import { type DtaContext, domainOf, type FoundedDomain } from "./context.ts";
 import { decideIssuance, type IssuanceDecision } from "./decide-issuance.ts";
 import { isDeviceRequest, isIssuedElsewhere, rememberDevice } from "./device-keys.ts";
@@ -35,7 +35,7 @@ export interface IssuanceCounters {
 export function createIssuance(
   context: DtaContext,
   counters: IssuanceCounters,
-): (sealed: SealedRequest) => Promise<IssuanceAnswer> {
+): (sealed: SealedRequestWire) => Promise<IssuanceAnswerWire> {
   let inFlight = 0;
   return async (sealed) => {
     if (inFlight >= MAX_IN_FLIGHT)
@@ -49,7 +49,11 @@ export function createIssuance(
   };
 }
 
-async function issue(context: DtaContext, counters: IssuanceCounters, sealed: SealedRequest): Promise<IssuanceAnswer> {
+async function issue(
+  context: DtaContext,
+  counters: IssuanceCounters,
+  sealed: SealedRequestWire,
+): Promise<IssuanceAnswerWire> {
   const domain = domainOf(context);
   if (context.issuer.sealed) throw new MilagroError("ERR_SEALED", "this D-TA is sealed; its operator unseals it");
   const opened = await context.issuer.call("open", sealed);

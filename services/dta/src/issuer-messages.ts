@@ -1,6 +1,7 @@
 /**
  * What the main thread may ask of the issuer's worker thread, and what it gets. Everything here can be structured-cloned; nothing here is a master secret
- * or the HPKE private key: those never leave the worker.
+ * or the HPKE private key: those never leave the worker. What comes from a requester or goes to one travels as the JSON that it is on the wire:
+ * text costs a fraction of arrays of bytes, each of which is an allocation outside the heap on both sides.
  * @module
  */
 import type { Epoch } from "@milagro/crypto/epoch";
@@ -12,7 +13,12 @@ import type { SignedDescriptor } from "@milagro/protocol/descriptor";
 import type { EmailCodeRequest } from "@milagro/protocol/email-code";
 import type { FaultReport } from "@milagro/protocol/fault";
 import type { OpenedRequest } from "@milagro/protocol/issuance";
-import type { Evidence, IssuanceAnswer, SealedRequest } from "@milagro/protocol/issuance-messages";
+import type {
+  Evidence,
+  IssuanceAnswerWire,
+  SealedRequest,
+  SealedRequestWire,
+} from "@milagro/protocol/issuance-messages";
 import type { PermitAnswer, PermitRequest } from "@milagro/protocol/permit-messages";
 import type { StatementKind } from "@milagro/protocol/statement";
 import type { LogFields } from "@milagro/runtime/log";
@@ -44,7 +50,7 @@ export interface IssuerCalls {
   /** Verifies the descriptor of the domain that is served from now on. */
   trust: [{ readonly signed: SignedDescriptor; readonly index: number }, { readonly domainId: Uint8Array }];
   /** Opens a sealed request. The evidence inside is a bearer secret: it goes back to the caller and nowhere else. */
-  open: [SealedRequest, OpenedRequest];
+  open: [SealedRequestWire, OpenedRequest];
   verifyRenewal: [
     { readonly opened: OpenedRequest; readonly evidence: Extract<Evidence, { type: "renewal" }> },
     boolean,
@@ -63,19 +69,19 @@ export interface IssuerCalls {
   /** Computes time permits with their proof. */
   permits: [PermitRequest, PermitAnswer];
   /** Computes and seals the shares, signs the receipt. */
-  issue: [RecordedIssuance, IssuanceAnswer];
+  issue: [RecordedIssuance, IssuanceAnswerWire];
   /** The first round for attribute keys: signs the approvals. */
-  approve: [RecordedIssuance, IssuanceAnswer];
+  approve: [RecordedIssuance, IssuanceAnswerWire];
   /** Whether a request holds the approvals of all D-TAs for it. */
   verifyApprovals: [{ readonly opened: OpenedRequest }, boolean];
   /** The second round: checks the approvals once more, computes and seals the shares, signs the receipt. */
-  issueAttributes: [RecordedIssuance, IssuanceAnswer];
+  issueAttributes: [RecordedIssuance, IssuanceAnswerWire];
   /** The share of an epoch's own `enc` key, 48 bytes. Whether it may leave is the caller's to decide. */
   epochShare: [{ readonly epoch: Epoch }, Uint8Array];
   /** Signs a refusal. */
   refuse: [
     { readonly requestHash: Uint8Array; readonly code: string; readonly detail: string; readonly timeMs: number },
-    IssuanceAnswer,
+    IssuanceAnswerWire,
   ];
   /** Signs a statement; `body` is its wire form without the signature. */
   sign: [{ readonly kind: StatementKind; readonly body: unknown }, Uint8Array];

@@ -33,7 +33,12 @@ import {
   signRefusal,
   verifyRenewal,
 } from "@milagro/protocol/issuance";
-import type { IssuanceAnswer } from "@milagro/protocol/issuance-messages";
+import {
+  encodeIssuanceAnswer,
+  encodeIssuedAnswer,
+  type IssuanceAnswerWire,
+  parseSealedRequest,
+} from "@milagro/protocol/issuance-messages";
 import { checkDvsClaims, issueShares } from "@milagro/protocol/issue-shares";
 import { issuePermits } from "@milagro/protocol/permits";
 import { isStatement, statementBytes } from "@milagro/protocol/statement";
@@ -93,7 +98,7 @@ function approved({ request, requestHash }: OpenedRequest): ReturnType<typeof ap
 async function sealAndSign(
   { opened, policyVersion, timeMs, logIndex, logHead }: RecordedIssuance,
   plaintext: Uint8Array,
-): Promise<IssuanceAnswer> {
+): Promise<IssuanceAnswerWire> {
   const { domain, index } = place();
   const { shares: masterShares, hpke } = unsealed();
   const { request, requestHash } = opened;
@@ -117,7 +122,7 @@ async function sealAndSign(
     logIndex,
     logHead,
   });
-  return { v: 1, index, requestHash, shares, receipt };
+  return encodeIssuedAnswer({ v: 1, index, requestHash, shares, receipt });
 }
 
 const tasks: Tasks = {
@@ -157,7 +162,8 @@ const tasks: Tasks = {
     return { domainId: domain.domainId };
   },
 
-  open: async (sealed) => {
+  open: async (wire) => {
+    const sealed = parseSealedRequest(wire);
     const { domain, index } = place();
     const { privateKey } = unsealed().hpke;
     const opened = await openIssuanceRequest({ privateKey, domainId: domain.domainId, index, sealed, native });
@@ -198,7 +204,7 @@ const tasks: Tasks = {
       logIndex,
       logHead,
     } as const;
-    return signApproved(engine, statement, answer);
+    return encodeIssuanceAnswer(signApproved(engine, statement, answer));
   },
 
   verifyApprovals: ({ opened }) => {
@@ -226,13 +232,15 @@ const tasks: Tasks = {
   },
 
   refuse: ({ requestHash, code, detail, timeMs }) =>
-    signRefusal(engine, unsealed().shares.statement, {
-      v: 1,
-      index: place().index,
-      requestHash,
-      refusal: { code, detail },
-      time: Math.floor(timeMs / 1000),
-    }),
+    encodeIssuanceAnswer(
+      signRefusal(engine, unsealed().shares.statement, {
+        v: 1,
+        index: place().index,
+        requestHash,
+        refusal: { code, detail },
+        time: Math.floor(timeMs / 1000),
+      }),
+    ),
 
   sign: ({ kind, body }) => signStatement(engine, unsealed().shares.statement, statementBytes(kind, body)),
 
@@ -292,7 +300,7 @@ async function serve<C extends IssuerCall>({ id, call, input }: IssuerRequest<C>
 }
 
 /** Answers that go back together while there is more to do: waking the other thread costs too much to do it for each. */
-const REPLIES = 4;
+const REPLIES = 8;
 const queue: IssuerRequest[] = [];
 let busy = false;
 

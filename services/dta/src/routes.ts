@@ -14,12 +14,10 @@ import {
 } from "@milagro/protocol/dta-messages";
 import { EpochShareSchema, encodeEpochShare } from "@milagro/protocol/epoch-share";
 import {
-  encodeIssuanceAnswer,
-  type IssuanceAnswer,
   IssuanceAnswerSchema,
-  parseSealedRequest,
-  type SealedRequest,
+  type IssuanceAnswerWire,
   SealedRequestSchema,
+  type SealedRequestWire,
 } from "@milagro/protocol/issuance-messages";
 import type { HttpApp } from "@milagro/runtime/http-server";
 import Type from "typebox";
@@ -43,7 +41,7 @@ const LogQuery = Type.Object(
 export function addPublicRoutes(
   app: HttpApp,
   context: DtaContext,
-  issue: (sealed: SealedRequest) => Promise<IssuanceAnswer>,
+  issue: (sealed: SealedRequestWire) => Promise<IssuanceAnswerWire>,
 ): void {
   app.get(
     "/v1/dta",
@@ -73,7 +71,7 @@ export function addPublicRoutes(
         response: { 200: IssuanceAnswerSchema },
       },
     },
-    async (request) => encodeIssuanceAnswer(await issue(parseSealedRequest(request.body))),
+    (request) => issue(request.body),
   );
 
   app.get(

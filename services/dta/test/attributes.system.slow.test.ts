@@ -30,10 +30,12 @@ import { faultReportOf } from "@milagro/protocol/fault";
 import { sealIssuanceRequest, sealShares, sharesHashOf } from "@milagro/protocol/issuance";
 import {
   encodeIssuanceAnswer,
+  encodeIssuedAnswer,
   encodeReceipt,
   type IssuanceAnswer,
   type IssuedAnswer,
   type KeyRequest,
+  parseIssuanceAnswer,
   type SealedRequest,
 } from "@milagro/protocol/issuance-messages";
 import type { IssuancePolicy } from "@milagro/protocol/policy";
@@ -141,7 +143,8 @@ function watched(issuer: Issuer): Issuer {
     if (name === "issueAttributes") issued.count += 1;
     const honest = await issuer.call(name, input);
     if (name !== "issueAttributes" || second.lie === undefined) return honest;
-    return (await second.lie(input as RecordedIssuance, honest as IssuedAnswer)) as typeof honest;
+    const lie = await second.lie(input as RecordedIssuance, parseIssuanceAnswer(honest) as IssuedAnswer);
+    return encodeIssuedAnswer(lie) as typeof honest;
   };
   return {
     call,

@@ -107,7 +107,7 @@ const MAX_STRING = 512;
 const MAX_STACK = 4096;
 
 export function createLogger(options: LogOptions): Log {
-  const output = options.stream ?? byTurns(options.file);
+  const output = options.stream ?? inGroups(options.file);
   const logger = pino(
     {
       level: options.level ?? "info",
@@ -121,14 +121,21 @@ export function createLogger(options: LogOptions): Log {
   return wrap(logger);
 }
 
+/** Lines wait this long for others: nobody reads a log faster. */
+const HOLD_MS = 20;
+const MAX_HELD = 16_384;
+
 /**
- * What one turn of the event loop logs is one write: a service that answers hundreds of requests a second would write as
- * often. Nothing is held longer than that, nor beyond the end of the process.
+ * Lines that come close after each other are one write: a service that answers hundreds of requests a second would write as
+ * often, and a write costs more than a line. Nothing is held beyond the end of the process; one that is killed loses what it logged in its last moment.
  */
-function byTurns(file: string | undefined): DestinationStream & { flush(done?: () => void): void } {
+function inGroups(file: string | undefined): DestinationStream & { flush(done?: () => void): void } {
   const output = destination({ dest: file ?? 2, sync: true, mkdir: true, mode: 0o600 });
   let held = "";
+  let timer: NodeJS.Timeout | undefined;
   const writeHeld = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
     const lines = held;
     held = "";
     if (lines !== "") output.write(lines);
@@ -136,8 +143,9 @@ function byTurns(file: string | undefined): DestinationStream & { flush(done?: (
   process.once("exit", writeHeld);
   return {
     write(line) {
-      if (held === "") setImmediate(writeHeld);
       held += line;
+      if (held.length > MAX_HELD) writeHeld();
+      else timer ??= setTimeout(writeHeld, HOLD_MS);
     },
     flush(done) {
       writeHeld();

@@ -7,6 +7,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { HttpPort } from "@milagro/client/http-port";
 import { type MpinClient, type MpinStorage, openMpinClient } from "@milagro/client/mpin";
+import { tokenUpdater } from "@milagro/client/mpin-token-update";
+import { proposeRotation, rotateMaster } from "@milagro/client/rotation";
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { utf8 } from "@milagro/crypto/bytes";
 import { parseIdentityPattern } from "@milagro/crypto/identity";
@@ -15,6 +17,8 @@ import { createEngine } from "@milagro/engine";
 import { parseCeremonyProposal } from "@milagro/protocol/ceremony-messages";
 import { encodeSignedDescriptor } from "@milagro/protocol/descriptor";
 import type { IssuancePolicy } from "@milagro/protocol/policy";
+import { encodeRotationProposal } from "@milagro/protocol/rotation-messages";
+import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { createHttpPort } from "@milagro/runtime/http-client";
 import { passphraseFromText } from "@milagro/runtime/passphrase";
 import { systemRandom as random } from "@milagro/runtime/random";
@@ -32,6 +36,7 @@ import {
   memberOf,
   newFolder,
   PASSPHRASE,
+  post,
   setPolicy,
   startHome,
   stop,
@@ -60,6 +65,12 @@ export interface World {
   untilReady(): Promise<void>;
   stopDta(index: number): Promise<void>;
   startDta(index: number): Promise<void>;
+  /** The domain, by its first descriptor. */
+  readonly domain: TrustDomain;
+  /** A rotation of the `mpin` master, approved by every operator and carried through. @param seconds - to change over */
+  rotate(seconds?: number): Promise<TrustDomain>;
+  /** Until the login server checks by this epoch of the master. */
+  untilMaster(epoch: number): Promise<void>;
   /** An activation code for a user's device: a join token of each D-TA. */
   activation(user: string): Promise<string>;
   phone(): MpinClient;
@@ -81,6 +92,7 @@ export async function foundWorld(): Promise<World> {
   const nonce = encodeBase64url(random(16));
   const proposal = parseCeremonyProposal({ v: 1, name: "example.org", epochSeconds: 86_400, members, nonce });
   const signed = await found(dtas, proposal);
+  const domain = verifyDescriptor(engine, random, signed);
   const domainFile = join(folder, "domain.json");
   writeFileSync(domainFile, JSON.stringify(encodeSignedDescriptor(signed)));
 
@@ -92,7 +104,7 @@ export async function foundWorld(): Promise<World> {
     domainFile,
     pin: undefined,
     joinTokensFile: undefined,
-    settings: { listen: "127.0.0.1:0", workers: 1 },
+    settings: { listen: "127.0.0.1:0", workers: 1, descriptorSeconds: 1 },
   });
   for (const dta of dtas) await setPolicy(dta, policyFor(initialised));
   const tokens: string[] = [];
@@ -129,6 +141,16 @@ export async function foundWorld(): Promise<World> {
     async untilReady() {
       while (!serving().context.workers.ready) await new Promise((resolve) => setTimeout(resolve, 20));
     },
+    domain,
+    async rotate(seconds = 86_400) {
+      const deps = { engine, random, http, domain };
+      const proposal = await proposeRotation(deps, Math.floor(Date.now() / 1000) + seconds);
+      for (const dta of dtas) await post(dta.admin, "/v1/rotations", encodeRotationProposal(proposal));
+      return (await rotateMaster(deps, proposal)).domain;
+    },
+    async untilMaster(epoch) {
+      while (serving().context.workers.masterEpoch !== epoch) await new Promise((resolve) => setTimeout(resolve, 20));
+    },
     stopDta: (index) => stop(dtas[index - 1] as TestDta),
     startDta: async (index) => {
       dtas[index - 1] = await start(index);
@@ -156,7 +178,12 @@ function policyFor({ server, approvalKey }: Initialised): IssuancePolicy {
     rules: [
       { ...rule, identities: devices, usages: ["mpin", "sig"], evidence: ["device", "join-token"] },
       { ...rule, identities: devices, usages: ["permit"], evidence: [] },
-      { ...rule, identities: [parseIdentityPattern(server)], usages: ["mpin-server"], evidence: ["join-token"] },
+      {
+        ...rule,
+        identities: [parseIdentityPattern(server)],
+        usages: ["mpin-server"],
+        evidence: ["join-token", "grant"],
+      },
     ],
     registrars: [],
     oidc: [],
@@ -188,5 +215,6 @@ function openPhone(http: HttpPort, url: () => string, origin: string): MpinClien
     return response;
   };
   const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-  return openMpinClient({ engine, random, storage, http: browser, clock: Date.now, sleep, origin });
+  const loadUpdate = async () => tokenUpdater(async () => engine);
+  return openMpinClient({ engine, random, storage, http: browser, clock: Date.now, sleep, origin, loadUpdate });
 }

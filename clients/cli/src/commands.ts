@@ -17,7 +17,7 @@ export const COMMANDS: readonly LazyCommand[] = [
   },
   {
     name: "domain",
-    summary: "found, show and pin trust domains",
+    summary: "found, show and pin trust domains, rotate their mpin master",
     load: async () => (await import("./commands/domain.ts")).domain,
   },
   { name: "kms", summary: "run the D-KMS", load: async () => (await import("./commands/kms.ts")).kms },

@@ -1,5 +1,6 @@
 /**
  * Accounts: what a device keeps of each enrolment, and the list of them. One record each, so two windows never overwrite each other's.
+ * Writing them is in `mpin-account-write.ts`, which a login does not need.
  *
  *   key     "account:" identity
  *   value   0x01 ‖ token T ‖ z (80) ‖ `sig` key (48) ‖ JSON of everything that is public
@@ -7,9 +8,9 @@
  * The secrets stand in front as bytes, never inside text: text cannot be overwritten.
  * @module
  */
-import { encodeBase64url, parseBase64url } from "@milagro/crypto/base64url";
-import { concat, parseUtf8, utf8, wipe } from "@milagro/crypto/bytes";
-import { type DomainId, formatDomainId, parseDomainId } from "@milagro/crypto/domain-id";
+import { parseBase64url } from "@milagro/crypto/base64url";
+import { parseUtf8, wipe } from "@milagro/crypto/bytes";
+import { type DomainId, parseDomainId } from "@milagro/crypto/domain-id";
 import { NO_EXPIRY } from "@milagro/crypto/epoch";
 import type { Identity } from "@milagro/crypto/identity";
 import { type IdentityKey, parseIdentityKey } from "@milagro/crypto/identity-key";
@@ -24,7 +25,7 @@ import {
 import { type MpinToken, parseToken } from "@milagro/crypto/mpin-token";
 import { MilagroError } from "@milagro/engine/error";
 import type { PinPolicy } from "./mpin-pin.ts";
-import { getRecord, type MpinClient, putRecord } from "./mpin-ports.ts";
+import { getRecord, type MpinClient } from "./mpin-ports.ts";
 import {
   optional,
   readBoolean,
@@ -37,7 +38,7 @@ import {
   readWith,
 } from "./mpin-read.ts";
 
-/** One D-TA, as far as a device needs it after enrolment: for time permits. */
+/** One D-TA, as far as a device needs it after enrolment: for time permits and token updates. */
 export interface AccountAuthority {
   readonly index: number;
   readonly name: string;
@@ -59,8 +60,12 @@ export interface Account {
   /** Unix seconds. */
   readonly created: number;
   readonly domainId: DomainId;
-  /** SHA-256 of the descriptor that was verified or pinned at enrolment. */
+  /** SHA-256 of the descriptor that was verified or pinned at enrolment, or verified since. */
   readonly descriptorHash: Uint8Array;
+  /** Of that descriptor. */
+  readonly sequence: number;
+  /** Epoch of the `mpin` master that the token is of. */
+  readonly master: number;
   /** H(P) of the domain's `id` key, which signatures hash. */
   readonly publicKeyHash: Uint8Array;
   /** Pa. */
@@ -89,11 +94,11 @@ export interface AccountList {
   readonly damaged: readonly string[];
 }
 
-const PREFIX = "account:";
-const VERSION = 0x01;
-const TOKEN_LENGTH = 80;
-const SIGNATURE_KEY_LENGTH = 48;
-const PUBLIC_AT = 1 + TOKEN_LENGTH + SIGNATURE_KEY_LENGTH;
+export const ACCOUNT_PREFIX = "account:";
+export const ACCOUNT_VERSION = 0x01;
+export const TOKEN_LENGTH = 80;
+export const SIGNATURE_KEY_LENGTH = 48;
+export const PUBLIC_AT = 1 + TOKEN_LENGTH + SIGNATURE_KEY_LENGTH;
 
 const readRecord = readObject({
   v: readOneOf(1),
@@ -110,43 +115,26 @@ const readRecord = readObject({
     readObject({ index: readInteger, name: readText(63), url: readText(512), mpinKey: readBytes(48) }),
   ),
   deviceFactor: optional(readBoolean),
+  sequence: optional(readInteger),
+  master: optional(readInteger),
   pinPolicy: readObject({ min: readInteger, max: readInteger }),
 });
 
-/** As it is stored. The caller overwrites it, and the parts it is made of. */
-export function encodeAccount(account: Account, token: Uint8Array, signatureKey: Uint8Array): Uint8Array {
-  if (token.length !== TOKEN_LENGTH || signatureKey.length !== SIGNATURE_KEY_LENGTH)
-    throw new TypeError("a token or key of another length");
-  const { identity, origin, label, created, pinPolicy } = account;
-  const json = {
-    v: 1,
-    identity,
-    origin,
-    label,
-    created,
-    domainId: formatDomainId(account.domainId),
-    descriptorHash: encodeBase64url(account.descriptorHash),
-    publicKeyHash: encodeBase64url(account.publicKeyHash),
-    dvsKey: encodeBase64url(account.dvsKey),
-    authorities: account.authorities.map(({ mpinKey, ...rest }) => ({ ...rest, mpinKey: encodeBase64url(mpinKey) })),
-    ...(account.deviceFactor ? { deviceFactor: true } : {}),
-    pinPolicy: { min: pinPolicy.min, max: pinPolicy.max },
-  };
-  return concat(Uint8Array.of(VERSION), token, signatureKey, utf8(JSON.stringify(json)));
-}
-
-function parsePublic(record: Uint8Array, identity: string): Account {
+/** What is public of a record. @throws `ERR_KEYSTORE_CORRUPT`, `ERR_VERSION_UNSUPPORTED` */
+export function parsePublic(record: Uint8Array, identity: string): Account {
   try {
-    if (record[0] !== VERSION) throw new MilagroError("ERR_VERSION_UNSUPPORTED", "a record of another version");
+    if (record[0] !== ACCOUNT_VERSION) throw new MilagroError("ERR_VERSION_UNSUPPORTED", "a record of another version");
     const {
       v: _,
       dvsKey,
       deviceFactor = false,
+      sequence = 0,
+      master = 0,
       ...rest
     } = readRecord(JSON.parse(parseUtf8(record.subarray(PUBLIC_AT))));
     if (rest.identity !== identity) throw new MilagroError("ERR_MESSAGE_INVALID", "a record of another identity");
     const { service, user } = splitMpinIdentity(rest.identity);
-    return { ...rest, service, user, dvsKey: dvsKey as DvsPublicKey, deviceFactor };
+    return { ...rest, service, user, dvsKey: dvsKey as DvsPublicKey, deviceFactor, sequence, master };
   } catch (cause) {
     if (cause instanceof MilagroError && cause.code === "ERR_VERSION_UNSUPPORTED") throw cause;
     throw new MilagroError("ERR_KEYSTORE_CORRUPT", "an account's record is damaged");
@@ -157,8 +145,8 @@ function parsePublic(record: Uint8Array, identity: string): Account {
 export async function listAccounts(client: MpinClient): Promise<AccountList> {
   const accounts: Account[] = [];
   const damaged: string[] = [];
-  for (const key of await client.storage.keys(PREFIX)) {
-    const identity = key.slice(PREFIX.length);
+  for (const key of await client.storage.keys(ACCOUNT_PREFIX)) {
+    const identity = key.slice(ACCOUNT_PREFIX.length);
     try {
       const record = await getRecord(client, key);
       if (!record) continue; // forgotten meanwhile, in another window
@@ -182,8 +170,8 @@ export async function listAccounts(client: MpinClient): Promise<AccountList> {
  * @throws `ERR_ACCOUNT_UNKNOWN` for none at this origin, `ERR_KEYSTORE_CORRUPT`
  */
 export async function openAccount(client: MpinClient, identity: Identity): Promise<OpenAccount> {
-  const record = await getRecord(client, `${PREFIX}${identity}`);
-  if (!record) throw unknown();
+  const record = await getRecord(client, `${ACCOUNT_PREFIX}${identity}`);
+  if (!record) throw unknownAccount();
   try {
     return openRecord(client, identity, record);
   } finally {
@@ -194,7 +182,7 @@ export async function openAccount(client: MpinClient, identity: Identity): Promi
 function openRecord(client: MpinClient, identity: Identity, record: Uint8Array): OpenAccount {
   const { engine, origin } = client;
   const account = parsePublic(record, identity);
-  if (account.origin !== origin) throw unknown();
+  if (account.origin !== origin) throw unknownAccount();
   const input = dvsInput(account.domainId, account.identity, NO_EXPIRY, account.dvsKey);
   try {
     const token = parseToken(engine, input, record.slice(1, 1 + TOKEN_LENGTH));
@@ -209,26 +197,6 @@ function openRecord(client: MpinClient, identity: Identity, record: Uint8Array):
   }
 }
 
-/** Stores a record made by `encodeAccount`, and overwrites it here. */
-export function storeAccount(client: MpinClient, identity: Identity, record: Uint8Array): Promise<void> {
-  return putRecord(client, `${PREFIX}${identity}`, record);
-}
-
-/** Puts another token in the place of an account's; everything else stays. @throws as `openAccount` */
-export async function replaceToken(client: MpinClient, identity: Identity, token: Uint8Array): Promise<void> {
-  const record = await getRecord(client, `${PREFIX}${identity}`);
-  if (!record) throw unknown();
-  parsePublic(record, identity);
-  record.set(token, 1);
-  await storeAccount(client, identity, record);
-}
-
-/** Forgets an account on this device. Revoke the device at the server as well, where it is lost or given away. */
-export async function forgetAccount(client: MpinClient, identity: Identity): Promise<void> {
-  await client.storage.delete(`${PREFIX}${identity}`);
-  await client.storage.delete(`permit:${identity}`);
-}
-
-function unknown(): MilagroError {
+export function unknownAccount(): MilagroError {
   return new MilagroError("ERR_ACCOUNT_UNKNOWN", "there is no such account on this device for this origin");
 }

@@ -10,11 +10,12 @@ import {
   type DeviceFactor,
   encodeToken,
   type Pin,
-  parsePin,
+  type Unlock,
 } from "@milagro/crypto/mpin-token";
-import { openAccount, replaceToken } from "./mpin-account.ts";
+import { openAccount } from "./mpin-account.ts";
+import { replaceToken } from "./mpin-account-write.ts";
 import { type LoginOutcome, login } from "./mpin-login.ts";
-import { type PinWeakness, pinWeakness } from "./mpin-pin.ts";
+import { copyPin, type PinWeakness, pinWeakness } from "./mpin-pin.ts";
 import type { MpinClient } from "./mpin-ports.ts";
 
 /** `weak`: the new PIN is too easy; nothing was tried. Otherwise what the login with the old PIN came to, if not `accepted`. */
@@ -38,28 +39,35 @@ export async function changePin(
 ): Promise<PinChange> {
   const { identity, from, to, deviceFactor } = options;
   try {
-    const { account, token, destroy } = await openAccount(client, identity);
-    try {
-      const weakness = pinWeakness(to, account.pinPolicy);
-      if (weakness) return { outcome: "weak", weakness };
-      const pin = from.use((digits) => parsePin(digits.slice()));
-      const factor = deviceFactor ? { deviceFactor } : {};
-      const tried = await login(client, { identity, pin, ...factor });
-      if (tried.outcome !== "accepted") return tried;
-      const changed = changeTokenPin(client.engine, token, { pin: from, ...factor }, { pin: to, ...factor });
-      const bytes = encodeToken(client.engine, changed);
-      changed.destroy();
-      try {
-        await replaceToken(client, identity, bytes);
-      } finally {
-        wipe(bytes);
-      }
-      return { outcome: "changed" };
-    } finally {
-      destroy();
-    }
+    const { account, destroy } = await openAccount(client, identity);
+    destroy();
+    const weakness = pinWeakness(to, account.pinPolicy);
+    if (weakness) return { outcome: "weak", weakness };
+    const factor = deviceFactor ? { deviceFactor } : {};
+    const tried = await login(client, { identity, pin: copyPin(from), ...factor });
+    if (tried.outcome !== "accepted") return tried;
+    // The login may have updated the token, and so may another window at any time.
+    while (!(await change(client, identity, { pin: from, ...factor }, { pin: to, ...factor }))) {}
+    return { outcome: "changed" };
   } finally {
     from.destroy();
     to.destroy();
+  }
+}
+
+/** @returns false where another token was put in this one's place meanwhile */
+async function change(client: MpinClient, identity: Identity, from: Unlock, to: Unlock): Promise<boolean> {
+  const { engine } = client;
+  const { token, destroy } = await openAccount(client, identity);
+  const bytes: Uint8Array[] = [];
+  try {
+    const changed = changeTokenPin(engine, token, { ...from, pin: copyPin(from.pin) }, { ...to, pin: copyPin(to.pin) });
+    bytes.push(encodeToken(engine, token), encodeToken(engine, changed));
+    changed.destroy();
+    const [before, after] = bytes as [Uint8Array, Uint8Array];
+    return await replaceToken(client, identity, { from: before, to: after });
+  } finally {
+    destroy();
+    wipe(...bytes);
   }
 }

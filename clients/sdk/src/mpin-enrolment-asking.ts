@@ -15,7 +15,8 @@ import type { Evidence, IssuanceClaim, SealedRequest } from "@milagro/protocol/i
 import { finishMpinEnrolment, type MpinKeys, sealMpinRequest } from "@milagro/protocol/mpin-issuance";
 import { quickCodeNumber } from "@milagro/protocol/quick-code-number";
 import { requestKeyThumbprint } from "@milagro/protocol/request-key";
-import { type Account, encodeAccount } from "./mpin-account.ts";
+import type { Account } from "./mpin-account.ts";
+import { encodeAccount } from "./mpin-account-write.ts";
 import { type AuthorityName, askForCodes, askForShares, type CodeAsked } from "./mpin-ask.ts";
 import {
   type AskingRecord,
@@ -217,7 +218,7 @@ export class AskingEnrolment {
 
   #accountRecord({ secret, signing }: MpinKeys, pin: Pin, deviceFactor: DeviceFactor | undefined): Uint8Array {
     const engine = this.#engine;
-    const { domainId, authorities, publicKey, descriptorHash } = this.#domain;
+    const { domainId, authorities, publicKey, descriptorHash, signed, masterEpoch } = this.#domain;
     const account: Account = {
       identity: this.identity,
       origin: this.#record.origin,
@@ -227,6 +228,8 @@ export class AskingEnrolment {
       created: this.#record.created,
       domainId,
       descriptorHash,
+      sequence: signed.descriptor.sequence,
+      master: masterEpoch,
       publicKeyHash: publicKey.hash,
       dvsKey: this.#dvs().key as DvsPublicKey,
       authorities: authorities.map(({ entry: { index, name, url, keys } }) => ({

@@ -60,6 +60,7 @@ export const readStarted = readObject({
   origin: readText(512),
   payload: optional(readPayload),
   permitEpoch: optional(readEpoch),
+  master: optional(readInteger),
 });
 export const readChallenge = readObject({ v: readOneOf(1), nonce: readBytes(32) });
 export const readRefused = readEither(

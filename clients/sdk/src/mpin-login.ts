@@ -11,6 +11,7 @@ import type { Identity } from "@milagro/crypto/identity";
 import type { MpinIdentity } from "@milagro/crypto/mpin-identity";
 import type { DeviceFactor, Pin } from "@milagro/crypto/mpin-token";
 import { beginLogin, type LoginAttempt, parseLoginNonce } from "@milagro/crypto/mpin-two-pass";
+import { MilagroError } from "@milagro/engine/error";
 import { type OpenAccount, openAccount } from "./mpin-account.ts";
 import { callMpin } from "./mpin-call.ts";
 import {
@@ -25,7 +26,9 @@ import {
   type Started,
   wirePurpose,
 } from "./mpin-login-messages.ts";
+import { type Outdated, openCurrent } from "./mpin-master.ts";
 import { type NoPermit, permitFor } from "./mpin-permits.ts";
+import { copyPin } from "./mpin-pin.ts";
 import type { MpinClient } from "./mpin-ports.ts";
 import { isOutage } from "./outage.ts";
 
@@ -59,8 +62,8 @@ export interface Accepted {
   readonly next?: string;
 }
 
-/** How a login ended. `revoked`: this D-TA withholds the time permit; the PIN was not used. */
-export type LoginOutcome = Accepted | Refused | Blocked | Offline | NoPermit;
+/** How a login ended. `revoked`: this D-TA withholds the time permit or a token update; the PIN was not used. */
+export type LoginOutcome = Accepted | Refused | Blocked | Offline | NoPermit | Outdated;
 
 /** A login that waits for the PIN. */
 export interface PreparedLogin {
@@ -105,47 +108,60 @@ export async function login(
 
 /**
  * Everything of a login that needs no PIN; call it as soon as the account is chosen.
- * @returns an outcome when there is nothing to answer: a permit withheld, nobody reached
+ * A token of an earlier `mpin` master is updated first.
+ * @returns an outcome when there is nothing to answer: a permit withheld, nobody reached, a device that was away for too long
  * @throws `ERR_ACCOUNT_UNKNOWN`, `ERR_KEYSTORE_CORRUPT`; `ERR_LOGIN_MISMATCH` when the server says another origin than the one here, or
  * asks to approve something else; `ERR_SHARE_INVALID` naming a D-TA that lied about a permit
  */
 export async function prepareLogin(
   client: MpinClient,
   { identity, purpose = { type: "session" } }: LoginOptions,
-): Promise<PreparedLogin | Offline | NoPermit> {
-  const account = await openAccount(client, identity);
-  let current: Opened | Offline | NoPermit;
-  try {
-    current = await open(client, account, purpose);
-  } catch (error) {
-    account.destroy();
-    throw error;
-  }
-  if ("outcome" in current) {
-    account.destroy();
-    return current;
-  }
-  return new Prepared(client, account, purpose, current);
+): Promise<PreparedLogin | Offline | NoPermit | Outdated> {
+  const current = await openUpdated(client, identity, purpose);
+  return "outcome" in current ? current : new Prepared(client, purpose, current);
 }
 
 /** A login as far as the server has opened it. */
 interface Opened {
+  readonly account: OpenAccount;
   readonly started: Started;
   readonly attempt: LoginAttempt;
   readonly nonce: Uint8Array;
 }
 
+/** Opens a login; with a token of another `mpin` master than the server's, once more after that was updated. */
+async function openUpdated(
+  client: MpinClient,
+  identity: Identity,
+  purpose: LoginPurpose,
+): Promise<Opened | Offline | NoPermit | Outdated> {
+  const first = await openAccount(client, identity);
+  const opened = await open(client, first, purpose);
+  if (!("outcome" in opened)) return opened;
+  first.destroy();
+  if (opened.outcome !== "master") return opened;
+  const current = await openCurrent(client, identity, opened.master);
+  if ("outcome" in current) return current;
+  const again = await open(client, current, purpose);
+  if (!("outcome" in again)) return again;
+  current.destroy();
+  return again.outcome === "master" ? { outcome: "offline", code: "ERR_MASTER_CHANGED", sent: false } : again;
+}
+
 async function open(
   client: MpinClient,
-  { account, input, token }: OpenAccount,
+  opened: OpenAccount,
   purpose: LoginPurpose,
-): Promise<Opened | Offline | NoPermit> {
+): Promise<Opened | Offline | NoPermit | { readonly outcome: "master"; readonly master: number }> {
+  const { account, input, token } = opened;
   let attempt: LoginAttempt | undefined;
   try {
     const body = { v: 1, purpose: wirePurpose(purpose) };
     const started = await callMpin(client, { method: "POST", url: "/v1/logins", body }, readStarted);
     if (started.origin !== client.origin) mismatch("the server says that it is somewhere else");
     checkPayload(purpose, started.payload);
+    const { master = 0 } = started;
+    if (master !== account.master) return { outcome: "master", master };
     const { permitEpoch, session } = started;
     const permit = permitEpoch === undefined ? undefined : await permitFor(client, account, input, permitEpoch);
     if (permit && "outcome" in permit) return permit;
@@ -161,10 +177,11 @@ async function open(
       },
       readChallenge,
     );
-    return { started, attempt, nonce };
+    return { account: opened, started, attempt, nonce };
   } catch (error) {
     attempt?.destroy();
     if (isOutage(error)) return { outcome: "offline", code: error.code, sent: false };
+    opened.destroy();
     throw error;
   }
 }
@@ -173,14 +190,12 @@ class Prepared implements PreparedLogin {
   readonly client: string;
   readonly message: string | undefined;
   readonly #client: MpinClient;
-  readonly #account: OpenAccount;
   readonly #purpose: LoginPurpose;
   #opened: Opened;
   #over = false;
 
-  constructor(client: MpinClient, account: OpenAccount, purpose: LoginPurpose, opened: Opened) {
+  constructor(client: MpinClient, purpose: LoginPurpose, opened: Opened) {
     this.#client = client;
-    this.#account = account;
     this.#purpose = purpose;
     this.#opened = opened;
     this.client = opened.started.client;
@@ -195,11 +210,10 @@ class Prepared implements PreparedLogin {
     try {
       if (this.#over) throw new TypeError("this login has been answered, or was dropped");
       this.#over = true;
-      if (this.#account.account.deviceFactor && !deviceFactor)
+      if (this.#opened.account.account.deviceFactor && !deviceFactor)
         throw new TypeError("this account has a device factor, and a PIN without it would be a wrong one");
-      const again = await this.#renewed();
-      if (again) return again;
-      return await this.#prove(pin, deviceFactor);
+      const about = this.#opened.started.expires * 1000 - this.#client.clock() <= SPARE_MS;
+      return (about ? await this.#renew() : undefined) ?? (await this.#proveOrRenew(pin, deviceFactor));
     } finally {
       pin.destroy();
       this.#release();
@@ -214,19 +228,31 @@ class Prepared implements PreparedLogin {
 
   #release(): void {
     this.#opened.attempt.destroy();
-    this.#account.destroy();
+    this.#opened.account.destroy();
   }
 
-  /** A login that is about to expire is begun anew, for the same application and message or not at all. */
-  async #renewed(): Promise<Offline | NoPermit | undefined> {
-    if (this.#client.clock() + SPARE_MS < this.#opened.started.expires * 1000) return undefined;
-    this.#opened.attempt.destroy();
-    const opened = await open(this.#client, this.#account, this.#purpose);
+  /** Begins anew, for the same application and message or not at all. */
+  async #renew(): Promise<Offline | NoPermit | Outdated | undefined> {
+    this.#release();
+    const opened = await openUpdated(this.#client, this.#opened.account.account.identity, this.#purpose);
     if ("outcome" in opened) return opened;
     this.#opened = opened;
     if (opened.started.client !== this.client || messageOf(opened.started) !== this.message)
       mismatch("the login is for something else than before");
     return undefined;
+  }
+
+  /** A login that the server has begun with another `mpin` master is begun anew, and answered with the same PIN. */
+  async #proveOrRenew(pin: Pin, deviceFactor: DeviceFactor | undefined): Promise<LoginOutcome> {
+    const spare = copyPin(pin);
+    try {
+      return await this.#prove(pin, deviceFactor);
+    } catch (error) {
+      if (!(error instanceof MilagroError) || error.code !== "ERR_MASTER_CHANGED") throw error;
+      return (await this.#renew()) ?? (await this.#prove(spare, deviceFactor));
+    } finally {
+      spare.destroy();
+    }
   }
 
   async #prove(pin: Pin, deviceFactor: DeviceFactor | undefined): Promise<LoginOutcome> {
@@ -243,7 +269,7 @@ class Prepared implements PreparedLogin {
         },
         readOutcome,
       );
-      if (outcome.outcome === "accepted" && outcome.identity !== this.#account.account.identity)
+      if (outcome.outcome === "accepted" && outcome.identity !== this.#opened.account.account.identity)
         mismatch("the server has logged in somebody else");
       return outcome;
     } catch (error) {

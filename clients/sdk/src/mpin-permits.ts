@@ -3,7 +3,7 @@
  * worth nothing without token and PIN, and any single D-TA that does not answer ends the device's logins with the epoch.
  *
  *   key     "permit:" identity
- *   value   JSON {v, permits: [{epoch, permit}]}
+ *   value   JSON {v, master, permits: [{epoch, permit}]}; master, the epoch of the `mpin` master that they are of, is absent for 0
  * @module
  */
 import { encodeBase64url } from "@milagro/crypto/base64url";
@@ -25,8 +25,9 @@ import { MilagroError } from "@milagro/engine/error";
 import { faultError, nameOf } from "@milagro/protocol/fault";
 import type { Account, AccountAuthority } from "./mpin-account.ts";
 import { callMpin } from "./mpin-call.ts";
+import { masterField } from "./mpin-master.ts";
 import { getRecord, type MpinClient, putRecord } from "./mpin-ports.ts";
-import { readBytes, readInteger, readList, readObject, readOneOf } from "./mpin-read.ts";
+import { optional, readBytes, readInteger, readList, readObject, readOneOf } from "./mpin-read.ts";
 import { isOutage } from "./outage.ts";
 
 /** Why there is no permit. `revoked`: this D-TA said no. `offline`: it could not be asked; the PIN has not been used. */
@@ -41,6 +42,7 @@ const keyOf = (account: Account): string => `permit:${account.identity}`;
 const readEpoch = (value: unknown): Epoch => parseEpoch(readInteger(value));
 const readStored = readObject({
   v: readOneOf(1),
+  master: optional(readInteger),
   permits: readList(8, readObject({ epoch: readEpoch, permit: readBytes(48) })),
 });
 const readAnswer = readObject({
@@ -91,7 +93,8 @@ async function storedPermits(client: MpinClient, account: Account) {
   const record = await getRecord(client, keyOf(account));
   if (!record) return [];
   try {
-    return readStored(JSON.parse(parseUtf8(record))).permits;
+    const { master = 0, permits } = readStored(JSON.parse(parseUtf8(record)));
+    return master === account.master ? permits : [];
   } catch {
     return []; // permits are fetched again
   }
@@ -128,7 +131,11 @@ async function fetchPermits(
     epoch: epochs[i],
     permit: encodeBase64url(encodeTimePermit(client.engine, permit)),
   }));
-  await putRecord(client, keyOf(account), utf8(JSON.stringify({ v: 1, permits: list })));
+  await putRecord(
+    client,
+    keyOf(account),
+    utf8(JSON.stringify({ v: 1, ...masterField(account.master), permits: list })),
+  );
   return permits;
 }
 
@@ -138,14 +145,14 @@ function noPermit({ index, name }: AccountAuthority, error: MilagroError): NoPer
 
 async function fetchShares(
   client: MpinClient,
-  { domainId, identity }: Account,
+  { domainId, identity, master }: Account,
   authority: AccountAuthority,
   epochs: readonly Epoch[],
   inputs: readonly PermitInput[],
 ): Promise<readonly TimePermitShare[]> {
   const { engine } = client;
   const url = `${authority.url.replace(/\/+$/, "")}/v1/permits`;
-  const body = { v: 1, domainId: formatDomainId(domainId), identity, epochs };
+  const body = { v: 1, domainId: formatDomainId(domainId), identity, epochs, ...masterField(master) };
   const answer = await callMpin(client, { method: "POST", url, body, idempotent: true }, readAnswer);
   try {
     if (answer.index !== authority.index || answer.permits.length !== inputs.length) throw liar(authority);

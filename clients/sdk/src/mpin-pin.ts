@@ -9,7 +9,7 @@
  * @module
  */
 import { equalBytes } from "@milagro/crypto/bytes";
-import type { Pin } from "@milagro/crypto/mpin-token";
+import { type Pin, parsePin } from "@milagro/crypto/mpin-token";
 
 /** How many digits the service wants: 4 ≤ min ≤ max ≤ 8. */
 export interface PinPolicy {
@@ -51,6 +51,9 @@ export function pinWeakness(pin: Pin, policy: PinPolicy): PinWeakness | undefine
     return COMMON.some((known) => reads(values, 0, known) && known.length === values.length) ? "common" : undefined;
   });
 }
+
+/** For what destroys the PIN it is given. The caller destroys the copy, too. */
+export const copyPin = (pin: Pin): Pin => pin.use((digits) => parsePin(digits.slice()));
 
 /** Whether two entries of a new PIN are the same; neither is destroyed. */
 export function samePin(a: Pin, b: Pin): boolean {

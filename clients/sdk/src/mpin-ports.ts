@@ -7,6 +7,7 @@ import type { Brand } from "@milagro/crypto/brand";
 import type { G1Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import type { HttpPort } from "./http-port.ts";
+import type { UpdateAccount } from "./mpin-master.ts";
 import { checkEngineRandom, guardRandom } from "./mpin-random.ts";
 
 /**
@@ -41,6 +42,11 @@ export interface MpinPorts {
    * a program without a browser names the server that it means. Also the login server's address.
    */
   readonly origin: string;
+  /**
+   * What updates a token after a rotation, fetched when it is needed: `tokenUpdater` of `@milagro/client/mpin-token-update`, which
+   * loads the whole engine. Without it, a device that is behind cannot log in.
+   */
+  readonly loadUpdate?: () => Promise<UpdateAccount>;
 }
 
 /** Ports that have been looked at. */

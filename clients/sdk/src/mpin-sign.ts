@@ -11,10 +11,10 @@ import { parseMpinIdentity } from "@milagro/crypto/mpin-identity";
 import { proveOnePass } from "@milagro/crypto/mpin-one-pass";
 import type { DeviceFactor, Pin } from "@milagro/crypto/mpin-token";
 import { MilagroError } from "@milagro/engine/error";
-import { openAccount } from "./mpin-account.ts";
 import { callMpin } from "./mpin-call.ts";
 import type { Blocked, Offline, Refused } from "./mpin-login.ts";
 import { readRefused } from "./mpin-login-messages.ts";
+import { masterField, type Outdated, openCurrent } from "./mpin-master.ts";
 import { type NoPermit, permitFor } from "./mpin-permits.ts";
 import type { MpinClient } from "./mpin-ports.ts";
 import { optional, readEither, readInteger, readList, readObject, readOneOf, readText, readWith } from "./mpin-read.ts";
@@ -28,7 +28,7 @@ export interface Signed {
   readonly time: number;
 }
 
-export type SignOutcome = Signed | Refused | Blocked | Offline | NoPermit;
+export type SignOutcome = Signed | Refused | Blocked | Offline | NoPermit | Outdated;
 
 /** A signature that the server keeps. */
 export interface KeptSignature {
@@ -65,7 +65,7 @@ export function isSignable(text: string): boolean {
 
 /**
  * Signs what the user has been shown. The PIN is destroyed.
- * @throws `ERR_MESSAGE_INVALID` for a text that is not signable; `ERR_REQUEST_EXPIRED` when the clocks differ, and nothing was counted;
+ * @throws `ERR_MESSAGE_INVALID` for a text that is not signable; `ERR_MASTER_CHANGED`, not counted: sign again; `ERR_REQUEST_EXPIRED` when the clocks differ, and nothing was counted;
  * `ERR_ACCOUNT_UNKNOWN`, `ERR_KEYSTORE_CORRUPT`; `ERR_SHARE_INVALID` naming a D-TA that lied about a permit
  */
 export async function signText(
@@ -81,10 +81,12 @@ export async function signText(
   let sent = false;
   try {
     if (!isSignable(text)) throw new MilagroError("ERR_MESSAGE_INVALID", "a text that is signed shows all it holds");
-    const { account, input, token, destroy } = await openAccount(client, identity);
+    const terms = await fetchTerms(client);
+    const current = await openCurrent(client, identity, terms.master);
+    if ("outcome" in current) return current;
+    const { account, input, token, destroy } = current;
     try {
       if (account.deviceFactor && !deviceFactor) throw new TypeError("this account has a device factor");
-      const terms = await fetchTerms(client);
       const nowMs = client.clock();
       const permit = terms.permits
         ? await permitFor(client, account, input, epochAt(nowMs, terms.epochSeconds))
@@ -95,7 +97,8 @@ export async function signText(
       const context = { origin: client.origin, client: account.service, message };
       const time = Math.floor(nowMs / 1000);
       const proof = proveOnePass(client.engine, client.random, token, permit, unlock, context, time);
-      const body = { v: 1, identity: account.identity, text, proof: encodeBase64url(proof) };
+      const { master } = account;
+      const body = { v: 1, identity: account.identity, text, proof: encodeBase64url(proof), ...masterField(master) };
       sent = true;
       const call = { method: "POST", url: "/v1/signatures", body } as const;
       const { v: _, ...outcome } = await callMpin(client, call, readSigned);

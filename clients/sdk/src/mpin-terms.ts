@@ -8,13 +8,14 @@ import { openAccount } from "./mpin-account.ts";
 import { callMpin } from "./mpin-call.ts";
 import { type NoPermit, prefetchPermits } from "./mpin-permits.ts";
 import type { MpinClient } from "./mpin-ports.ts";
-import { readBoolean, readInteger, readSome } from "./mpin-read.ts";
+import { optional, readBoolean, readInteger, readSome } from "./mpin-read.ts";
 
-const readTerms = readSome({ permits: readBoolean, epochSeconds: readInteger });
+const readTerms = readSome({ permits: readBoolean, epochSeconds: readInteger, master: optional(readInteger) });
 
-/** Whether logins need permits, and how long an epoch is. */
-export function fetchTerms(client: MpinClient) {
-  return callMpin(client, { method: "GET", url: "/v1/service" }, readTerms);
+/** Whether logins need permits, how long an epoch is, and the epoch of the `mpin` master. */
+export async function fetchTerms(client: MpinClient) {
+  const { master = 0, ...terms } = await callMpin(client, { method: "GET", url: "/v1/service" }, readTerms);
+  return { ...terms, master };
 }
 
 /**

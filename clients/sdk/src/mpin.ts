@@ -9,7 +9,8 @@
  */
 export { type DeviceFactor, deviceFactor, type Pin, parsePin } from "@milagro/crypto/mpin-token";
 export type { HttpPort, HttpRequest, HttpResponse } from "./http-port.ts";
-export { type Account, type AccountAuthority, type AccountList, forgetAccount, listAccounts } from "./mpin-account.ts";
+export { type Account, type AccountAuthority, type AccountList, listAccounts } from "./mpin-account.ts";
+export { forgetAccount } from "./mpin-account-write.ts";
 export { changePin, type PinChange } from "./mpin-change-pin.ts";
 export {
   beginHandover,
@@ -33,6 +34,7 @@ export {
   prepareLogin,
   type Refused,
 } from "./mpin-login.ts";
+export type { MasterAway, Outdated, UpdateAccount } from "./mpin-master.ts";
 export type { NoPermit } from "./mpin-permits.ts";
 export { type PinPolicy, type PinWeakness, pinWeakness, samePin } from "./mpin-pin.ts";
 export { type MpinClient, type MpinPorts, type MpinStorage, openMpinClient } from "./mpin-ports.ts";

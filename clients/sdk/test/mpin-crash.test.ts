@@ -137,7 +137,7 @@ test("a change of PIN that is stopped anywhere leaves the old one or the new one
   const seen = new Set<string>();
   const world = new World(founded);
   const { storage: disk, identity } = await world.enrolled("8068");
-  for (let event = 1; event <= 8; event += 1) {
+  for (let event = 1; event <= 9; event += 1) {
     const storage = new MemoryStorage();
     for (const [key, value] of disk.values) storage.values.set(key, value.slice());
     const stopped = world.device(storage, crashAt(event));

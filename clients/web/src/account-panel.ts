@@ -100,7 +100,7 @@ export function refusalSaid(
     | { readonly outcome: "refused"; readonly attemptsLeft: number; readonly retryAfter?: number }
     | { readonly outcome: "blocked"; readonly retryAfter?: number }
     | { readonly outcome: "revoked"; readonly authority: { readonly name: string } }
-    | { readonly outcome: "offline" },
+    | { readonly outcome: "outdated" | "offline" },
 ): Again | { readonly over: string } {
   switch (outcome.outcome) {
     case "refused": {
@@ -114,6 +114,8 @@ export function refusalSaid(
     }
     case "revoked":
       return { over: `${texts.revoked}. ${texts.revokedHelp(outcome.authority.name)}` };
+    case "outdated":
+      return { over: `${texts.revoked}. ${texts.outdatedHelp}` };
     case "offline":
       return { over: `${texts.offline}. ${texts.offlineHelp}` };
   }

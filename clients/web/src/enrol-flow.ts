@@ -23,19 +23,10 @@ import {
   type RegisteringEnrolment,
   resumeEnrolment,
 } from "@milagro/client/mpin-enrol";
-import { createEngine } from "@milagro/engine";
-import type { Engine } from "@milagro/engine/engine";
 import type { EnrolmentWay, Language, LoginService } from "@milagro/protocol/login-messages";
 import { askToPersist } from "./browser-storage.ts";
-import { secureRandom } from "./secure-random.ts";
 import { webClient } from "./web-client.ts";
-
-let engine: Promise<Engine> | undefined;
-/** The whole engine: enrolling computes in both groups, a login in one. */
-const loadEngine = (): Promise<Engine> => {
-  engine ??= createEngine({ random: secureRandom });
-  return engine;
-};
+import { wholeEngine } from "./whole-engine.ts";
 
 /** The ways that this page can walk. */
 export const WAYS = ["email", "openid", "activation", "quick-code"] as const satisfies readonly EnrolmentWay[];
@@ -63,7 +54,7 @@ export class EnrolFlow {
     const client = await webClient();
     const flow = new EnrolFlow(client, await fetchLoginService(client));
     for (const identity of await listEnrolments(client)) {
-      const interrupted = await resumeEnrolment(client, identity, loadEngine);
+      const interrupted = await resumeEnrolment(client, identity, wholeEngine);
       if (!interrupted) continue;
       const wanted = !answer || (interrupted.stage === "asking" && isOpenIdAnswerFor(interrupted, answer));
       if (wanted) return { flow, interrupted };
@@ -85,7 +76,7 @@ export class EnrolFlow {
   }
 
   async begin(user: string, label: string): Promise<void> {
-    this.#asking = await beginEnrolment(this.client, { service: this.service, user, label, loadEngine });
+    this.#asking = await beginEnrolment(this.client, { service: this.service, user, label, loadEngine: wholeEngine });
   }
 
   /** Goes on with what was interrupted. @returns true when only the registration is missing */

@@ -26,6 +26,7 @@ type View =
   | { readonly name: "accepted"; readonly user: string }
   | { readonly name: "blocked"; readonly retryAfter?: number | undefined }
   | { readonly name: "revoked"; readonly authority: string }
+  | { readonly name: "outdated" }
   | { readonly name: "offline" }
   | { readonly name: "failed"; readonly code: string };
 
@@ -159,6 +160,8 @@ export class MilagroLogin extends Screen {
         );
       case "revoked":
         return this.#dead(texts.revoked, texts.revokedHelp(screen.authority));
+      case "outdated":
+        return this.#dead(texts.revoked, texts.outdatedHelp, texts.setUpDevice, this.#enrol);
       case "offline":
         return this.#dead(texts.offline, texts.offlineHelp);
       case "failed":
@@ -240,13 +243,13 @@ export class MilagroLogin extends Screen {
       </div>`;
   }
 
-  #dead(title: string, help: string): TemplateResult {
+  #dead(title: string, help: string, button = this.texts.tryAgain, act: () => unknown = this.#start): TemplateResult {
     return html`<div class="tight" role="alert">
         ${heading(title)}
         <p class="lead">${help}</p>
       </div>
       <div class="row">
-        <button class="action main" type="button" @click=${this.#start}>${this.texts.tryAgain}</button>
+        <button class="action main" type="button" @click=${act}>${button}</button>
       </div>`;
   }
 
@@ -288,7 +291,7 @@ export class MilagroLogin extends Screen {
 
   #enrol = async (): Promise<void> => {
     this.screen = { name: "loading" };
-    await this.#fetched(() => import("./enrol.ts"), { name: "enrol" });
+    await this.#fetched(() => import("./enrol-or-update.ts"), { name: "enrol" });
   };
 
   #byQrCode = async (): Promise<void> => {
@@ -378,6 +381,8 @@ export class MilagroLogin extends Screen {
       this.screen = { name: "blocked", retryAfter: outcome.retryAfter };
     } else if (outcome.outcome === "revoked") {
       this.screen = { name: "revoked", authority: outcome.authority.name };
+    } else if (outcome.outcome === "outdated") {
+      this.screen = { name: "outdated" };
     } else {
       this.screen = { name: "offline" };
     }

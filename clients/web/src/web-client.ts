@@ -30,7 +30,9 @@ async function open(): Promise<MpinClient> {
   const [engine, storage] = await Promise.all([smallEngine(), plainStorage()]);
   if (await storage.get(PASSKEY_MARK)) await gate();
   const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-  return openMpinClient({ engine, random: secureRandom, storage, http: fetchPort, clock: Date.now, sleep, origin });
+  const loadUpdate = async () => (await import("./enrol-or-update.ts")).updateAccount;
+  const ports = { engine, random: secureRandom, storage, http: fetchPort, clock: Date.now, sleep, origin, loadUpdate };
+  return openMpinClient(ports);
 }
 
 const plainStorage = (): Promise<BrowserStorage> => {

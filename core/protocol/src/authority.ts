@@ -90,13 +90,20 @@ export function decodeAuthority(engine: Engine, entry: Authority): DecodedAuthor
   };
 }
 
-/** The five claims of one entry. */
-export function possessionClaims(authority: DecodedAuthority, context: PossessionContext): PossessionClaim[] {
+/**
+ * The five claims of one entry.
+ * @param mpinCeremonyId - of the rotation that the `mpin` key is from, where it is not from the founding
+ */
+export function possessionClaims(
+  authority: DecodedAuthority,
+  context: PossessionContext,
+  mpinCeremonyId = context.ceremonyId,
+): PossessionClaim[] {
   const { publicShares, entry } = authority;
   return (["id", "mpin", "cp", "kp", "statement"] as const).map((scheme) => ({
     publicShare: publicShares[scheme],
     proof: entry.proofs[scheme],
-    context,
+    context: scheme === "mpin" ? { ...context, ceremonyId: mpinCeremonyId } : context,
   }));
 }
 

@@ -26,7 +26,7 @@ import {
   possessionClaims,
   possessionContext,
 } from "./authority.ts";
-import { canonicalBytes, canonicalText } from "./canonical.ts";
+import { canonicalBytes } from "./canonical.ts";
 import {
   type CeremonyCommit,
   CeremonyCommitSchema,
@@ -39,10 +39,10 @@ import {
   type CeremonySignature,
   CeremonySignatureSchema,
   ceremonyIdOf,
-  encodeCeremonyCommit,
   encodeCeremonyReveal,
   encodeCeremonySignature,
 } from "./ceremony-messages.ts";
+import { commitmentsInOrder, inOrder, memberFault, outOfTurn, type Round } from "./ceremony-round.ts";
 import {
   type Authority,
   type DomainDescriptor,
@@ -50,7 +50,6 @@ import {
   hashDescriptor,
   type SignedDescriptor,
 } from "./descriptor.ts";
-import { faultError } from "./fault.ts";
 import { statementBytes } from "./statement.ts";
 import { verifyDescriptor } from "./trust-domain.ts";
 import { SUITE } from "./versions.ts";
@@ -88,9 +87,8 @@ const PHASES: readonly CeremonyPhaseName[] = ["proposed", "committed", "revealed
 const reached = (state: CeremonyState, phase: CeremonyPhaseName) =>
   PHASES.indexOf(state.phase) >= PHASES.indexOf(phase);
 
-function outOfTurn(detail: string): never {
-  throw new MilagroError("ERR_CEREMONY_STATE", detail);
-}
+const roundOf = ({ ceremonyId, proposal: { members } }: CeremonyState): Round => ({ ceremonyId, members });
+const fault = (state: CeremonyState, index: number, what: string): never => memberFault(roundOf(state), index, what);
 
 /** A new ceremony, approved by the operator of member `index`. @throws `ERR_CEREMONY_STATE` for a proposal nobody could found */
 export function startCeremony(proposal: CeremonyProposal, index: number): CeremonyState {
@@ -194,34 +192,6 @@ export function advance(
   }
 }
 
-function fault(state: CeremonyState, index: number, what: string): never {
-  const name = state.proposal.members[index - 1]?.name ?? "nobody";
-  throw faultError("ERR_CEREMONY_FAULT", `member ${index} (${name}) ${what}`, { faults: [{ index, name }] });
-}
-
-/** One message per member in order, all of this ceremony; unchanged where one was accepted before. */
-function inOrder<T extends { readonly ceremonyId: Uint8Array; readonly index: number }>(
-  state: CeremonyState,
-  messages: readonly T[],
-  before: readonly T[],
-  spell: (message: T) => unknown,
-): readonly T[] {
-  const { members } = state.proposal;
-  const ordered = members.map(({ index }) => {
-    const own = messages.filter((message) => message.index === index);
-    const [first] = own;
-    if (first === undefined) return outOfTurn(`member ${index} is missing`);
-    if (own.length > 1) return fault(state, index, "is there twice");
-    if (!equalBytes(first.ceremonyId, state.ceremonyId)) return fault(state, index, "speaks of another ceremony");
-    const earlier = before[index - 1];
-    if (earlier !== undefined && canonicalText(spell(earlier)) !== canonicalText(spell(first)))
-      return fault(state, index, "changed what it had said before");
-    return first;
-  });
-  if (messages.length !== members.length) outOfTurn("a message is from no member of this ceremony");
-  return ordered;
-}
-
 function commit(state: CeremonyState, authority: Authority): CeremonyState {
   const own: CeremonyReveal = { v: 1, ceremonyId: state.ceremonyId, index: state.index, authority };
   if (!matchesProposal(state, own)) outOfTurn("the entry is not that of this member in the proposal");
@@ -231,17 +201,7 @@ function commit(state: CeremonyState, authority: Authority): CeremonyState {
 }
 
 function acceptCommitments(state: CeremonyState, messages: readonly CeremonyCommit[]): CeremonyState {
-  const mine = ownCommitment(state);
-  const commitments = inOrder(state, messages, state.commitments, encodeCeremonyCommit);
-  const shown = commitments[state.index - 1];
-  if (!shown || !equalBytes(shown.commitment, mine.commitment))
-    fault(state, state.index, "is shown with a commitment it did not make");
-  const seen = new Set<string>();
-  for (const { index, commitment } of commitments) {
-    const text = commitment.join();
-    if (seen.has(text)) fault(state, index, "repeats somebody's commitment");
-    seen.add(text);
-  }
+  const commitments = commitmentsInOrder(roundOf(state), messages, state.commitments, ownCommitment(state));
   return reached(state, "revealed") ? state : { ...state, phase: "revealed", commitments };
 }
 
@@ -258,7 +218,7 @@ function acceptReveals(
   messages: readonly CeremonyReveal[],
 ): CeremonyState {
   if (!reached(state, "revealed")) outOfTurn("not all members have committed yet");
-  const reveals = inOrder(state, messages, state.reveals, encodeCeremonyReveal);
+  const reveals = inOrder(roundOf(state), messages, state.reveals, encodeCeremonyReveal);
   if (reached(state, "signed")) return state;
   const decoded = reveals.map((reveal): DecodedAuthority => {
     const promised = state.commitments[reveal.index - 1];
@@ -294,7 +254,7 @@ function acceptSignatures(
   messages: readonly CeremonySignature[],
 ): CeremonyState {
   const hash = hashDescriptor(ceremonyDescriptor(state));
-  const signatures = inOrder(state, messages, state.signatures, encodeCeremonySignature);
+  const signatures = inOrder(roundOf(state), messages, state.signatures, encodeCeremonySignature);
   if (reached(state, "founded")) return state;
   for (const { index, descriptorHash } of signatures) {
     if (!equalBytes(descriptorHash, hash)) fault(state, index, "signed another descriptor");

@@ -19,10 +19,12 @@ import {
   Hash,
   line,
   MAX_AUTHORITIES,
+  Ordinal,
   type Parsed,
   parserOf,
   ServiceUrl,
   strict,
+  UnixSeconds,
   Version,
   type Wire,
 } from "./wire.ts";
@@ -79,6 +81,18 @@ export type AuthorityWire = Wire<typeof AuthoritySchema>;
 /** Where the domain's D-KMS and its bus are. */
 export const KmsLocation = strict({ url: ServiceUrl, busUrl: Type.Optional(BusUrl) });
 
+/** Which `mpin` master the keys of that scheme are of; absent while it is the founding one, whose epoch is 0. */
+export const MasterState = strict(
+  {
+    epoch: Ordinal,
+    /** Of the rotation: what the proofs for `mpin` are bound to. */
+    ceremonyId: Hash,
+    /** Until when tokens of the epoch before can be updated. */
+    until: UnixSeconds,
+  },
+  "Epoch of the mpin master: how often it was rotated",
+);
+
 export const DescriptorSchema = strict(
   {
     v: Version,
@@ -91,6 +105,7 @@ export const DescriptorSchema = strict(
     ceremonyId: Hash,
     authorities: Type.Array(AuthoritySchema, { minItems: 1, maxItems: MAX_AUTHORITIES }),
     kms: Type.Optional(KmsLocation),
+    mpin: Type.Optional(MasterState),
   },
   "Domain descriptor",
 );
@@ -117,3 +132,6 @@ export const encodeSignedDescriptor = encoderOf("signed descriptor", SignedDescr
 
 /** SHA-256 of the canonical descriptor; of the genesis descriptor this is the domain id. */
 export const hashDescriptor = (descriptor: DomainDescriptor): Uint8Array => hashCanonical(encodeDescriptor(descriptor));
+
+/** How often the `mpin` master of this descriptor was rotated. */
+export const masterEpochOf = ({ mpin }: Pick<DomainDescriptor, "mpin">): number => mpin?.epoch ?? 0;

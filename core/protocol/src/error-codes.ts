@@ -265,7 +265,7 @@ export const ERROR_CODES = {
   ERR_CEREMONY_FAULT: define(
     409,
     2,
-    "A member broke the founding ceremony; the error names it.",
+    "A member broke the ceremony; the error names it.",
     "Settle it with that member and start a new ceremony.",
   ),
   ERR_CEREMONY_STATE: define(
@@ -341,6 +341,18 @@ export const ERROR_CODES = {
     3,
     "Keys of this epoch may not be had now.",
     "Ask for the current or next epoch; check the clock.",
+  ),
+  ERR_MASTER_AHEAD: define(
+    503,
+    2,
+    "The request names an epoch of the mpin master that this side has not adopted yet.",
+    "Try again shortly; a D-TA that stays behind missed the end of the rotation: run `milagro domain rotate` again.",
+  ),
+  ERR_MASTER_OVER: define(
+    410,
+    3,
+    "The request names an epoch of the mpin master whose time to change over has passed.",
+    "Set the device up anew.",
   ),
   ERR_EVIDENCE_INVALID: define(
     403,
@@ -460,6 +472,12 @@ export const ERROR_CODES = {
     2,
     "There is no such login in this browser, or it was used or has expired.",
     "Begin the login again.",
+  ),
+  ERR_MASTER_CHANGED: define(
+    409,
+    2,
+    "The login server has another epoch of the mpin master than the login was begun with; nothing was counted.",
+    "Begin the login again; a device that is behind updates its token first.",
   ),
   ERR_NUMBER_MISMATCH: define(
     403,

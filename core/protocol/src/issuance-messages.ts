@@ -24,6 +24,7 @@ import {
   encoderOf,
   Hash,
   IdentityText,
+  Ordinal,
   type Parsed,
   parserOf,
   strict,
@@ -98,15 +99,22 @@ export const DvsClaimSchema = strict({
   proof: bytes(128, "Proof that the requester knows it"),
 });
 export type DvsClaim = Parsed<typeof DvsClaimSchema>;
+/** Epoch of the `mpin` master that the share is to be of; absent for 0, the founding one. */
+export const MasterEpoch = Type.Optional(Ordinal);
 /** An M-Pin client secret. */
 export const MpinKeyRequestSchema = strict({
   usage: Type.Literal("mpin"),
   epoch: EpochNumber,
   dvs: Type.Optional(DvsClaimSchema),
+  master: MasterEpoch,
 });
 export type MpinKeyRequest = Parsed<typeof MpinKeyRequestSchema>;
 /** The server secret of M-Pin. */
-export const MpinServerKeyRequestSchema = strict({ usage: Type.Literal("mpin-server"), epoch: EpochNumber });
+export const MpinServerKeyRequestSchema = strict({
+  usage: Type.Literal("mpin-server"),
+  epoch: EpochNumber,
+  master: MasterEpoch,
+});
 export type MpinServerKeyRequest = Parsed<typeof MpinServerKeyRequestSchema>;
 
 /** One key that is asked for. */

@@ -26,7 +26,8 @@ import type { IdentityKeyRequest, IssuanceClaim, KeyRequest, MpinKeyRequest, Sha
 /** The masters that keys come from. */
 export interface IssuingMasters {
   readonly id: MasterSecretShare<"id">;
-  readonly mpin: MasterSecretShare<"mpin">;
+  /** Of the epoch that the request names (`masterEpochIn`); not needed where it asks for no key of it. */
+  readonly mpin?: MasterSecretShare<"mpin">;
 }
 
 type Subject = Pick<IssuanceClaim, "domainId" | "identity">;
@@ -56,6 +57,17 @@ function mpinInputOf(engine: Engine, { domainId, identity }: Subject, { epoch, d
     : dvsInput(domainId, device, epoch, parseDvsPublicKey(engine, dvs.key));
 }
 
+/**
+ * The epoch of the `mpin` master that a request asks for keys of; undefined where it asks for none.
+ * @throws `ERR_MESSAGE_INVALID` for more than one
+ */
+export function masterEpochIn(keys: readonly KeyRequest[]): number | undefined {
+  const epochs = keys.flatMap((key) => (key.usage === "mpin" || key.usage === "mpin-server" ? [key.master ?? 0] : []));
+  if (new Set(epochs).size > 1)
+    throw new MilagroError("ERR_MESSAGE_INVALID", "a request is for keys of one epoch of the mpin master");
+  return epochs[0];
+}
+
 /** This D-TA's shares of all requested keys, in their order. Deterministic. */
 export function issueShares(engine: Engine, masters: IssuingMasters, request: Request): Share[] {
   return request.keys.map((key) => issueShare(engine, masters, request, key));
@@ -64,9 +76,9 @@ export function issueShares(engine: Engine, masters: IssuingMasters, request: Re
 function issueShare(engine: Engine, masters: IssuingMasters, request: Request, key: KeyRequest): Share {
   switch (key.usage) {
     case "mpin":
-      return issueMpinShare(engine, masters.mpin, request, key);
+      return issueMpinShare(engine, mpinOf(masters), request, key);
     case "mpin-server": {
-      const share = issueServerSecretShare(engine, masters.mpin);
+      const share = issueServerSecretShare(engine, mpinOf(masters));
       const g2 = encodeServerSecretShare(engine, share);
       share.destroy();
       return { usage: "mpin-server", epoch: key.epoch, g2 };
@@ -77,6 +89,11 @@ function issueShare(engine: Engine, masters: IssuingMasters, request: Request, k
     default:
       return issueIdentityShare(engine, masters.id, request, key);
   }
+}
+
+function mpinOf({ mpin }: IssuingMasters): MasterSecretShare<"mpin"> {
+  if (mpin === undefined) throw new TypeError("which share of the mpin master was not said");
+  return mpin;
 }
 
 function issueMpinShare(

@@ -18,9 +18,14 @@ export interface IssuingAuthority {
 /** A domain, as seen by who asks its D-TAs for shares. */
 export interface IssuingDomain {
   readonly domainId: DomainId;
+  /** Of the `mpin` master that its keys are of. */
+  readonly masterEpoch: number;
   /** In order: index 1 is the first. */
   readonly authorities: readonly IssuingAuthority[];
 }
+
+/** How requests name the epoch of the `mpin` master: not at all for the founding one. */
+export const masterField = (epoch: number): { readonly master?: number } => (epoch === 0 ? {} : { master: epoch });
 
 /** An authority by its place. @throws `ERR_DOMAIN_MISMATCH` when there is no such place */
 export function authorityOf(domain: IssuingDomain, index: number): IssuingAuthority {

@@ -24,6 +24,7 @@ import {
   HttpUrl,
   IdentityText,
   line,
+  Ordinal,
   type Parsed,
   parserOf,
   strict,
@@ -69,6 +70,10 @@ export const LoginServiceSchema = strict({
   domainId: DomainIdBytes,
   descriptor: SignedDescriptorSchema,
   descriptorHash: Hash,
+  /** By which a later descriptor is believed; absent where `descriptor` is the first one. */
+  genesis: Type.Optional(SignedDescriptorSchema),
+  /** Epoch of the `mpin` master that logins are checked by; absent for 0. */
+  master: Type.Optional(Ordinal),
   server: IdentityText,
   /** Whether a login needs a time permit. */
   permits: Type.Boolean(),
@@ -144,6 +149,8 @@ export const LoginStartedSchema = strict({
   origin: HttpUrl,
   payload: Type.Optional(LoginPayloadSchema),
   permitEpoch: Type.Optional(EpochNumber),
+  /** Epoch of the `mpin` master; absent for 0. A device that is behind updates its token and begins again. */
+  master: Type.Optional(Ordinal),
 });
 export type LoginStarted = Parsed<typeof LoginStartedSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */

@@ -54,7 +54,7 @@ import {
   type SealedRequest,
   type Share,
 } from "./issuance-messages.ts";
-import { authorityOf, type IssuingDomain } from "./issuing-domain.ts";
+import { authorityOf, type IssuingDomain, masterField } from "./issuing-domain.ts";
 import { parseJson } from "./wire.ts";
 
 /** Of the `mpin` master, and of the signing key, which lasts as long as the device does. */
@@ -93,7 +93,7 @@ export async function beginMpinEnrolment(options: {
     domainId: domain.domainId,
     identity,
     keys: [
-      { usage: "mpin", epoch: EPOCH, ...(dvs ? { dvs } : {}) },
+      { usage: "mpin", epoch: EPOCH, ...(dvs ? { dvs } : {}), ...masterField(domain.masterEpoch) },
       { usage: "sig", epoch: EPOCH },
     ],
     requestKey,
@@ -232,4 +232,7 @@ function inputsOf({ domainId, identity, keys }: IssuanceClaim): {
 function checkDomain(domain: IssuingDomain, { claim }: MpinEnrolment): void {
   if (!equalBytes(claim.domainId, domain.domainId))
     throw new MilagroError("ERR_DOMAIN_MISMATCH", "the enrolment belongs to another domain");
+  const [mpin] = claim.keys;
+  if (mpin?.usage === "mpin" && (mpin.master ?? 0) !== domain.masterEpoch)
+    throw new MilagroError("ERR_DOMAIN_MISMATCH", "the enrolment belongs to another epoch of the mpin master");
 }

@@ -42,8 +42,11 @@ export async function finishServerEnrolment(options: {
   const { engine, random, domain, enrolment, x25519 } = options;
   if (!equalBytes(enrolment.claim.domainId, domain.domainId))
     throw new MilagroError("ERR_DOMAIN_MISMATCH", "the enrolment belongs to another domain");
-  if (enrolment.claim.keys.length !== 1 || enrolment.claim.keys[0]?.usage !== "mpin-server")
+  const [key, ...more] = enrolment.claim.keys;
+  if (more.length > 0 || key?.usage !== "mpin-server")
     throw new TypeError("an enrolment for the server secret asks for that one key");
+  if ((key.master ?? 0) !== domain.masterEpoch)
+    throw new MilagroError("ERR_DOMAIN_MISMATCH", "the enrolment belongs to another epoch of the mpin master");
   const answers = onePerAuthority(domain, options.answers);
   checkAuthorship(engine, random, domain, enrolment, answers);
   const issued = allIssued(domain, answers);

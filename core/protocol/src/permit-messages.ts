@@ -13,6 +13,7 @@ import {
   EpochNumber,
   encoderOf,
   IdentityText,
+  Ordinal,
   type Parsed,
   parserOf,
   strict,
@@ -28,6 +29,8 @@ export const PermitRequestSchema = strict({
   domainId: DomainIdBytes,
   identity: IdentityText,
   epochs: Type.Array(EpochNumber, { minItems: 1, maxItems: MAX_PERMITS }),
+  /** Epoch of the `mpin` master that the device's token is of; absent for 0. */
+  master: Type.Optional(Ordinal),
 });
 export type PermitRequest = Parsed<typeof PermitRequestSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */

@@ -40,7 +40,7 @@ export function issuePermits(
   engine: Engine,
   master: MasterSecretShare<"mpin">,
   index: number,
-  { domainId, identity, epochs }: PermitRequest,
+  { domainId, identity, epochs }: Omit<PermitRequest, "master">,
 ): PermitAnswer {
   const { shares, proof } = issueTimePermitShares(
     engine,

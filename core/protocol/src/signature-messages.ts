@@ -11,7 +11,17 @@
 import { transcript, utf8 } from "@milagro/crypto/bytes";
 import { Type } from "typebox";
 import { BLOCKED_PROPERTIES, REFUSED_PROPERTIES } from "./login-messages.ts";
-import { bytes, encoderOf, IdentityText, type Parsed, parserOf, strict, UnixSeconds, Version } from "./wire.ts";
+import {
+  bytes,
+  encoderOf,
+  IdentityText,
+  Ordinal,
+  type Parsed,
+  parserOf,
+  strict,
+  UnixSeconds,
+  Version,
+} from "./wire.ts";
 
 /** Lines of text as they are shown: no control characters but line feeds, nothing that turns the direction of what follows. */
 export const SignedText = Type.String({
@@ -30,6 +40,8 @@ export const SignatureRequestSchema = strict({
   identity: IdentityText,
   text: SignedText,
   proof: bytes(104, "One-pass proof: time, U, V"),
+  /** Epoch of the `mpin` master that the token is of; absent for 0. Another one than the server's is told, and not counted. */
+  master: Type.Optional(Ordinal),
 });
 export type SignatureRequest = Parsed<typeof SignatureRequestSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */

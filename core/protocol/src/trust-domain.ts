@@ -5,7 +5,8 @@
  * its group; no key twice; every signature (one product for all); every proof of possession (one product for all); sums that
  * are not zero.
  * A later descriptor (sequence > 0) is believed only beside an older one of the same domain and only with unchanged keys:
- * a domain id alone says nothing about who signed what came after.
+ * a domain id alone says nothing about who signed what came after. The keys of the `mpin` master alone may be others, all of
+ * them, when its epoch has risen.
  * @module
  */
 import { type StatementClaim, verifyStatement, verifyStatements } from "@milagro/crypto/bls";
@@ -26,7 +27,13 @@ import {
   possessionContext,
 } from "./authority.ts";
 import { canonicalText } from "./canonical.ts";
-import { type DomainDescriptor, encodeDescriptor, hashDescriptor, type SignedDescriptor } from "./descriptor.ts";
+import {
+  type DomainDescriptor,
+  encodeDescriptor,
+  hashDescriptor,
+  masterEpochOf,
+  type SignedDescriptor,
+} from "./descriptor.ts";
 import { faultError, nameOf } from "./fault.ts";
 import { statementBytes } from "./statement.ts";
 
@@ -35,6 +42,8 @@ export interface TrustDomain {
   readonly domainId: DomainId;
   readonly name: string;
   readonly epochSeconds: number;
+  /** How often the `mpin` master was rotated. */
+  readonly masterEpoch: number;
   /** The sum for the `id` scheme: encryption, signatures, key agreement. */
   readonly publicKey: DomainPublicKey<"id">;
   readonly publicKeys: DomainPublicKeys;
@@ -49,18 +58,18 @@ export interface TrustDomain {
 export interface DescriptorTrust {
   /** The domain it must be. */
   readonly pin?: DomainId | undefined;
-  /** The newest descriptor of this domain seen so far. */
-  readonly newest?: TrustDomain | undefined;
+  /** The newest descriptor of this domain seen so far, believed. */
+  readonly newest?: Pick<TrustDomain, "domainId" | "descriptor" | "hash"> | undefined;
 }
 
 const forged = (detail: string) => new MilagroError("ERR_DESCRIPTOR_FORGED", detail);
 
 /** The id that a descriptor claims; whether rightly is for `verifyDescriptor` to say. @throws `ERR_DESCRIPTOR_FORGED` */
 export function claimedDomainId(descriptor: DomainDescriptor): DomainId {
-  const { sequence, domainId, previous } = descriptor;
+  const { sequence, domainId, previous, mpin } = descriptor;
   if (sequence === 0) {
-    if (domainId !== undefined || previous !== undefined)
-      throw forged("a genesis descriptor names no domain id and no predecessor");
+    if (domainId !== undefined || previous !== undefined || mpin !== undefined)
+      throw forged("a genesis descriptor names no domain id, no predecessor and no rotation");
     return parseDomainId(hashDescriptor(descriptor));
   }
   if (domainId === undefined || previous === undefined)
@@ -75,10 +84,33 @@ function lasting(descriptor: DomainDescriptor): string {
     index,
     hpkeKey,
     statementKey,
-    keys,
-    proofs,
+    keys: { ...keys, mpin: undefined },
+    proofs: { ...proofs, mpin: undefined },
   }));
   return canonicalText({ name, suite, epochSeconds, ceremonyId, keys });
+}
+
+/** The part that changes with the epoch of the `mpin` master, and with nothing else. */
+function masterPart(descriptor: DomainDescriptor): string {
+  const { mpin, authorities } = encodeDescriptor(descriptor);
+  return canonicalText({ mpin, keys: authorities.map(({ keys, proofs }) => [keys.mpin.g1, proofs.mpin]) });
+}
+
+/** That another `mpin` master has another epoch, by rotations one after the other, and shares of no D-TA that stayed. */
+function checkRotation(known: DomainDescriptor, later: DomainDescriptor): void {
+  if (masterPart(known) === masterPart(later)) return;
+  const risen = masterEpochOf(later) - masterEpochOf(known);
+  if (risen < 1 || risen > later.sequence - known.sequence)
+    throw forged("keys of the mpin master change only with its epoch, which rises by one in a descriptor");
+  if (known.mpin && later.mpin && equalBytes(known.mpin.ceremonyId, later.mpin.ceremonyId))
+    throw forged("two epochs of the mpin master are from one ceremony");
+  const same = later.authorities.find(({ keys }, i) =>
+    equalBytes(keys.mpin.g1, known.authorities[i]?.keys.mpin.g1 ?? new Uint8Array(0)),
+  );
+  if (same)
+    throw faultError("ERR_DESCRIPTOR_FORGED", `${nameOf(same)} has kept its share of the mpin master`, {
+      faults: [same],
+    });
 }
 
 /** Everything that needs no arithmetic. */
@@ -104,6 +136,7 @@ function checkPlace(
     throw forged("the descriptor does not follow the one before it");
   if (ahead > 0 && lasting(descriptor) !== lasting(newest.descriptor))
     throw forged("a later descriptor may not change keys, name or epoch length");
+  if (ahead > 0) checkRotation(newest.descriptor, descriptor);
 }
 
 /** The shape that a schema cannot say: places in order, names once, one signature each. */
@@ -156,7 +189,18 @@ export function verifyDescriptor(
   checkPossessions(engine, random, descriptor, authorities);
   const publicKeys = combineAuthorities(engine, authorities);
   const { name, epochSeconds } = descriptor;
-  return { domainId, name, epochSeconds, publicKey: publicKeys.id, publicKeys, authorities, descriptor, signed, hash };
+  return {
+    domainId,
+    name,
+    epochSeconds,
+    masterEpoch: masterEpochOf(descriptor),
+    publicKey: publicKeys.id,
+    publicKeys,
+    authorities,
+    descriptor,
+    signed,
+    hash,
+  };
 }
 
 function checkPossessions(
@@ -169,6 +213,7 @@ function checkPossessions(
     possessionClaims(
       authority,
       possessionContext(descriptor.name, authority.entry.index, authorities.length, descriptor.ceremonyId),
+      descriptor.mpin?.ceremonyId,
     ),
   );
   if (verifyPossessions(engine, random, claims.flat())) return;
@@ -178,6 +223,21 @@ function checkPossessions(
         faults: [liar.entry],
       })
     : forged("a proof of possession is wrong");
+}
+
+/**
+ * Verifies the newest descriptor of a domain of which nothing is known but the id, perhaps: beside its genesis descriptor, which is given too.
+ * @throws as `verifyDescriptor`
+ */
+export function verifyLaterDescriptor(
+  engine: Engine,
+  random: RandomBytes,
+  { genesis, signed }: { readonly genesis: SignedDescriptor; readonly signed: SignedDescriptor },
+  pin?: DomainId,
+): TrustDomain {
+  const first = verifyDescriptor(engine, random, genesis, { pin });
+  if (signed.descriptor.sequence === 0 && equalBytes(hashDescriptor(signed.descriptor), first.hash)) return first;
+  return verifyDescriptor(engine, random, signed, { pin, newest: first });
 }
 
 /** The domain's epoch at an instant. @param nowMs - milliseconds since 1970 */

@@ -25,7 +25,17 @@ export type AuditAction =
   | "client.delete"
   | "keys.rotate"
   | "server-secret";
-const DETAILS = ["purpose", "client", "device", "attemptsLeft", "text", "requestHash", "address", "webhook"] as const;
+const DETAILS = [
+  "purpose",
+  "client",
+  "device",
+  "attemptsLeft",
+  "text",
+  "requestHash",
+  "address",
+  "webhook",
+  "master",
+] as const;
 export type AuditDetail = (typeof DETAILS)[number];
 export type Audit = AuditLog<AuditAction, AuditDetail>;
 

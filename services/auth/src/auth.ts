@@ -7,7 +7,8 @@ import { generateDvsKey } from "@milagro/crypto/mpin-dvs";
 import { createEngine } from "@milagro/engine";
 import type { Engine } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
-import { hashDescriptor, parseSignedDescriptor } from "@milagro/protocol/descriptor";
+import { encodeSignedDescriptor, parseSignedDescriptor } from "@milagro/protocol/descriptor";
+import { masterField } from "@milagro/protocol/issuing-domain";
 import { encodeLoginService, type LoginServiceWire } from "@milagro/protocol/login-messages";
 import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { readFileLimited } from "@milagro/runtime/atomic-file";
@@ -35,6 +36,7 @@ import { appendEvent } from "./events.ts";
 import { addGuard } from "./guard.ts";
 import { sweep } from "./housekeeping.ts";
 import { openKeys } from "./keys.ts";
+import { watchMaster } from "./master-watch.ts";
 import { addOpenIdAdminRoutes } from "./openid/admin-routes.ts";
 import { createOpenId } from "./openid/openid.ts";
 import { guardedPost } from "./openid/outbound.ts";
@@ -47,7 +49,7 @@ import { addAccountRoutes } from "./routes-account.ts";
 import { addHandoverRoutes, addQuickCodeRoutes } from "./routes-devices.ts";
 import { addLoginRoutes } from "./routes-login.ts";
 import { addSecurityHeaders } from "./security-headers.ts";
-import { collectServerSecret, serverIdentity, storedServerSecret } from "./server-secret.ts";
+import { serverIdentity, storedDomain, storedServerSecret } from "./server-secret.ts";
 import { networkList } from "./ssrf-guard.ts";
 import { type AuthTables, authMigrations } from "./store-schema.ts";
 import { VERSION } from "./version.ts";
@@ -126,13 +128,14 @@ async function assemble(
   const { limits } = config;
   const allowed = networkList(config.webhookAllow);
   const pages = config.pages === undefined ? new Map() : loadPages(config.pages);
-  const { text, domain, engine } = await loadDomain(config.domain, config.pin);
-  const server = serverIdentity(domain.name, config.service);
+  const { text: genesis, domain: first, engine } = await loadDomain(config.domain, config.pin);
+  const server = serverIdentity(first.name, config.service);
   const nobody = generateDvsKey(engine);
 
   const keys = await openKeys(home.keys, passphrase);
   passphrase.destroy();
   closers.push(() => keys.close());
+  let domain = await storedDomain(engine, first, keys, log);
   const store = await openDatabase<AuthTables>(config.database, {
     migrations: [auditMigrations, authMigrations, openIdMigrations],
     takeTurns: true,
@@ -146,7 +149,8 @@ async function assemble(
     buckets: [1, 2, 4, 8, 16, 32, 64],
   });
   const workers = await createWorkers({
-    descriptor: text,
+    genesis,
+    master: { descriptor: JSON.stringify(encodeSignedDescriptor(domain.signed)), epoch: domain.masterEpoch },
     secret: await storedServerSecret(engine, domain, keys, log),
     size: config.workers,
     maxWaiting: limits.verifying,
@@ -177,6 +181,10 @@ async function assemble(
   });
   const context: AuthContext = {
     ...common,
+    genesis: first.signed,
+    get domain() {
+      return domain;
+    },
     interactions: openId,
     userLimit: createRateLimiter({ burst: limits.userPerMinute, perSecond: limits.userPerMinute / 60 }),
     nobody: nobody.input,
@@ -187,13 +195,25 @@ async function assemble(
   nobody.destroy();
 
   const self = anonymousSelf({ engine, random: systemRandom, clock, domain });
-  const secret = collectServerSecret({
-    ...context,
+  metrics.gauge({
+    name: "milagro_auth_master_epoch",
+    help: "Epoch of the mpin master that logins are checked by",
+    read: () => workers.masterEpoch,
+  });
+  const secret = watchMaster({
+    ...common,
+    engine,
+    domain: () => domain,
+    setDomain: (later) => {
+      domain = later;
+    },
     connector: serviceConnector({ domain: () => domain, self: () => self }),
     joinTokensFile: config.joinTokensFile,
-    onCollected: () =>
+    everySeconds: config.descriptorSeconds,
+    onCollected: (epoch) =>
       store.transaction(async (tx) => {
-        await audit.append(tx, { action: "server-secret", outcome: "ok", subject: server });
+        const details = epoch === 0 ? {} : { master: epoch };
+        await audit.append(tx, { action: "server-secret", outcome: "ok", subject: server, details });
       }),
   });
   closers.push(() => secret.stop());
@@ -292,17 +312,24 @@ function countersOf(metrics: Metrics): Counters {
   };
 }
 
-/** The answer of `GET /v1/service`: the same until the server starts anew. */
-function serviceOf({ config, domain, server, origin }: AuthContext): () => LoginServiceWire {
+/** The answer of `GET /v1/service`: the same until there is a later descriptor. */
+function serviceOf(context: AuthContext): () => LoginServiceWire {
+  const { config, server, origin, genesis } = context;
   let made: LoginServiceWire | undefined;
+  let of: TrustDomain | undefined;
   return () => {
-    made ??= encodeLoginService({
+    const { domain } = context;
+    if (made !== undefined && of === domain) return made;
+    of = domain;
+    made = encodeLoginService({
       v: 1,
       service: config.service,
       origin: origin(),
       domainId: domain.domainId,
       descriptor: domain.signed,
-      descriptorHash: hashDescriptor(domain.descriptor),
+      descriptorHash: domain.hash,
+      ...(domain.descriptor.sequence > 0 ? { genesis } : {}),
+      ...masterField(domain.masterEpoch),
       server,
       permits: config.permits,
       epochSeconds: domain.epochSeconds,

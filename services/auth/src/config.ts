@@ -103,6 +103,7 @@ export const AuthConfigSchema = strict({
   loginSeconds: Count("How long a login may take", 300, 3600),
   signatureWindowSeconds: Count("How far the clock of a signature may be off", 120, 3600),
   sessionSeconds: Count("How long a session lasts", 43_200, 31_622_400),
+  descriptorSeconds: Count("How often the D-TAs are asked for a later descriptor", 60, 86_400),
   receiptSeconds: Count("How old a receipt may be at registration", 604_800, 31_622_400),
   webhookAllow: Type.Array(
     Type.String({ pattern: "^[0-9A-Fa-f.:]+(?:/[0-9]{1,3})?$", description: "Address or network" }),

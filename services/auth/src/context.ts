@@ -6,6 +6,7 @@
 import type { Identity } from "@milagro/crypto/identity";
 import type { DvsPublicKey } from "@milagro/crypto/mpin-identity";
 import type { RandomBytes } from "@milagro/engine/engine";
+import type { SignedDescriptor } from "@milagro/protocol/descriptor";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
 import type { Clock } from "@milagro/runtime/clock";
 import type { Database } from "@milagro/runtime/database";
@@ -25,7 +26,10 @@ export interface AuthContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: RandomBytes;
+  /** By the newest descriptor: take it anew each time. */
   readonly domain: TrustDomain;
+  /** The first descriptor, by which clients believe the newest. */
+  readonly genesis: SignedDescriptor;
   /** `milagro:<domain>/mpin-server/<service>`. */
   readonly server: Identity;
   readonly store: Database<AuthTables>;

@@ -5,6 +5,7 @@
  *                   of the audit log
  *   webhooks        32 bytes, from which the secret of each webhook is derived
  *   server-secret   s·g2, once it was collected; enrolment and join-tokens are there until then
+ *   descriptor      the later descriptor that it is of, after a rotation
  *   oidc/…          left to the OpenID provider: its signing keys and cookie keys
  * @module
  */

@@ -11,6 +11,7 @@ import type { Identity } from "@milagro/crypto/identity";
 import { type MpinIdentity, splitMpinIdentity } from "@milagro/crypto/mpin-identity";
 import { drawLoginNonce } from "@milagro/crypto/mpin-two-pass";
 import { MilagroError } from "@milagro/engine/error";
+import { masterField } from "@milagro/protocol/issuing-domain";
 import {
   encodeLoginPayload,
   encodeLoginPurpose,
@@ -34,6 +35,7 @@ import { acceptHandover, pickHandover, wakeHandover } from "./handover.ts";
 import { quickCodePayload } from "./quick-code.ts";
 import { startSession } from "./sessions.ts";
 import type { LoginRow } from "./store-schema.ts";
+import { masterChanged } from "./workers.ts";
 
 /** Where a call comes from. */
 export interface Caller {
@@ -45,12 +47,13 @@ export interface Caller {
 
 /** Begins a login. @throws `ERR_INTERACTION_UNKNOWN`, `ERR_QUICK_CODE_UNKNOWN`, `ERR_HANDOVER_UNKNOWN`, `ERR_NUMBER_MISMATCH` */
 export async function beginLogin(context: AuthContext, purpose: LoginPurpose, caller: Caller): Promise<LoginStarted> {
-  const { config, clock, random, store, domain } = context;
+  const { config, clock, random, store, domain, workers } = context;
   const { client, payload } = await describe(context, purpose, caller);
   const session = random(32);
   const now = clock();
   const expiresMs = now + config.loginSeconds * 1000;
   const permitEpoch = config.permits ? currentEpoch(domain, now) : undefined;
+  const master = workers.masterEpoch;
   await statements(store, (db) =>
     db
       .insertInto("auth_logins")
@@ -62,6 +65,7 @@ export async function beginLogin(context: AuthContext, purpose: LoginPurpose, ca
         client,
         payload: payload ? JSON.stringify(encodeLoginPayload(payload)) : null,
         permit_epoch: permitEpoch ?? null,
+        master,
         identity: null,
         u: null,
         nonce: null,
@@ -77,6 +81,7 @@ export async function beginLogin(context: AuthContext, purpose: LoginPurpose, ca
     origin: context.origin(),
     ...(payload ? { payload } : {}),
     ...(permitEpoch === undefined ? {} : { permitEpoch }),
+    ...masterField(master),
   };
 }
 
@@ -138,7 +143,7 @@ export interface LoginEnd {
 /**
  * Takes V, once: counts, checks, and tells.
  * @param freshHash - of the cookie that the browser gets if a session begins
- * @throws `ERR_LOGIN_UNKNOWN`, `ERR_RATE_LIMITED`, `ERR_OVERLOADED`, `ERR_SERVER_SECRET_MISSING`; then nothing was counted
+ * @throws `ERR_LOGIN_UNKNOWN`, `ERR_RATE_LIMITED`, `ERR_OVERLOADED`, `ERR_SERVER_SECRET_MISSING`, `ERR_MASTER_CHANGED`; then nothing was counted
  */
 export async function proveLogin(
   context: AuthContext,
@@ -159,6 +164,7 @@ export async function proveLogin(
   const payload = login.payload === null ? undefined : parseLoginPayload(JSON.parse(login.payload));
   const holds = await workers.verify({
     source: clientNetwork(caller.address),
+    master: Number(login.master),
     input,
     permitEpoch: login.permit_epoch ?? undefined,
     claim: {
@@ -202,18 +208,19 @@ export async function proveLogin(
 
 /** Takes the login and counts the attempt. Whatever happens afterwards, both are done. */
 async function takeLogin(context: AuthContext, session: Uint8Array, { browser }: Caller) {
-  const { store, config, clock, userLimit } = context;
+  const { store, config, clock, userLimit, workers } = context;
   const sessionHash = hashOfSecret(session);
   const now = clock();
   const mine = await store.db
     .selectFrom("auth_logins")
-    .select("identity")
+    .select(["identity", "master"])
     .where("session_hash", "=", sessionHash)
     .where("browser", "=", browser)
     .where("state", "=", "challenged")
     .where("expires_ms", ">", now)
     .executeTakeFirst();
   if (!mine?.identity) throw unknownLogin();
+  if (Number(mine.master) !== workers.masterEpoch) throw masterChanged();
   const identity = mine.identity as MpinIdentity;
   limitUser(userLimit, identity, now);
   return statements(store, async (db) => {

@@ -21,17 +21,18 @@ import { type AuthContext, statements } from "./context.ts";
 import { inputFor, parseOwnIdentity } from "./devices.ts";
 import { appendEvent } from "./events.ts";
 import { limitUser, recordLogin } from "./login.ts";
+import { masterChanged } from "./workers.ts";
 
 const PAGE = 50;
 
-/** @throws `ERR_REQUEST_EXPIRED` for a clock that is off, before anything is counted; `ERR_REQUEST_REPLAYED` for a proof that was accepted before */
+/** @throws `ERR_REQUEST_EXPIRED` for a clock that is off, before anything is counted; `ERR_REQUEST_REPLAYED` for a proof that was accepted before; `ERR_MASTER_CHANGED`, not counted either */
 export async function signText(
   context: AuthContext,
   request: SignatureRequest,
   address: string,
 ): Promise<SignatureOutcome> {
   const { store, workers, config, clock, domain, count } = context;
-  const { proof, text } = request;
+  const { proof, text, master = 0 } = request;
   const identity = parseOwnIdentity(context, request.identity);
   const now = clock();
   const window = { nowMs: now, seconds: config.signatureWindowSeconds };
@@ -48,6 +49,7 @@ export async function signText(
   const seen = await store.db.selectFrom("auth_replays").select("key").where("key", "=", replay).executeTakeFirst();
   if (seen) throw replayed();
   workers.admit();
+  if (master !== workers.masterEpoch) throw masterChanged();
   limitUser(context.userLimit, identity, now);
   const attempt = await statements(store, (db) => countAttempt(db, config.attempts, identity, now));
   if (attempt.kind === "blocked") {
@@ -57,6 +59,7 @@ export async function signText(
   const timeMs = Number(new DataView(proof.buffer, proof.byteOffset, 8).getBigUint64(0)) * 1000;
   const holds = await workers.verify({
     source: clientNetwork(address),
+    master,
     input,
     permitEpoch: config.permits ? epochAt(timeMs, domain.epochSeconds) : undefined,
     claim: { type: "one-pass", context: onePass, proof },

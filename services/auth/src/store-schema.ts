@@ -48,6 +48,8 @@ export interface LoginRow {
   client: string;
   payload: string | null;
   permit_epoch: number | null;
+  /** Epoch of the `mpin` master when it began. */
+  master: number;
   identity: string | null;
   u: string | null;
   nonce: string | null;
@@ -287,6 +289,15 @@ export const authMigrations: MigrationSet = {
           db,
           INDICES.filter(([, table]) => table === "auth_quick_codes"),
         );
+      },
+    },
+    {
+      name: "logins know the epoch of the mpin master",
+      async up(db, types) {
+        await db.schema
+          .alterTable("auth_logins")
+          .addColumn("master", types.integer, (c) => c.notNull().defaultTo(0))
+          .execute();
       },
     },
   ],

@@ -21,13 +21,14 @@ import { encodeServerSecret, type MpinServerSecret } from "@milagro/crypto/mpin-
 import { openLogin, parseLoginNonce } from "@milagro/crypto/mpin-two-pass";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
+import { parseSignedDescriptor } from "@milagro/protocol/descriptor";
 import { verifyDeviceApproval } from "@milagro/protocol/device-approval";
 import { resumeEnrolment } from "@milagro/protocol/enrolment";
 import { receiptStatement } from "@milagro/protocol/issuance";
 import { parseIssuanceAnswer, type Receipt } from "@milagro/protocol/issuance-messages";
 import { finishServerEnrolment } from "@milagro/protocol/mpin-server-issuance";
 import { parseRegistration, type Registration } from "@milagro/protocol/registration-messages";
-import { authorityAt, type TrustDomain } from "@milagro/protocol/trust-domain";
+import { authorityAt, type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
 import { parseJson } from "@milagro/protocol/wire";
 import { transferring } from "@milagro/runtime/worker-side";
 import { nativeX25519 } from "@milagro/runtime/x25519";
@@ -36,6 +37,8 @@ import { nativeX25519 } from "@milagro/runtime/x25519";
 export interface LoginCheck {
   /** Who made the work. */
   readonly source: string;
+  /** Epoch of the `mpin` master that the login was begun with. */
+  readonly master: number;
   /** The pinned input, or for an unknown identity one that nobody's answer fits. */
   readonly input: Uint8Array;
   readonly permitEpoch: number | undefined;
@@ -131,18 +134,27 @@ export function createTasks({ engine, random, domain, serverSecret }: TaskEnviro
       return verifyDeviceApproval(engine, domain, order.device, order.requestHash, order.signature);
     },
 
-    /** Adds up the server secret. `enrolment` is what `exportEnrolment` gave; it is wiped. @returns 96 bytes */
+    /**
+     * Adds up the server secret. `enrolment` is what `exportEnrolment` gave; it is wiped.
+     * @param order.later - JSON of the later descriptor that the secret is of
+     * @returns 96 bytes
+     */
     async finishServerEnrolment(order: {
       readonly enrolment: Uint8Array;
       readonly answers: readonly string[];
+      readonly later?: string | undefined;
     }): Promise<Uint8Array> {
+      const of =
+        order.later === undefined
+          ? domain
+          : verifyDescriptor(engine, random, parseSignedDescriptor(parseJson(order.later)), { newest: domain });
       const enrolment = resumeEnrolment(order.enrolment);
       wipe(order.enrolment);
       const answers = order.answers.map((text) => parseIssuanceAnswer(parseJson(text)));
       const { secret } = await finishServerEnrolment({
         engine,
         random,
-        domain,
+        domain: of,
         enrolment,
         answers,
         x25519: nativeX25519,

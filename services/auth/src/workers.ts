@@ -20,15 +20,26 @@ export interface Workers {
   readonly waiting: number;
   /** @throws `ERR_OVERLOADED` when too many wait already, `ERR_SERVER_SECRET_MISSING`. Ask before an attempt is counted. */
   admit(): void;
-  /** Whether the login holds. */
+  /** Epoch of the `mpin` master that logins are checked by. */
+  readonly masterEpoch: number;
+  /** Whether the login holds. @throws `ERR_MASTER_CHANGED` for one that was begun with another master */
   verify(check: LoginCheck): Promise<boolean>;
-  /** From now on logins are checked with this secret; it is kept, for workers that start later. */
-  setSecret(secret: ServerSecretBytes): Promise<void>;
+  /** From now on logins are checked with this secret, which is kept, for workers that start later; at once, whatever waits. */
+  setSecret(secret: ServerSecretBytes, master?: WorkersMaster): Promise<void>;
   close(): Promise<void>;
 }
 
-export interface WorkersOptions {
+/** Which `mpin` master a secret is of. */
+export interface WorkersMaster {
+  /** JSON of the newest signed descriptor. */
   readonly descriptor: string;
+  readonly epoch: number;
+}
+
+export interface WorkersOptions {
+  /** JSON of the first signed descriptor. */
+  readonly genesis: string;
+  readonly master: WorkersMaster;
   /** Kept, for workers that start later, and destroyed at the end. */
   readonly secret: ServerSecretBytes | undefined;
   readonly size: number;
@@ -49,17 +60,20 @@ interface Waiting {
 /** At this size a product costs little more per login than the hashing does. */
 const MAX_BATCH = 64;
 
+export const masterChanged = (): MilagroError =>
+  new MilagroError("ERR_MASTER_CHANGED", "the domain has another mpin master since this began: begin again");
+
 export async function createWorkers(options: WorkersOptions): Promise<Workers> {
-  const { descriptor, size, maxWaiting, log, onBatch } = options;
-  let { secret } = options;
-  const start = (current: ServerSecretBytes | undefined): WorkerPool<Tasks> =>
+  const { genesis, size, maxWaiting, log, onBatch } = options;
+  let { secret, master } = options;
+  const start = (current: ServerSecretBytes | undefined, { descriptor }: WorkersMaster): WorkerPool<Tasks> =>
     createWorkerPool<Tasks>({
       url: workerUrl(import.meta.url, "./worker"),
       log,
       size,
-      data: () => ({ descriptor, serverSecret: current?.use((bytes) => bytes.slice()) }),
+      data: () => ({ genesis, descriptor, serverSecret: current?.use((bytes) => bytes.slice()) }),
     });
-  let pool = start(secret);
+  let pool = start(secret, master);
   await pool.ready();
 
   let queue: Waiting[] = [];
@@ -67,8 +81,14 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
   let closed = false;
 
   function dispatch(): void {
+    if (queue.some(isStale)) {
+      for (const { reject } of queue.filter(isStale)) reject(masterChanged());
+      queue = queue.filter((one) => !isStale(one));
+    }
     while (running < size && queue.length > 0) void run(nextBatch());
   }
+
+  const isStale = ({ check }: Waiting): boolean => check.master !== master.epoch;
 
   function nextBatch(): readonly Waiting[] {
     const [first] = queue;
@@ -109,6 +129,9 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
     get waiting() {
       return queue.length;
     },
+    get masterEpoch() {
+      return master.epoch;
+    },
     admit() {
       if (!secret) throw new MilagroError("ERR_SERVER_SECRET_MISSING", "there is no server secret yet");
       if (queue.length >= maxWaiting) throw new MilagroError("ERR_OVERLOADED", "too many logins are waiting");
@@ -120,12 +143,12 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
         dispatch();
       });
     },
-    async setSecret(next) {
+    async setSecret(next, of = master) {
       const [oldPool, oldSecret] = [pool, secret];
-      const fresh = start(next);
+      const fresh = start(next, of);
       await fresh.ready();
-      // Together: nobody is let in before there are workers that have the secret.
-      [pool, secret] = [fresh, next];
+      // Together: nobody is let in before there are workers that have the secret, and the epoch is that of the secret.
+      [pool, secret, master] = [fresh, next, of];
       await oldPool.close();
       oldSecret?.destroy();
     },

@@ -22,8 +22,10 @@ let workers: Workers;
 let device: EnrolledDevice;
 const batches: number[] = [];
 const secretOf = () => new Secret("server secret", serverSecretOf(founded));
+const genesisText = () => JSON.stringify(encodeSignedDescriptor(founded.signed));
 const options = () => ({
-  descriptor: JSON.stringify(encodeSignedDescriptor(founded.signed)),
+  genesis: genesisText(),
+  master: { descriptor: genesisText(), epoch: 0 },
   size: 1,
   maxWaiting: 100,
   log: silentLog,
@@ -46,7 +48,7 @@ function check(source: string, pin = "2580"): LoginCheck {
   const nonce = drawLoginNonce(random);
   const v = attempt.answer({ pin: pinOf(pin) }, nonce);
   const claim = { type: "two-pass", context, nonce, u: attempt.u, v } as const;
-  return { source, input: device.input, permitEpoch: undefined, claim };
+  return { source, master: 0, input: device.input, permitEpoch: undefined, claim };
 }
 
 test("what waits is checked together, and each gets its own outcome", async () => {

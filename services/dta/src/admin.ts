@@ -39,17 +39,20 @@ import type { Ceremonies } from "./ceremony.ts";
 import { type DtaContext, domainOf } from "./context.ts";
 import { addDenial, readDenials, removeDenial } from "./deny-list.ts";
 import { hashPolicy } from "./policy-file.ts";
+import type { Rotations } from "./rotation.ts";
 import { dtaStatus } from "./routes.ts";
 import { CeremonyPath, parseCeremonyId } from "./routes-ceremony.ts";
+import { addRotationApprovalRoutes } from "./routes-rotation.ts";
 import { changePassphrase, seal, unseal } from "./seal.ts";
 
 const DONE = { v: 1, done: true } as const;
 const TokenPath = Type.Object({ id: Type.String({ pattern: "^[A-Za-z0-9]{8,32}$" }) });
 const CeremonyList = Type.Object({ v: Type.Literal(1), ceremonies: Type.Array(CeremonyStatusSchema) });
 
-export function addAdminRoutes(app: HttpApp, context: DtaContext, ceremonies: Ceremonies): void {
+export function addAdminRoutes(app: HttpApp, context: DtaContext, ceremonies: Ceremonies, rotations: Rotations): void {
   addSealRoutes(app, context);
   addApprovalRoutes(app, ceremonies);
+  addRotationApprovalRoutes(app, rotations);
   addJoinTokenRoutes(app, context);
   addDenyRoutes(app, context);
   addPolicyRoutes(app, context);

@@ -15,6 +15,7 @@ const DETAILS = [
   "expires",
   "index",
   "keys",
+  "master",
   "pattern",
   "phase",
   "policyHash",
@@ -34,6 +35,10 @@ export type DtaAction =
   | "unseal"
   | "seal"
   | "passphrase"
+  | "token-update"
+  | "rotation"
+  | "rotate"
+  | "master-forgotten"
   | "ceremony"
   | "found"
   | "join-token.create"

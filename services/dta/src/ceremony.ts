@@ -8,7 +8,6 @@
  */
 
 import { encodeBase64url } from "@milagro/crypto/base64url";
-import { formatDomainId, parseDomainId } from "@milagro/crypto/domain-id";
 import { MilagroError } from "@milagro/engine/error";
 import {
   type CeremonyState,
@@ -26,15 +25,11 @@ import type {
   CeremonySignature,
   CeremonyStatus,
 } from "@milagro/protocol/ceremony-messages";
-import {
-  encodeSignedDescriptor,
-  hashDescriptor,
-  parseSignedDescriptor,
-  type SignedDescriptor,
-} from "@milagro/protocol/descriptor";
+import { encodeSignedDescriptor, hashDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
 import { parseJson } from "@milagro/protocol/wire";
-import type { DtaContext, FoundedDomain } from "./context.ts";
+import type { DtaContext } from "./context.ts";
 import type { CeremonyStep } from "./issuer-messages.ts";
+import { loadDomain, serveDomain } from "./served-domain.ts";
 import type { StoreTransaction } from "./store.ts";
 
 export interface Ceremonies {
@@ -184,33 +179,6 @@ export function createCeremonies(context: DtaContext): Ceremonies {
         return signed;
       }),
   };
-}
-
-/** The domain in the store, if one was founded. */
-export async function loadDomain(context: Pick<DtaContext, "store">): Promise<FoundedDomain | undefined> {
-  const row = await context.store.db.selectFrom("domain").selectAll().executeTakeFirst();
-  if (row === undefined) return undefined;
-  const signed = parseSignedDescriptor(parseJson(row.signed_descriptor));
-  return {
-    domainId: parseDomainId(row.domain_id),
-    name: row.name,
-    index: row.own_index,
-    epochSeconds: signed.descriptor.epochSeconds,
-    signed,
-  };
-}
-
-/** Serves the domain from now on; the issuer verifies the descriptor first. */
-export async function serveDomain(context: DtaContext, domain: FoundedDomain | undefined): Promise<void> {
-  if (domain === undefined || context.now.domain !== undefined) return;
-  await context.issuer.call("trust", { signed: domain.signed, index: domain.index });
-  context.now.domain = domain;
-  context.log.info("serving domain", {
-    domain: domain.name,
-    domainId: formatDomainId(domain.domainId),
-    index: domain.index,
-  });
-  for (const notify of context.listeners) notify();
 }
 
 async function saveDomain(context: DtaContext, tx: StoreTransaction, state: CeremonyState): Promise<void> {

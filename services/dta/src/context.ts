@@ -12,6 +12,7 @@ import type { Log } from "@milagro/runtime/log";
 import type { DtaAudit } from "./audit.ts";
 import type { DtaConfig, Home } from "./config.ts";
 import type { Issuer } from "./issuer.ts";
+import type { MasterEpoch } from "./master-epochs.ts";
 import type { OidcAttestor } from "./oidc.ts";
 import type { PolicyFile } from "./policy-file.ts";
 import type { Store } from "./store.ts";
@@ -22,7 +23,12 @@ export interface FoundedDomain {
   readonly name: string;
   readonly index: number;
   readonly epochSeconds: number;
+  /** The newest. */
   readonly signed: SignedDescriptor;
+  /** The first; `signed` itself while there is no other. */
+  readonly genesis: SignedDescriptor;
+  /** Epochs of the `mpin` master whose shares were not forgotten, the newest last. */
+  readonly masters: readonly MasterEpoch[];
 }
 
 export interface DtaContext {

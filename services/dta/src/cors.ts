@@ -6,7 +6,16 @@
  */
 import type { HttpApp } from "@milagro/runtime/http-server";
 
-const PATHS = ["/v1/issue", "/v1/permits", "/v1/email-codes", "/v1/descriptor", "/v1/dta", "/v1/log", "/v1/log/head"];
+const PATHS = [
+  "/v1/issue",
+  "/v1/permits",
+  "/v1/mpin/updates",
+  "/v1/email-codes",
+  "/v1/descriptor",
+  "/v1/dta",
+  "/v1/log",
+  "/v1/log/head",
+];
 const PREFLIGHT_SECONDS = 7200;
 
 /** For preflights and every answer of these routes, errors included. */

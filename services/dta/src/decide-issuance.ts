@@ -67,6 +67,8 @@ export interface IssuanceFacts {
   readonly issuedMs?: number | undefined;
   /** Whether the device's keys without expiry went to another request. */
   readonly issuedElsewhere?: boolean | undefined;
+  /** That the epoch of the `mpin` master which the request names is past. */
+  readonly masterOver?: boolean | undefined;
 }
 
 export type IssuanceDecision =
@@ -134,6 +136,7 @@ export function decideIssuance(facts: IssuanceFacts): IssuanceDecision {
   const denied = [...facts.denied, ...facts.policy.denied];
   if (denied.some((pattern) => matchesIdentity(pattern, facts.identity))) return refuse("ERR_IDENTITY_REVOKED");
 
+  if (facts.masterOver) return refuse("ERR_MASTER_OVER");
   if (facts.issuedMs !== undefined && facts.nowMs - facts.issuedMs <= ANSWER_AGAIN_MS) return { kind: "again" };
   const ageMs = facts.nowMs - facts.requestTimeMs;
   if (ageMs < -FRESHNESS_MS || ageMs > LATE_MS) return refuse("ERR_REQUEST_EXPIRED");

@@ -14,7 +14,7 @@ import type { OpenedRequest } from "@milagro/protocol/issuance";
 import type { Evidence } from "@milagro/protocol/issuance-messages";
 import { errors, importJWK, type JWK, jwtVerify } from "jose";
 import type { DtaContext, FoundedDomain } from "./context.ts";
-import { claimsOf, type GrantVerdict, type SpentGrant } from "./grant.ts";
+import { claimsOf, type GrantVerdict, matchesService, type SpentGrant } from "./grant.ts";
 
 type Approval = Extract<Evidence, { type: "device" }>;
 
@@ -94,7 +94,3 @@ async function judgeToken(
     throw error;
   }
 }
-
-/** A star at the end stands for any end. */
-export const matchesService = (pattern: string, service: string): boolean =>
-  pattern.endsWith("*") ? service.startsWith(pattern.slice(0, -1)) : service === pattern;

@@ -14,7 +14,7 @@ import type { Passphrase } from "@milagro/runtime/passphrase";
 import { addAdminRoutes } from "./admin.ts";
 import { createDtaAudit } from "./audit.ts";
 import { startBusWorker } from "./bus-worker.ts";
-import { createCeremonies, loadDomain, serveDomain } from "./ceremony.ts";
+import { type Ceremonies, createCeremonies } from "./ceremony.ts";
 import { createDtaChannels, type DtaChannels } from "./channels.ts";
 import { type DtaConfig, type Home, publicAddress } from "./config.ts";
 import { type DtaContext, domainOf } from "./context.ts";
@@ -29,11 +29,15 @@ import { createMailer } from "./mailer.ts";
 import { createOidcAttestor } from "./oidc.ts";
 import { createPermits } from "./permits.ts";
 import { openPolicyFile } from "./policy-file.ts";
+import { createRotations, forgetPastMasters, type Rotations } from "./rotation.ts";
 import { addPublicRoutes } from "./routes.ts";
 import { addCeremonyRoutes } from "./routes-ceremony.ts";
 import { addMpinRoutes } from "./routes-mpin.ts";
+import { addRotationRoutes } from "./routes-rotation.ts";
 import { unseal } from "./seal.ts";
+import { loadDomain, serveDomain, trustOf } from "./served-domain.ts";
 import { openStore, type Store } from "./store.ts";
+import { createTokenUpdates } from "./token-updates.ts";
 import { VERSION } from "./version.ts";
 
 export interface DtaOptions {
@@ -95,7 +99,7 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
       for (const notify of context.listeners) notify();
       try {
         const { domain } = context.now;
-        if (domain !== undefined) await issuer.call("trust", { signed: domain.signed, index: domain.index });
+        if (domain !== undefined) await issuer.call("trust", trustOf(domain));
         await unsealFromFile(options, context);
       } catch (error) {
         log.error("the issuer stays sealed", errorFields(error));
@@ -105,9 +109,9 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     await checkNewestHead(context);
     await forgetOld(store, clock(), context.now.domain);
     const housekeeping = startHousekeeping(() =>
-      forgetOld(store, clock(), context.now.domain).catch((error: unknown) =>
-        log.error("housekeeping failed", errorFields(error)),
-      ),
+      forgetOld(store, clock(), context.now.domain)
+        .then(() => forgetPastMasters(context))
+        .catch((error: unknown) => log.error("housekeeping failed", errorFields(error))),
     );
     closers.push(() => housekeeping.stop());
     const { domain } = context.now;
@@ -117,9 +121,11 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
       );
     }
     await unsealFromFile(options, context);
+    await forgetPastMasters(context);
 
     const issue = createIssuance(context, issuanceCounters(metrics));
     const ceremonies = createCeremonies(context);
+    const rotations = createRotations(context);
     const admin = await createHttpServer({
       name: "milagro-dta-admin",
       version: VERSION,
@@ -127,11 +133,11 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
       rateLimit: false,
       bodyLimitBytes: 4_194_304,
     });
-    addAdminRoutes(admin.app, context, ceremonies);
+    addAdminRoutes(admin.app, context, ceremonies, rotations);
     closers.push(() => admin.close());
     const codes = createEmailCodes(context, await createMailer(options), mailCounter(metrics));
     const channels = createDtaChannels(context);
-    const open = await openPublicServer(context, metrics, issue, ceremonies, codes, channels);
+    const open = await openPublicServer(context, metrics, issue, { ceremonies, rotations }, codes, channels);
     closers.push(() => codes.idle());
     closers.push(async () => {
       await open.close();
@@ -174,7 +180,7 @@ async function openPublicServer(
   context: DtaContext,
   metrics: Metrics,
   issue: ReturnType<typeof createIssuance>,
-  ceremonies: ReturnType<typeof createCeremonies>,
+  { ceremonies, rotations }: { readonly ceremonies: Ceremonies; readonly rotations: Rotations },
   codes: EmailCodes,
   channels: DtaChannels,
 ): Promise<HttpServer> {
@@ -212,8 +218,13 @@ async function openPublicServer(
   });
   allowBrowsers(server.app);
   addPublicRoutes(server.app, context, issue);
-  addMpinRoutes(server.app, createPermits(context, permitCounter(metrics)), codes);
+  addMpinRoutes(server.app, {
+    permit: createPermits(context, permitCounter(metrics)),
+    update: createTokenUpdates(context, updateCounter(metrics)),
+    codes,
+  });
   addCeremonyRoutes(server.app, ceremonies);
+  addRotationRoutes(server.app, rotations);
   return server;
 }
 
@@ -233,6 +244,15 @@ function permitCounter(metrics: Metrics): (outcome: string) => void {
     labels: ["outcome"],
   });
   return (outcome) => permits.inc({ outcome });
+}
+
+function updateCounter(metrics: Metrics): (outcome: string) => void {
+  const updates = metrics.counter({
+    name: "milagro_dta_token_updates_total",
+    help: "Requests for token updates, by outcome",
+    labels: ["outcome"],
+  });
+  return (outcome) => updates.inc({ outcome });
 }
 
 function issuanceCounters(metrics: Metrics): IssuanceCounters {

@@ -8,6 +8,8 @@
  *
  * A registrar says of attributes only what its `labels` in the policy let it; a grant that says more is refused as a whole.
  *
+ * A login server (`loginServers` in the policy) may grant one thing: the server secret, to its own identity.
+ *
  * A grant is spent by its first request, like a join token: the store remembers `(registrar, jti)`.
  * Source: RFC 7519 §4.1 (claims), RFC 8037 §3.1 (EdDSA). Only that algorithm is accepted, whatever the header says.
  * @module
@@ -15,7 +17,7 @@
 import { parseAttributeSchema } from "@milagro/crypto/attribute-schema";
 import { equalBytes } from "@milagro/crypto/bytes";
 import { type DomainId, formatDomainId } from "@milagro/crypto/domain-id";
-import { type Identity, matchesIdentity } from "@milagro/crypto/identity";
+import { type Identity, matchesIdentity, splitIdentity } from "@milagro/crypto/identity";
 import { MAX_POLICY_BYTES } from "@milagro/crypto/policy";
 import { parsePolicy } from "@milagro/crypto/policy-parser";
 import { compilePolicy } from "@milagro/crypto/policy-rows";
@@ -67,20 +69,41 @@ export function claimsOf(jwt: string): JWTPayload | undefined {
   }
 }
 
-/** Imported once for each policy that is loaded. */
-const keys = new WeakMap<IssuancePolicy["registrars"][number], ReturnType<typeof importJWK>>();
+/** A star at the end stands for any end. */
+export const matchesService = (pattern: string, service: string): boolean =>
+  pattern.endsWith("*") ? service.startsWith(pattern.slice(0, -1)) : service === pattern;
 
-function keyOf(registrar: IssuancePolicy["registrars"][number]): ReturnType<typeof importJWK> {
+type Grantor = Pick<IssuancePolicy["registrars"][number], "name" | "publicKey" | "labels">;
+
+/** Who may let this identity in by that name, and how its grants are remembered: a line break stands in no registrar's name. */
+function grantorOf(
+  policy: IssuancePolicy,
+  issuer: unknown,
+  identity: Identity,
+): { readonly grantor: Grantor; readonly remembered: string } | undefined {
+  const registrar = policy.registrars.find(({ name }) => name === issuer);
+  if (registrar?.identities.some((pattern) => matchesIdentity(pattern, identity)))
+    return { grantor: registrar, remembered: registrar.name };
+  const { kind, name: service } = splitIdentity(identity);
+  const server = policy.loginServers?.find(({ name }) => name === issuer);
+  return kind === "mpin-server" && server?.services.some((pattern) => matchesService(pattern, service))
+    ? { grantor: server, remembered: `server\n${server.name}` }
+    : undefined;
+}
+
+/** Imported once for each policy that is loaded. */
+const keys = new WeakMap<Grantor, ReturnType<typeof importJWK>>();
+
+function keyOf(registrar: Grantor): ReturnType<typeof importJWK> {
   const known = keys.get(registrar) ?? importJWK(registrar.publicKey as JWK, "EdDSA");
   keys.set(registrar, known);
   return known;
 }
 
 export async function judgeGrant(policy: IssuancePolicy, jwt: string, context: JwtContext): Promise<GrantVerdict> {
-  const issuer = claimsOf(jwt)?.iss;
-  const registrar = policy.registrars.find((known) => known.name === issuer);
-  if (registrar === undefined) return invalidJwt("grant");
-  if (!registrar.identities.some((pattern) => matchesIdentity(pattern, context.identity))) return invalidJwt("grant");
+  const found = grantorOf(policy, claimsOf(jwt)?.iss, context.identity);
+  if (found === undefined) return invalidJwt("grant");
+  const { grantor: registrar, remembered } = found;
   let claims: JWTPayload;
   try {
     const verified = await jwtVerify(jwt, await keyOf(registrar), {
@@ -109,7 +132,7 @@ export async function judgeGrant(policy: IssuancePolicy, jwt: string, context: J
     ok: true,
     granted,
     ...(usages === undefined ? {} : { usages }),
-    spends: { registrar: registrar.name, jti, expiresMs: exp * 1000 },
+    spends: { registrar: remembered, jti, expiresMs: exp * 1000 },
   };
 }
 

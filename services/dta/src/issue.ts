@@ -7,12 +7,14 @@ import { MilagroError } from "@milagro/engine/error";
 import { entitlementsOf, isAttributeKey } from "@milagro/protocol/attribute-issuance";
 import { definitionOf, type ErrorCode } from "@milagro/protocol/error-codes";
 import type { OpenedRequest } from "@milagro/protocol/issuance";
-import type { IssuanceAnswerWire, SealedRequestWire } from "@milagro/protocol/issuance-messages";
+import type { IssuanceAnswerWire, KeyRequest, SealedRequestWire } from "@milagro/protocol/issuance-messages";
+import { masterEpochIn } from "@milagro/protocol/issue-shares";
 import { type DtaContext, domainOf, type FoundedDomain } from "./context.ts";
 import { decideIssuance, type IssuanceDecision } from "./decide-issuance.ts";
 import { isDeviceRequest, isIssuedElsewhere, rememberDevice } from "./device-keys.ts";
 import { type ExaminedEvidence, examineEvidence, spendEvidence, weighEvidence } from "./evidence.ts";
 import { settleShares } from "./issue-attributes.ts";
+import { masterAt } from "./master-epochs.ts";
 import type { IssuanceRow, StoreTransaction } from "./store.ts";
 
 /** Requests that are being worked on at once; more are refused before anything is done for them. */
@@ -59,6 +61,8 @@ async function issue(
   const opened = await context.issuer.call("open", sealed);
   const { request, requestHash } = opened;
   const call = callFor(request);
+  const master = masterFor(domain, request.keys, context.clock());
+  if (master === "ERR_MASTER_AHEAD") throw new MilagroError(master, "this D-TA has not adopted that master yet");
   const settled = await (call === "issueAttributes" ? byApprovals : byEvidence)(context, domain, opened);
   if (settled.kind === "refuse") {
     counters.refused(settled.code);
@@ -72,7 +76,21 @@ async function issue(
   counters.issued(settled.again);
   context.log.info("issuance recorded", { identity: request.identity, logIndex: settled.row.log_index });
   const { policy_version: policyVersion, time_ms: timeMs, log_index: logIndex, log_head: logHead } = settled.row;
-  return context.issuer.call(call, { opened, policyVersion, timeMs, logIndex, logHead });
+  const mpinKey = typeof master === "object" ? master.key : undefined;
+  return context.issuer.call(call, { opened, policyVersion, timeMs, logIndex, logHead, mpinKey });
+}
+
+/** Which share of the `mpin` master the request is for, if for one. Server secrets are of the newest one only. */
+function masterFor(
+  domain: FoundedDomain,
+  keys: readonly KeyRequest[],
+  nowMs: number,
+): ReturnType<typeof masterAt> | undefined {
+  const epoch = masterEpochIn(keys);
+  if (epoch === undefined) return undefined;
+  const newest = domain.masters.at(-1)?.epoch ?? 0;
+  if (epoch < newest && keys.some(({ usage }) => usage === "mpin-server")) return "ERR_MASTER_OVER";
+  return masterAt(domain.masters, epoch, nowMs);
 }
 
 /** What answers a request: shares at once, or, for attribute keys, approvals first and shares on the approvals of all. */
@@ -121,6 +139,7 @@ async function settle(
     evidence: verdicts,
     entitlements: entitlementsOf(request),
     issuedMs: before?.time_ms,
+    masterOver: masterFor(domain, request.keys, nowMs) === "ERR_MASTER_OVER",
     issuedElsewhere: forDevice && (await isIssuedElsewhere(tx, domain.domainId, request.identity, requestHash)),
   });
   if (decision.kind === "again" && before !== undefined) return { kind: "issue", row: before, again: true };
@@ -131,7 +150,7 @@ async function settle(
     subject: request.identity,
     details: {
       requestHash: Buffer.from(requestHash).toString("base64url"),
-      keys: request.keys.map(({ usage, epoch }) => `${usage}@${epoch}`).join(" "),
+      keys: request.keys.map(nameKey).join(" "),
       policyVersion: policy.version,
       evidence: describeEvidence(decision, verdicts),
     },
@@ -153,6 +172,10 @@ async function settle(
   await tx.insertInto("issuance").values(row).execute();
   return { kind: "issue", row, again: false };
 }
+
+/** `usage@epoch`, with the epoch of the `mpin` master behind it where it is not the founding one. */
+const nameKey = (key: KeyRequest): string =>
+  `${key.usage}@${key.epoch}${"master" in key && key.master !== undefined ? `/${key.master}` : ""}`;
 
 /** The piece that carried the request; of a refused one, all that were shown. Kinds only: evidence is a bearer secret. */
 function describeEvidence(decision: IssuanceDecision, verdicts: readonly { readonly type: string }[]): string {

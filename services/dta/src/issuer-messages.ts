@@ -20,7 +20,10 @@ import type {
   SealedRequestWire,
 } from "@milagro/protocol/issuance-messages";
 import type { PermitAnswer, PermitRequest } from "@milagro/protocol/permit-messages";
+import type { RotationState } from "@milagro/protocol/rotation";
+import type { RotationReveal } from "@milagro/protocol/rotation-messages";
 import type { StatementKind } from "@milagro/protocol/statement";
+import type { TokenUpdateAnswer, TokenUpdateRequest } from "@milagro/protocol/token-update-messages";
 import type { LogFields } from "@milagro/runtime/log";
 
 /** As `CeremonyEvent`, but the worker makes this D-TA's own entry itself. */
@@ -30,6 +33,13 @@ export type CeremonyStep =
   | { readonly type: "reveals"; readonly reveals: readonly CeremonyReveal[] }
   | { readonly type: "signatures"; readonly signatures: readonly CeremonySignature[] };
 
+/** As `RotationEvent`, but the worker draws this D-TA's own share. */
+export type RotationStep =
+  | { readonly type: "commit" }
+  | { readonly type: "commitments"; readonly commitments: readonly CeremonyCommit[] }
+  | { readonly type: "reveals"; readonly reveals: readonly RotationReveal[] }
+  | { readonly type: "signatures"; readonly signatures: readonly CeremonySignature[] };
+
 /** What a receipt says beside the request: the place of the record that is on disk. */
 export interface RecordedIssuance {
   readonly opened: OpenedRequest;
@@ -37,6 +47,8 @@ export interface RecordedIssuance {
   readonly timeMs: number;
   readonly logIndex: number;
   readonly logHead: Uint8Array;
+  /** Which share of the `mpin` master, by its public key, where the request is for one. */
+  readonly mpinKey?: Uint8Array | undefined;
 }
 
 /** Name → [input, output]. */
@@ -48,7 +60,10 @@ export interface IssuerCalls {
   /** Forgets the masters. */
   seal: [null, null];
   /** Verifies the descriptor of the domain that is served from now on. */
-  trust: [{ readonly signed: SignedDescriptor; readonly index: number }, { readonly domainId: Uint8Array }];
+  trust: [
+    { readonly genesis: SignedDescriptor; readonly signed: SignedDescriptor; readonly index: number },
+    { readonly domainId: Uint8Array },
+  ];
   /** Opens a sealed request. The evidence inside is a bearer secret: it goes back to the caller and nowhere else. */
   open: [SealedRequestWire, OpenedRequest];
   verifyRenewal: [
@@ -67,7 +82,21 @@ export interface IssuerCalls {
   /** Whether the other end of a channel is who it says. */
   verifyCredential: [CredentialClaim, boolean];
   /** Computes time permits with their proof. */
-  permits: [PermitRequest, PermitAnswer];
+  permits: [{ readonly request: PermitRequest; readonly mpinKey: Uint8Array }, PermitAnswer];
+  /** Whether the device has signed its request for a token update. */
+  verifyTokenUpdate: [TokenUpdateRequest, boolean];
+  /** Computes this D-TA's part of it, by two shares of the `mpin` master, and seals it to the device. */
+  tokenUpdate: [
+    { readonly request: TokenUpdateRequest; readonly before: Uint8Array; readonly after: Uint8Array },
+    TokenUpdateAnswer,
+  ];
+  /** One step of a rotation; the first draws this D-TA's fresh share and seals it; after `reveals` also this member's signature. */
+  rotation: [
+    { readonly state: RotationState; readonly step: RotationStep },
+    { readonly state: RotationState; readonly signature?: CeremonySignature },
+  ];
+  /** Forgets shares of the `mpin` master, by their public keys, also on disk. */
+  forgetMaster: [{ readonly keys: readonly Uint8Array[]; readonly oldest: Uint8Array }, null];
   /** Computes and seals the shares, signs the receipt. */
   issue: [RecordedIssuance, IssuanceAnswerWire];
   /** The first round for attribute keys: signs the approvals. */

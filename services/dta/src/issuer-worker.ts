@@ -41,15 +41,20 @@ import {
 } from "@milagro/protocol/issuance-messages";
 import { checkDvsClaims, issueShares } from "@milagro/protocol/issue-shares";
 import { issuePermits } from "@milagro/protocol/permits";
+import { advanceRotation, makeRotationReveal, ownRotationSignature } from "@milagro/protocol/rotation";
 import { isStatement, statementBytes } from "@milagro/protocol/statement";
-import { authorityAt, type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";
+import { answerTokenUpdate, verifyTokenUpdateRequest } from "@milagro/protocol/token-update";
+import { tokenUpdateHashOf } from "@milagro/protocol/token-update-messages";
+import { authorityAt, type TrustDomain, verifyLaterDescriptor } from "@milagro/protocol/trust-domain";
 import { nativeAead } from "@milagro/runtime/aead";
+import type { KeyStore } from "@milagro/runtime/key-store";
 import { errorFields } from "@milagro/runtime/log";
 import { systemRandom as random } from "@milagro/runtime/random";
 import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
 import { nativeX25519 } from "@milagro/runtime/x25519";
 import type { IssuerCall, IssuerCalls, IssuerReply, IssuerRequest, RecordedIssuance } from "./issuer-messages.ts";
-import { destroyMasters, type Masters, resealMasters, unsealMasters } from "./masters.ts";
+import { destroyMasters, type Masters, openMasters, resealMasters } from "./masters.ts";
+import { type MpinShares, openMpinShares } from "./mpin-shares.ts";
 import { checkRequestKey } from "./request-key.ts";
 
 type Tasks = {
@@ -58,12 +63,24 @@ type Tasks = {
 
 const native = { x25519: nativeX25519, aead: nativeAead };
 const engine = await createEngine({ random });
-let masters: Masters | undefined;
+/** The sealed file stays open with the masters: a rotation seals a fresh share into it. */
+let held: { readonly masters: Masters; readonly mpin: MpinShares; store: KeyStore } | undefined;
 let served: { readonly domain: TrustDomain; readonly index: number } | undefined;
 
-function unsealed(): Masters {
-  if (masters === undefined) throw new MilagroError("ERR_SEALED", "this D-TA is sealed; its operator unseals it");
-  return masters;
+function open(): NonNullable<typeof held> {
+  if (held === undefined) throw new MilagroError("ERR_SEALED", "this D-TA is sealed; its operator unseals it");
+  return held;
+}
+
+const unsealed = (): Masters => open().masters;
+
+async function forget(): Promise<void> {
+  const old = held;
+  held = undefined;
+  if (old === undefined) return;
+  old.mpin.destroy();
+  destroyMasters(old.masters);
+  await old.store.close();
 }
 
 function place(): { readonly domain: TrustDomain; readonly index: number } {
@@ -129,9 +146,10 @@ const tasks: Tasks = {
   unseal: async ({ file, passphrase: bytes }) => {
     const passphrase = new Secret("passphrase", bytes);
     try {
-      const opened = await unsealMasters(engine, { path: file, passphrase, random });
-      if (masters !== undefined) destroyMasters(masters);
-      masters = opened;
+      const opened = await openMasters(engine, { path: file, passphrase, random });
+      const mpin = openMpinShares(engine, opened.store, opened.masters);
+      await forget();
+      held = { ...opened, mpin };
     } finally {
       passphrase.destroy();
     }
@@ -142,7 +160,13 @@ const tasks: Tasks = {
     const passphrase = new Secret("passphrase", bytes);
     const next = new Secret("passphrase", nextBytes);
     try {
-      await resealMasters({ path: file, passphrase, next, random });
+      const store = await resealMasters({ path: file, passphrase, next, random });
+      const before = held?.store ?? store;
+      if (held !== undefined) {
+        held.store = store;
+        held.mpin.moveTo(store);
+      }
+      await before.close();
     } finally {
       passphrase.destroy();
       next.destroy();
@@ -150,14 +174,13 @@ const tasks: Tasks = {
     return null;
   },
 
-  seal: () => {
-    if (masters !== undefined) destroyMasters(masters);
-    masters = undefined;
+  seal: async () => {
+    await forget();
     return null;
   },
 
-  trust: ({ signed, index }) => {
-    const domain = verifyDescriptor(engine, random, signed);
+  trust: ({ genesis, signed, index }) => {
+    const domain = verifyLaterDescriptor(engine, random, { genesis, signed });
     served = { domain, index };
     return { domainId: domain.domainId };
   },
@@ -185,10 +208,49 @@ const tasks: Tasks = {
     return openEmailCodeRequest({ privateKey, domainId: domain.domainId, index, sealed, x25519: nativeX25519 });
   },
 
-  permits: (request) => issuePermits(engine, unsealed().shares.mpin, place().index, request),
+  permits: ({ request, mpinKey }) => issuePermits(engine, open().mpin.find(mpinKey), place().index, request),
 
-  issue: (recorded) =>
-    sealAndSign(recorded, encodeShares(issueShares(engine, unsealed().shares, recorded.opened.request))),
+  verifyTokenUpdate: (request) => verifyTokenUpdateRequest(engine, place().domain, request),
+
+  tokenUpdate: ({ request, before, after }) => {
+    const { mpin, masters } = open();
+    const requestHash = tokenUpdateHashOf(request);
+    return answerTokenUpdate({
+      engine,
+      random: (plaintext) => answerRandom(masters.hpke.privateKey, requestHash, plaintext),
+      index: place().index,
+      shares: { before: mpin.find(before), after: mpin.find(after) },
+      request,
+      native,
+    });
+  },
+
+  rotation: async ({ state, step }) => {
+    if (step.type === "commit") {
+      const share = await open().mpin.draw(state.ceremonyId);
+      return {
+        state: advanceRotation(engine, random, state, {
+          type: "commit",
+          own: makeRotationReveal(engine, share, state),
+        }),
+      };
+    }
+    const next = advanceRotation(engine, random, state, step);
+    if (step.type !== "reveals") return { state: next };
+    return { state: next, signature: ownRotationSignature(engine, unsealed().shares.statement, next) };
+  },
+
+  forgetMaster: async ({ keys, oldest }) => {
+    await open().mpin.forget(keys, oldest);
+    return null;
+  },
+
+  issue: (recorded) => {
+    const { masters, mpin } = open();
+    const { mpinKey } = recorded;
+    const shares = { id: masters.shares.id, ...(mpinKey ? { mpin: mpin.find(mpinKey) } : {}) };
+    return sealAndSign(recorded, encodeShares(issueShares(engine, shares, recorded.opened.request)));
+  },
 
   approve: ({ opened: { request, requestHash }, policyVersion, timeMs, logIndex, logHead }) => {
     const { statement } = unsealed().shares;

@@ -1,6 +1,7 @@
 /**
  * The secrets of one D-TA: a master secret share per scheme and the private key that requests are sealed to. They are drawn once at `init`, rest
- * sealed in `masters.sealed`, and are in the clear only inside the issuer's worker thread.
+ * sealed in `masters.sealed`, and are in the clear only inside the issuer's worker thread. Shares of the `mpin` master that rotations have
+ * drawn since stand beside them (`mpin-shares.ts`).
  *
  *   sealed payload = 0x01 ‖ id ‖ mpin ‖ cp ‖ kp ‖ statement ‖ HPKE private ‖ HPKE public        225 bytes
  * @module
@@ -20,7 +21,7 @@ import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import type { MasterSecretShares } from "@milagro/protocol/authority";
 import { isErrno } from "@milagro/runtime/atomic-file";
-import { createKeyStore, type KdfCost, openKeyStore } from "@milagro/runtime/key-store";
+import { createKeyStore, type KdfCost, type KeyStore, openKeyStore } from "@milagro/runtime/key-store";
 import type { Passphrase } from "@milagro/runtime/passphrase";
 
 const VERSION = 1;
@@ -113,41 +114,64 @@ export async function sealMasters(
   }
 }
 
-/** @throws `ERR_KEYSTORE_PASSPHRASE`, `ERR_KEYSTORE_CORRUPT`, `ERR_FILE_MISSING` */
-export async function unsealMasters(
+interface SealedFile {
+  readonly path: string;
+  readonly passphrase: Passphrase;
+  readonly random: RandomBytes;
+}
+
+/**
+ * Opens the sealed file and leaves it open, for shares of the `mpin` master that are drawn later (`mpin-shares.ts`).
+ * @throws `ERR_KEYSTORE_PASSPHRASE`, `ERR_KEYSTORE_CORRUPT`, `ERR_FILE_MISSING`
+ */
+export async function openMasters(
   engine: Engine,
-  options: { readonly path: string; readonly passphrase: Passphrase; readonly random: RandomBytes },
-): Promise<Masters> {
-  const { path, passphrase, random } = options;
+  { path, passphrase, random }: SealedFile,
+): Promise<{ readonly store: KeyStore; readonly masters: Masters }> {
   const store = await openKeyStore(path, { kind: STORE_KIND, passphrase, random });
   try {
     const entry = store.get(ENTRY);
     if (entry === undefined) throw new MilagroError("ERR_KEYSTORE_CORRUPT", "the key store is empty");
     try {
-      return entry.use((bytes) => parseMasters(engine, bytes));
+      return { store, masters: entry.use((bytes) => parseMasters(engine, bytes)) };
     } finally {
       entry.destroy();
     }
-  } finally {
+  } catch (error) {
     await store.close();
+    throw error;
   }
+}
+
+/** As `openMasters`, without leaving it open. */
+export async function unsealMasters(engine: Engine, file: SealedFile): Promise<Masters> {
+  const { store, masters } = await openMasters(engine, file);
+  await store.close();
+  return masters;
+}
+
+/** What the entry of the masters is to be. @param masters - with another share of the `mpin` master, say */
+export function mastersEntry(engine: Engine, masters: Masters): Readonly<Record<string, Uint8Array>> {
+  return { [ENTRY]: encodeMasters(engine, masters) };
 }
 
 /**
  * Seals the masters under another passphrase. The file changes at once or not at all; older copies of it keep the old one.
+ * @returns the store, open
  * @throws `ERR_KEYSTORE_PASSPHRASE`, `ERR_KEYSTORE_CORRUPT`, `ERR_KEYSTORE_CHANGED`, `ERR_FILE_MISSING`
  */
-export async function resealMasters(options: {
-  readonly path: string;
-  readonly passphrase: Passphrase;
-  readonly next: Passphrase;
-  readonly random: RandomBytes;
-}): Promise<void> {
-  const { path, passphrase, next, random } = options;
+export async function resealMasters({
+  path,
+  passphrase,
+  next,
+  random,
+}: SealedFile & { readonly next: Passphrase }): Promise<KeyStore> {
   const store = await openKeyStore(path, { kind: STORE_KIND, passphrase, random });
   try {
     await store.changePassphrase(next);
-  } finally {
+    return store;
+  } catch (error) {
     await store.close();
+    throw error;
   }
 }

@@ -15,6 +15,7 @@ import type { PermitAnswer, PermitRequest } from "@milagro/protocol/permit-messa
 import type { IssuancePolicy } from "@milagro/protocol/policy";
 import { type DtaContext, domainOf, type FoundedDomain } from "./context.ts";
 import { findDevice } from "./device-keys.ts";
+import { masterAt } from "./master-epochs.ts";
 import type { Store } from "./store.ts";
 
 /** Requests that are being worked on at once; more are refused before anything is done for them. */
@@ -52,7 +53,7 @@ export function permitRefusal(facts: PermitFacts): ErrorCode | undefined {
 }
 
 /**
- * @throws `ERR_IDENTITY_REVOKED`, `ERR_POLICY_REFUSED`, `ERR_EPOCH_OUT_OF_WINDOW`, `ERR_DOMAIN_MISMATCH`, `ERR_SEALED`, `ERR_DOMAIN_UNKNOWN`,
+ * @throws `ERR_IDENTITY_REVOKED`, `ERR_POLICY_REFUSED`, `ERR_EPOCH_OUT_OF_WINDOW`, `ERR_MASTER_OVER`, `ERR_DOMAIN_MISMATCH`, `ERR_SEALED`, `ERR_DOMAIN_UNKNOWN`,
  * `ERR_OVERLOADED`, and the store's codes
  */
 export function createPermits(
@@ -81,6 +82,8 @@ async function permit(
   if (!equalBytes(request.domainId, domain.domainId))
     throw new MilagroError("ERR_DOMAIN_MISMATCH", "the request is for another domain");
   if (context.issuer.sealed) throw new MilagroError("ERR_SEALED", "this D-TA is sealed; its operator unseals it");
+  const master = masterAt(domain.masters, request.master ?? 0, context.clock());
+  if (typeof master === "string") throw new MilagroError(master, definitionOf(master).meaning);
   const { identity, epochs } = request;
   const refusal = permitRefusal({
     identity,
@@ -99,7 +102,7 @@ async function permit(
   const fresh = [...new Set(epochs)].filter((epoch) => !recorded.has(epoch));
   if (fresh.length > 0) await record(context, domain, identity, fresh);
   count(fresh.length > 0 ? "issued" : "again");
-  return context.issuer.call("permits", request);
+  return context.issuer.call("permits", { request, mpinKey: master.key });
 }
 
 async function recordedEpochs(

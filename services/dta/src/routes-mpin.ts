@@ -1,5 +1,5 @@
 /**
- * The routes that devices need for M-Pin beside `POST /v1/issue`: time permits, and codes by e-mail.
+ * The routes that devices need for M-Pin beside `POST /v1/issue`: time permits, token updates, and codes by e-mail.
  * @module
  */
 import { DoneSchema, encodeDone } from "@milagro/protocol/dta-messages";
@@ -12,13 +12,28 @@ import {
   PermitRequestSchema,
   parsePermitRequest,
 } from "@milagro/protocol/permit-messages";
+import {
+  encodeTokenUpdateAnswer,
+  parseTokenUpdateRequest,
+  type TokenUpdateAnswer,
+  TokenUpdateAnswerSchema,
+  type TokenUpdateRequest,
+  TokenUpdateRequestSchema,
+} from "@milagro/protocol/token-update-messages";
 import type { HttpApp } from "@milagro/runtime/http-server";
 import type { EmailCodes } from "./email-codes.ts";
 
 export function addMpinRoutes(
   app: HttpApp,
-  permit: (request: PermitRequest) => Promise<PermitAnswer>,
-  codes: EmailCodes,
+  {
+    permit,
+    update,
+    codes,
+  }: {
+    readonly permit: (request: PermitRequest) => Promise<PermitAnswer>;
+    readonly update: (request: TokenUpdateRequest) => Promise<TokenUpdateAnswer>;
+    readonly codes: EmailCodes;
+  },
 ): void {
   app.post(
     "/v1/permits",
@@ -31,6 +46,19 @@ export function addMpinRoutes(
       },
     },
     async (request) => encodePermitAnswer(await permit(parsePermitRequest(request.body))),
+  );
+
+  app.post(
+    "/v1/mpin/updates",
+    {
+      schema: {
+        tags: ["login"],
+        summary: "This D-TA's part of a token's update to a later mpin master, sealed to the device that signed",
+        body: TokenUpdateRequestSchema,
+        response: { 200: TokenUpdateAnswerSchema },
+      },
+    },
+    async (request) => encodeTokenUpdateAnswer(await update(parseTokenUpdateRequest(request.body))),
   );
 
   app.post(

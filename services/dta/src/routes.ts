@@ -25,10 +25,16 @@ import { publishAttributeSchema } from "./attribute-schema.ts";
 import { type DtaContext, domainOf } from "./context.ts";
 import { publishEpochShare } from "./epoch-share.ts";
 import { logPage, MAX_LOG_PAGE, signedLogHead } from "./log-page.ts";
+import { earlierDescriptor } from "./served-domain.ts";
 import { VERSION } from "./version.ts";
 
 /** As text: a number would be rounded to fit before anybody looks at it. */
 const EpochParams = Type.Object({ epoch: Type.String({ pattern: "^[0-9]{1,15}$" }) }, { additionalProperties: false });
+
+const SequenceParams = Type.Object(
+  { sequence: Type.String({ pattern: "^[0-9]{1,9}$" }) },
+  { additionalProperties: false },
+);
 
 const LogQuery = Type.Object(
   {
@@ -59,6 +65,19 @@ export function addPublicRoutes(
       },
     },
     async () => encodeSignedDescriptor(domainOf(context).signed),
+  );
+
+  app.get(
+    "/v1/descriptors/:sequence",
+    {
+      schema: {
+        tags: ["domain"],
+        summary: "An earlier descriptor; 0 is the genesis, by which the newest one is believed",
+        params: SequenceParams,
+        response: { 200: SignedDescriptorSchema },
+      },
+    },
+    async ({ params }) => encodeSignedDescriptor(await earlierDescriptor(context, Number(params.sequence))),
   );
 
   app.post(

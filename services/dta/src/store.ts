@@ -8,6 +8,7 @@ import { type Database, type MigrationSet, openDatabase } from "@milagro/runtime
 import type { Transaction } from "kysely";
 import { type AttributeTables, attributeMigration } from "./store-attributes.ts";
 import { type MpinTables, mpinMigration } from "./store-mpin.ts";
+import { type RotationTables, rotationMigration } from "./store-rotation.ts";
 
 /** A one-time bearer token; only a digest of it is kept. */
 export interface JoinTokenRow {
@@ -80,7 +81,7 @@ export interface EpochShareRow {
   log_index: number;
 }
 
-export interface DtaTables extends AuditTables, MpinTables, AttributeTables {
+export interface DtaTables extends AuditTables, MpinTables, AttributeTables, RotationTables {
   join_token: JoinTokenRow;
   grant_use: GrantRow;
   issuance: IssuanceRow;
@@ -176,6 +177,7 @@ const dtaMigrations: MigrationSet = {
     },
     mpinMigration,
     attributeMigration,
+    rotationMigration,
   ],
 };
 

@@ -6,7 +6,7 @@ import { apiUrl, callJson } from "@milagro/client/json-call";
 import { firstSight, laterSight } from "@milagro/client/known-domain";
 import { parseDomainId } from "@milagro/crypto/domain-id";
 import { MilagroError } from "@milagro/engine/error";
-import { parseSignedDescriptor } from "@milagro/protocol/descriptor";
+import { parseSignedDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
 import { systemRandom } from "@milagro/runtime/random";
 import type { CommandSpec } from "../command.ts";
 import { readJsonFile } from "../files.ts";
@@ -34,7 +34,7 @@ export const domainVerify: CommandSpec = {
   ],
   async run({ io, settings, progress, note }, invocation) {
     const source = invocation.argument(0);
-    const signed = /^https?:\/\//.test(source)
+    const signed = isUrl(source)
       ? await progress(
           "fetching the descriptor",
           withHttp((http) =>
@@ -58,12 +58,22 @@ export const domainVerify: CommandSpec = {
     }
     const { known, domain } = earlier
       ? laterSight(engine, systemRandom, earlier, signed)
-      : firstSight(engine, systemRandom, signed, pin);
+      : signed.descriptor.sequence > 0 && isUrl(source)
+        ? laterSight(engine, systemRandom, firstSight(engine, systemRandom, await genesisAt(source), pin).known, signed)
+        : firstSight(engine, systemRandom, signed, pin);
     if (!invocation.negated("store")) await writeKnownDomain(settings.home, known);
     if (!earlier && !pin) note("First sight: compare the domain id with one that you have over another channel.");
     return describeDomain(domain);
   },
 };
+
+const isUrl = (source: string): boolean => /^https?:\/\//.test(source);
+
+/** The first descriptor, by which a D-TA's later one is believed. */
+const genesisAt = (url: string): Promise<SignedDescriptor> =>
+  withHttp((http) =>
+    callJson(http, { method: "GET", url: apiUrl(url, "/v1/descriptors/0"), idempotent: true }, parseSignedDescriptor),
+  );
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;

@@ -1,5 +1,5 @@
 /**
- * `milagro dta approve`: the operator agrees to found a domain with these members.
+ * `milagro dta approve`: the operator agrees to found a domain with these members, or to rotate the `mpin` master of this D-TA's domain.
  * @module
  */
 
@@ -13,14 +13,21 @@ import {
   parseCeremonyStatus,
 } from "@milagro/protocol/ceremony-messages";
 import { parseDtaStatus } from "@milagro/protocol/dta-messages";
+import {
+  encodeRotationProposal,
+  parseRotationProposal,
+  parseRotationStatus,
+  type RotationProposal,
+  rotationIdOf,
+} from "@milagro/protocol/rotation-messages";
 import type { CommandSpec, Context } from "../command.ts";
 import { readJsonFile } from "../files.ts";
-import { renderView } from "../output.ts";
+import { type Result, renderView } from "../output.ts";
 import { callAdmin, DTA_HOME, dtaHome } from "./dta-admin.ts";
 
 export const dtaApprove: CommandSpec = {
   name: "approve",
-  summary: "approve the proposal of a domain that this D-TA is to be a member of",
+  summary: "approve a proposal: of a domain that this D-TA is to be a member of, or of a rotation in its domain",
   details: "Every operator approves the same file. What is approved is shown first; on a terminal you are asked.",
   arguments: [["<proposal>", "file of the proposal, or - for stdin"]],
   options: [DTA_HOME, { flags: "-y, --yes", text: "do not ask" }],
@@ -28,7 +35,8 @@ export const dtaApprove: CommandSpec = {
   serviceHome: true,
   async run(context, invocation) {
     const home = dtaHome(context, invocation);
-    const proposal = await readJsonFile(context.io, invocation.argument(0), parseCeremonyProposal);
+    const proposal = await readJsonFile(context.io, invocation.argument(0), parseProposal);
+    if ("type" in proposal) return approveRotation(context, home, proposal, invocation.flag("yes"));
     const { name } = await callAdmin(home, { path: "/v1/status" }, parseDtaStatus);
     const member = proposal.members.find((candidate) => candidate.name === name);
     if (!member) throw new MilagroError("ERR_CEREMONY_STATE", `the proposal has no member named ${name}`);
@@ -50,6 +58,49 @@ export const dtaApprove: CommandSpec = {
   },
 };
 
+/** Which of the two it is, the proposal itself says. */
+function parseProposal(value: unknown): CeremonyProposal | RotationProposal {
+  const isRotation = typeof value === "object" && value !== null && "type" in value;
+  return isRotation ? parseRotationProposal(value) : parseCeremonyProposal(value);
+}
+
+async function approveRotation(
+  context: Context,
+  home: string,
+  proposal: RotationProposal,
+  agreed: boolean,
+): Promise<Result> {
+  const { io } = context;
+  const until = new Date(proposal.until * 1000).toISOString();
+  if (!agreed && io.isTty.stdin) {
+    io.stderr.write(
+      `Domain ${proposal.name}: another mpin master, epoch ${proposal.epoch}.\nLogin servers collect their secret anew. Devices that do not log in before ${until} have to be set up anew.\n`,
+    );
+    await confirmed(context);
+  }
+  const body = encodeRotationProposal(proposal);
+  const status = await callAdmin(home, { method: "POST", path: "/v1/rotations", body }, parseRotationStatus);
+  const ceremony = encodeBase64url(rotationIdOf(proposal));
+  return {
+    data: {
+      ceremonyId: ceremony,
+      index: status.index,
+      phase: status.phase,
+      epoch: proposal.epoch,
+      until: proposal.until,
+    },
+    view: {
+      kind: "fields",
+      fields: [
+        ["approved", `rotation of the mpin master of ${proposal.name} to epoch ${proposal.epoch}`],
+        ["until", until],
+        ["ceremony", ceremony],
+        ["phase", status.phase],
+      ],
+    },
+  };
+}
+
 async function agree(context: Context, proposal: CeremonyProposal, own: string): Promise<void> {
   const { io } = context;
   const view = renderView(io, {
@@ -67,10 +118,14 @@ async function agree(context: Context, proposal: CeremonyProposal, own: string):
   io.stderr.write(
     `Domain ${proposal.name}, epochs of ${proposal.epochSeconds} s, all ${proposal.members.length} needed:\n${view}\n`,
   );
+  await confirmed(context);
+}
+
+async function confirmed({ io, signal }: Context): Promise<void> {
   const { confirm } = await import("@inquirer/prompts");
   const yes = await confirm(
     { message: "Approve?", default: false },
-    { input: io.stdin as NodeJS.ReadStream, output: io.stderr as NodeJS.WriteStream, signal: context.signal },
+    { input: io.stdin as NodeJS.ReadStream, output: io.stderr as NodeJS.WriteStream, signal },
   );
   if (!yes) throw new MilagroError("ERR_CANCELLED", "not approved");
 }

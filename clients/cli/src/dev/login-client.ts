@@ -5,6 +5,7 @@
  */
 import type { HttpPort } from "@milagro/client/http-port";
 import { type MpinClient, type MpinStorage, openMpinClient } from "@milagro/client/mpin";
+import { tokenUpdater } from "@milagro/client/mpin-token-update";
 import { sleep, systemClock } from "@milagro/runtime/clock";
 import { systemRandom } from "@milagro/runtime/random";
 import { engineOf } from "../session.ts";
@@ -20,6 +21,7 @@ export async function openPhone(http: HttpPort, origin: string, signal: AbortSig
     clock: systemClock,
     sleep: (ms) => sleep(ms, signal),
     origin,
+    loadUpdate: async () => tokenUpdater(engineOf),
   });
 }
 

@@ -96,7 +96,7 @@ async function setUp(job: Job, state: DevState): Promise<string> {
           show: false,
         },
       );
-    await allow(SERVER, "mpin-server", "join-token");
+    await allow(SERVER, "mpin-server", "join-token,grant");
     const policy = await allow(PEOPLE, "mpin,sig,permit", "email-code,device,join-token");
     // So that one device can bring in the next: this server's word, and the first device's signature.
     const loginServers = [{ name: SERVICE, publicKey: initialised["approvalKey"], services: [SERVICE] }];

@@ -33,6 +33,7 @@ export const texts: Texts = {
   revoked: "Dieses Gerät darf sich nicht mehr anmelden",
   revokedHelp: (authority) =>
     `${authority} verweigert die Erlaubnis. Falls Sie das überrascht, fragen Sie den Betreiber.`,
+  outdatedHelp: "Seine Schlüssel wurden in seiner Abwesenheit ersetzt. Richten Sie es neu ein.",
   confirmFirst: (client) => `${client} bittet um Bestätigung:`,
   offline: "Keine Verbindung",
   offlineHelp: "Der Server ist nicht erreichbar. Ihr Versuch wurde nicht gezählt.",

@@ -32,6 +32,7 @@ export const texts: Texts = {
   blockedMinutes: (minutes) => `You can try again in ${number(minutes, "minute", "minutes")}.`,
   revoked: "This device may not log in any more",
   revokedHelp: (authority) => `${authority} withholds its permit. If that is a surprise, ask the operator.`,
+  outdatedHelp: "Its keys were replaced while it was away. Set it up anew.",
   confirmFirst: (client) => `${client} asks you to confirm:`,
   offline: "No connection",
   offlineHelp: "The server cannot be reached. Your PIN was not used up.",

@@ -30,6 +30,7 @@ export const texts: Texts = {
   blockedMinutes: (minutes) => `${minutes}分後にもう一度試せます。`,
   revoked: "この端末ではもうログインできません",
   revokedHelp: (authority) => `${authority} が許可を出していません。心当たりがなければ運営者にお問い合わせください。`,
+  outdatedHelp: "使われていない間に鍵が交換されました。もう一度設定してください。",
   confirmFirst: (client) => `${client} からの確認：`,
   offline: "接続できません",
   offlineHelp: "サーバーにつながりません。試行回数は減っていません。",

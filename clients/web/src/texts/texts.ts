@@ -33,6 +33,8 @@ export interface Texts {
   readonly blockedMinutes: (minutes: number) => string;
   readonly revoked: string;
   readonly revokedHelp: (authority: string) => string;
+  /** It was away while the keys of the domain were replaced, for longer than changing over was possible. */
+  readonly outdatedHelp: string;
   readonly confirmFirst: (client: string) => string;
   readonly offline: string;
   readonly offlineHelp: string;

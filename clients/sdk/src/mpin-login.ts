@@ -26,8 +26,9 @@ import {
   type Started,
   wirePurpose,
 } from "./mpin-login-messages.ts";
-import { type Outdated, openCurrent } from "./mpin-master.ts";
-import { type NoPermit, permitFor } from "./mpin-permits.ts";
+import { openCurrent } from "./mpin-master.ts";
+import type { NoPermit, Outdated } from "./mpin-outcomes.ts";
+import { permitFor } from "./mpin-permits.ts";
 import { copyPin } from "./mpin-pin.ts";
 import type { MpinClient } from "./mpin-ports.ts";
 import { isOutage } from "./outage.ts";
@@ -135,17 +136,17 @@ async function openUpdated(
   identity: Identity,
   purpose: LoginPurpose,
 ): Promise<Opened | Offline | NoPermit | Outdated> {
-  const first = await openAccount(client, identity);
-  const opened = await open(client, first, purpose);
-  if (!("outcome" in opened)) return opened;
-  first.destroy();
-  if (opened.outcome !== "master") return opened;
-  const current = await openCurrent(client, identity, opened.master);
-  if ("outcome" in current) return current;
-  const again = await open(client, current, purpose);
-  if (!("outcome" in again)) return again;
-  current.destroy();
-  return again.outcome === "master" ? { outcome: "offline", code: "ERR_MASTER_CHANGED", sent: false } : again;
+  let account = await openAccount(client, identity);
+  for (let again = false; ; again = true) {
+    const opened = await open(client, account, purpose);
+    if (!("outcome" in opened)) return opened;
+    account.destroy();
+    if (opened.outcome !== "master") return opened;
+    if (again) return { outcome: "offline", code: "ERR_MASTER_CHANGED", sent: false };
+    const current = await openCurrent(client, identity, opened.master);
+    if ("outcome" in current) return current;
+    account = current;
+  }
 }
 
 async function open(

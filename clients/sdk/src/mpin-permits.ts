@@ -26,16 +26,10 @@ import { faultError, nameOf } from "@milagro/protocol/fault";
 import type { Account, AccountAuthority } from "./mpin-account.ts";
 import { callMpin } from "./mpin-call.ts";
 import { masterField } from "./mpin-master.ts";
+import type { NoPermit } from "./mpin-outcomes.ts";
 import { getRecord, type MpinClient, putRecord } from "./mpin-ports.ts";
 import { optional, readBytes, readInteger, readList, readObject, readOneOf } from "./mpin-read.ts";
 import { isOutage } from "./outage.ts";
-
-/** Why there is no permit. `revoked`: this D-TA said no. `offline`: it could not be asked; the PIN has not been used. */
-export interface NoPermit {
-  readonly outcome: "revoked" | "offline";
-  readonly code: string;
-  readonly authority: { readonly index: number; readonly name: string };
-}
 
 const keyOf = (account: Account): string => `permit:${account.identity}`;
 

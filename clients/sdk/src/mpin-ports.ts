@@ -4,10 +4,11 @@
  * @module
  */
 import type { Brand } from "@milagro/crypto/brand";
+import type { Identity } from "@milagro/crypto/identity";
 import type { G1Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import type { HttpPort } from "./http-port.ts";
-import type { UpdateAccount } from "./mpin-master.ts";
+import type { MasterAway, NoPermit, Outdated } from "./mpin-outcomes.ts";
 import { checkEngineRandom, guardRandom } from "./mpin-random.ts";
 
 /**
@@ -48,6 +49,15 @@ export interface MpinPorts {
    */
   readonly loadUpdate?: () => Promise<UpdateAccount>;
 }
+
+/**
+ * Updates an account's token to the newest master of its domain.
+ * @returns undefined when it is updated; else `outdated`, or which D-TA refuses (`revoked`) or who cannot be asked (`offline`)
+ */
+export type UpdateAccount = (
+  client: MpinClient,
+  identity: Identity,
+) => Promise<NoPermit | Outdated | MasterAway | undefined>;
 
 /** Ports that have been looked at. */
 export type MpinClient = Brand<MpinPorts, "MpinClient">;

@@ -6,7 +6,8 @@ import { epochAt } from "@milagro/crypto/epoch";
 import type { Identity } from "@milagro/crypto/identity";
 import { openAccount } from "./mpin-account.ts";
 import { callMpin } from "./mpin-call.ts";
-import { type NoPermit, prefetchPermits } from "./mpin-permits.ts";
+import type { NoPermit } from "./mpin-outcomes.ts";
+import { prefetchPermits } from "./mpin-permits.ts";
 import type { MpinClient } from "./mpin-ports.ts";
 import { optional, readBoolean, readInteger, readSome } from "./mpin-read.ts";
 

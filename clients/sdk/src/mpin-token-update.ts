@@ -23,9 +23,8 @@ import { type Account, type AccountAuthority, type OpenAccount, openAccount } fr
 import { replaceToken } from "./mpin-account-write.ts";
 import { callMpin } from "./mpin-call.ts";
 import type { LoadEngine } from "./mpin-enrolment.ts";
-import type { MasterAway, Outdated, UpdateAccount } from "./mpin-master.ts";
-import type { NoPermit } from "./mpin-permits.ts";
-import type { MpinClient } from "./mpin-ports.ts";
+import type { MasterAway, NoPermit, Outdated } from "./mpin-outcomes.ts";
+import type { MpinClient, UpdateAccount } from "./mpin-ports.ts";
 import { fetchLoginService } from "./mpin-service.ts";
 import { isOutage } from "./outage.ts";
 

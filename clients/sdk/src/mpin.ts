@@ -34,10 +34,9 @@ export {
   prepareLogin,
   type Refused,
 } from "./mpin-login.ts";
-export type { MasterAway, Outdated, UpdateAccount } from "./mpin-master.ts";
-export type { NoPermit } from "./mpin-permits.ts";
+export type { MasterAway, NoPermit, Outdated } from "./mpin-outcomes.ts";
 export { type PinPolicy, type PinWeakness, pinWeakness, samePin } from "./mpin-pin.ts";
-export { type MpinClient, type MpinPorts, type MpinStorage, openMpinClient } from "./mpin-ports.ts";
+export { type MpinClient, type MpinPorts, type MpinStorage, openMpinClient, type UpdateAccount } from "./mpin-ports.ts";
 export { type Device, logout, type Me, renameDevice, revokeDevice, whoAmI } from "./mpin-session.ts";
 export { isSignable, type KeptSignature, listSignatures, type SignOutcome, signText } from "./mpin-sign.ts";
 export { refreshPermits } from "./mpin-terms.ts";

@@ -18,7 +18,7 @@ import type { LoggedIn } from "./logged-in.ts";
 import type { PinEvent } from "./pin-event.ts";
 import "./pin-pad.ts";
 import { codeOf, Screen } from "./screen.ts";
-import { webClient } from "./web-client.ts";
+import { updatesBy, webClient } from "./web-client.ts";
 
 type View =
   | { readonly name: "loading" | "accounts" | "enrol" | "phone" | "locked" | "checking" }
@@ -444,6 +444,7 @@ function heading(text: string): TemplateResult {
   return html`<h1 tabindex="-1">${text}</h1>`;
 }
 
+updatesBy(async () => (await import("./enrol-or-update.ts")).updateAccount);
 customElements.define("milagro-login", MilagroLogin);
 
 declare global {

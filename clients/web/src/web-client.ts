@@ -2,13 +2,14 @@
  * The login client of this page: browser storage, `fetch`, the secure source and the small engine, opened once.
  * @module
  */
-import { type MpinClient, openMpinClient } from "@milagro/client/mpin-ports";
+import { type MpinClient, type MpinPorts, openMpinClient } from "@milagro/client/mpin-ports";
 import { type BrowserStorage, openBrowserStorage, PASSKEY_MARK } from "./browser-storage.ts";
 import { fetchPort } from "./fetch-port.ts";
 import type { PasskeyGate } from "./passkey-gate.ts";
 import { secureRandom } from "./secure-random.ts";
 import { smallEngine } from "./small-engine.ts";
 
+let updating: NonNullable<MpinPorts["loadUpdate"]>;
 let opened: Promise<MpinClient> | undefined;
 let plain: Promise<BrowserStorage> | undefined;
 let gated: Promise<PasskeyGate> | undefined;
@@ -25,12 +26,17 @@ export function webClient(): Promise<MpinClient> {
   return opened;
 }
 
+/** What fetches the updater of tokens: said by what is on every page, for it comes in one file with what needs this client. */
+export function updatesBy(load: typeof updating): void {
+  updating = load;
+}
+
 async function open(): Promise<MpinClient> {
   const { origin } = location;
   const [engine, storage] = await Promise.all([smallEngine(), plainStorage()]);
   if (await storage.get(PASSKEY_MARK)) await gate();
   const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-  const loadUpdate = async () => (await import("./enrol-or-update.ts")).updateAccount;
+  const loadUpdate = () => updating();
   const ports = { engine, random: secureRandom, storage, http: fetchPort, clock: Date.now, sleep, origin, loadUpdate };
   return openMpinClient(ports);
 }

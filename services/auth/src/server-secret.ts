@@ -8,7 +8,6 @@ import { type Identity, identityOf } from "@milagro/crypto/identity";
 import { parseServerSecret, verifyServerSecret } from "@milagro/crypto/mpin-server-key";
 import { Secret } from "@milagro/crypto/secret";
 import type { Engine } from "@milagro/engine/engine";
-import { MilagroError } from "@milagro/engine/error";
 import { encodeSignedDescriptor, parseSignedDescriptor } from "@milagro/protocol/descriptor";
 import { parseJoinTokens } from "@milagro/protocol/join-token";
 import { type TrustDomain, verifyDescriptor } from "@milagro/protocol/trust-domain";

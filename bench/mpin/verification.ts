@@ -16,7 +16,8 @@ import { type MpinInput, mpinIdentity, mpinInput } from "@milagro/crypto/mpin-id
 import { combineClientSecretShares, issueClientSecretShare } from "@milagro/crypto/mpin-key";
 import { loginSubject } from "@milagro/crypto/mpin-login";
 import { combineServerSecretShares, issueServerSecretShare } from "@milagro/crypto/mpin-server-key";
-import { createToken, parsePin } from "@milagro/crypto/mpin-token";
+import { parsePin } from "@milagro/crypto/mpin-token";
+import { createToken } from "@milagro/crypto/mpin-token-making";
 import { beginLogin, drawLoginNonce, type LoginClaim, openLogin, verifyLogin } from "@milagro/crypto/mpin-two-pass";
 import { createEngine, type Engine } from "@milagro/engine";
 import type { Reporter, Run } from "../harness/reporter.ts";

@@ -16,7 +16,7 @@ export const inputsOf = (folder: string): Record<string, string> =>
  * requests and bytes than one.
  */
 const OF_EVERY_LOGIN =
-  /\/(?:core\/(?:engine\/src\/error|crypto\/src\/(?:utf8|bytes|short-hash|base64url|domain-id|epoch|identity|hash-tag|precomputed|usage|identity-input|mpin-identity)|protocol\/src\/canonical)|clients\/(?:sdk\/src\/mpin-(?:read|call)|web\/src\/(?:secure-random|record-seal|screen|texts-controller|language)))\.ts$/;
+  /\/(?:core\/(?:engine\/src\/(?:error|short-hash)|crypto\/src\/(?:utf8|bytes|base64url|domain-id|epoch|identity|hash-tag|precomputed|usage|identity-input|mpin-identity)|protocol\/src\/canonical)|clients\/(?:sdk\/src\/mpin-(?:read|call)|web\/src\/(?:secure-random|record-seal|screen|texts-controller|language)))\.ts$/;
 
 export function settings(options: {
   readonly root: string;

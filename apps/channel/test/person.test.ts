@@ -6,7 +6,8 @@ import { mpinIdentity, mpinInput, permitInput } from "@milagro/crypto/mpin-ident
 import { combineClientSecretShares, issueClientSecretShare } from "@milagro/crypto/mpin-key";
 import { loginSubject } from "@milagro/crypto/mpin-login";
 import { combineServerSecretShares, issueServerSecretShare } from "@milagro/crypto/mpin-server-key";
-import { createToken, parsePin, type Unlock } from "@milagro/crypto/mpin-token";
+import { parsePin, type Unlock } from "@milagro/crypto/mpin-token";
+import { createToken } from "@milagro/crypto/mpin-token-making";
 import { combineTimePermitShares, issueTimePermitShares } from "@milagro/crypto/time-permit";
 import { type MpinResponder, mpinInitiator } from "@milagro/protocol/channel-mpin";
 import { expect, test } from "vitest";

@@ -5,13 +5,8 @@
  */
 import { wipe } from "@milagro/crypto/bytes";
 import type { Identity } from "@milagro/crypto/identity";
-import {
-  changePin as changeTokenPin,
-  type DeviceFactor,
-  encodeToken,
-  type Pin,
-  type Unlock,
-} from "@milagro/crypto/mpin-token";
+import { type DeviceFactor, encodeToken, type Pin, type Unlock } from "@milagro/crypto/mpin-token";
+import { changePin as changeTokenPin } from "@milagro/crypto/mpin-token-making";
 import { openAccount } from "./mpin-account.ts";
 import { replaceToken } from "./mpin-account-write.ts";
 import { type LoginOutcome, login } from "./mpin-login.ts";

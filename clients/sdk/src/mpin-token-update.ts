@@ -6,7 +6,8 @@
  */
 import { equalBytes, wipe } from "@milagro/crypto/bytes";
 import { decodeG1 } from "@milagro/crypto/mpin-key";
-import { encodeToken, updateToken } from "@milagro/crypto/mpin-token";
+import { encodeToken } from "@milagro/crypto/mpin-token";
+import { updateToken } from "@milagro/crypto/mpin-token-making";
 import type { TokenUpdateShare } from "@milagro/crypto/mpin-update";
 import type { Engine } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";

@@ -10,6 +10,8 @@
  * the device factor enters in the same way, no multiplication has a small secret, and two wrong PINs are not "close" in any
  * sense a server could measure. It costs a fifth of a millisecond. The derivation is not slowed down: who can test a PIN at all
  * holds the server secret, and 10⁴ to 10⁸ candidates are few at any bearable delay. The device factor is what helps then.
+ *
+ * Making and changing tokens is in `mpin-token-making.ts`: a login needs neither.
  * @module
  */
 import type { G1, G1Engine, Scalar } from "@milagro/engine/engine";
@@ -17,11 +19,9 @@ import { concat, equalBytes, wipe } from "./bytes.ts";
 import { MilagroError } from "./error.ts";
 import { parseIdentityInput } from "./identity-input.ts";
 import { hashToScalar } from "./kdf.ts";
-import type { DvsKey } from "./mpin-dvs.ts";
-import { hashMpin, isDvsInput, type MpinInput, permitInput, splitMpinInput } from "./mpin-identity.ts";
-import { decodeG1, type MpinClientSecret } from "./mpin-key.ts";
+import { hashMpin, isDvsInput, type MpinInput, permitInput } from "./mpin-identity.ts";
+import { decodeG1 } from "./mpin-key.ts";
 import { MpinSecret } from "./mpin-secret.ts";
-import type { TokenUpdate } from "./mpin-update.ts";
 import { Secret } from "./secret.ts";
 import type { TimePermit } from "./time-permit.ts";
 
@@ -61,57 +61,6 @@ export function deviceFactor(bytes: Uint8Array): DeviceFactor {
 }
 
 /**
- * Takes the PIN out of a client secret, which should be destroyed afterwards.
- * @param dvsKey - for a DVS input, and only then: the key it names
- * @throws TypeError when the key is missing, superfluous or another one
- */
-export function createToken(engine: G1Engine, secret: MpinClientSecret, unlock: Unlock, dvsKey?: DvsKey): MpinToken {
-  const { input } = secret;
-  const named = splitMpinInput(input).dvsKey;
-  try {
-    if ((named === undefined) !== (dvsKey === undefined) || (named && dvsKey && !equalBytes(named, dvsKey.input))) {
-      throw new TypeError("a DVS input goes with the key it names, a plain one with none");
-    }
-    const z = dvsKey?.use((scalar) => copyScalar(engine, scalar));
-    const whole = secret.use((s) => (z ? engine.g1.multiplySecret(s, z) : s));
-    return ownToken(engine, input, engine.g1.subtract(whole, pinPoint(engine, input, unlock)), z);
-  } finally {
-    unlock.pin.destroy();
-  }
-}
-
-/**
- * A token for another PIN or device factor; the old one may be destroyed. Whether the old PIN is right shows at the next login and
- * nowhere else, so log in with it first: with a wrong one the new token is good for no PIN anybody knows.
- */
-export function changePin(engine: G1Engine, token: MpinToken, from: Unlock, to: Unlock): MpinToken {
-  try {
-    const { input } = token;
-    return token.use(({ point, z }) => {
-      const whole = engine.g1.add(point, pinPoint(engine, input, from));
-      const changed = engine.g1.subtract(whole, pinPoint(engine, input, to));
-      engine.zeroise(whole);
-      return ownToken(engine, input, changed, z && copyScalar(engine, z));
-    });
-  } finally {
-    from.pin.destroy();
-    to.pin.destroy();
-  }
-}
-
-/**
- * The token under another `mpin` master, for the same PIN and device factor; the old one may be destroyed once the new one is stored.
- * @throws TypeError for an update that was made for another input
- */
-export function updateToken(engine: G1Engine, token: MpinToken, update: TokenUpdate): MpinToken {
-  if (!equalBytes(token.input, update.input)) throw new TypeError("this token update is another identity's");
-  return token.use(({ point, z }) => {
-    const sum = update.use((u) => engine.g1.add(point, z ? engine.g1.multiplySecret(u, z) : u));
-    return ownToken(engine, token.input, sum, z && copyScalar(engine, z));
-  });
-}
-
-/**
  * The client secret of a login: `T + α·A`, with a permit's point added (times z for a DVS token). Whether the PIN was right cannot
  * be seen from it. The caller zeroises it.
  * @throws TypeError for a permit of another identity
@@ -144,12 +93,13 @@ export function parseToken(engine: G1Engine, input: MpinInput, bytes: Uint8Array
   return ownToken(engine, input, point, engine.scalars.decode(bytes.slice(split)));
 }
 
-function ownToken(engine: G1Engine, input: MpinInput, point: G1, z: Scalar | undefined): MpinToken {
+/** Takes over both handles. */
+export function ownToken(engine: G1Engine, input: MpinInput, point: G1, z: Scalar | undefined): MpinToken {
   return new MpinSecret(engine, "token", input, { point, z }, z ? [point, z] : [point]);
 }
 
 /** α·A. */
-function pinPoint(engine: G1Engine, input: MpinInput, { pin, deviceFactor: factor }: Unlock): G1 {
+export function pinPoint(engine: G1Engine, input: MpinInput, { pin, deviceFactor: factor }: Unlock): G1 {
   const derive = (second: Uint8Array): Scalar =>
     pin.use((first) => hashToScalar(engine, "MILAGRO-V1-MPIN-PIN", input, first, second));
   const alpha = factor ? factor.use(derive) : derive(new Uint8Array(0));
@@ -161,9 +111,4 @@ function pinPoint(engine: G1Engine, input: MpinInput, { pin, deviceFactor: facto
 function checkPermit(input: MpinInput, permit: TimePermit): void {
   const wanted = permitInput(input, parseIdentityInput(permit.input).epoch);
   if (!equalBytes(wanted, permit.input)) throw new TypeError("this time permit is another identity's");
-}
-
-/** A handle of its own, so that two owners can be destroyed one after the other. */
-function copyScalar(engine: G1Engine, scalar: Scalar): Scalar {
-  return engine.scalars.add(scalar, engine.scalars.zero);
 }

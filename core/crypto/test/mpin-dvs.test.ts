@@ -13,7 +13,7 @@ import {
   permitInput,
 } from "../src/mpin-identity.ts";
 import { challengeScalar, contextFields, loginSubject, respond, subjectFields } from "../src/mpin-login.ts";
-import { createToken } from "../src/mpin-token.ts";
+import { createToken } from "../src/mpin-token-making.ts";
 import { beginLogin, drawLoginNonce, type LoginClaim, verifyLogin } from "../src/mpin-two-pass.ts";
 import { bytes, codeOf, flip, NOTHING, random } from "./fixtures.ts";
 import {

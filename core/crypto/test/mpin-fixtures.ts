@@ -18,7 +18,8 @@ import { type DvsInput, dvsInput, type MpinInput, mpinIdentity, mpinInput, permi
 import { combineClientSecretShares, issueClientSecretShare, type MpinClientSecret } from "../src/mpin-key.ts";
 import type { LoginContext } from "../src/mpin-login.ts";
 import { combineServerSecretShares, issueServerSecretShare, type MpinServerSecret } from "../src/mpin-server-key.ts";
-import { createToken, deviceFactor, type MpinToken, parsePin, type Unlock } from "../src/mpin-token.ts";
+import { deviceFactor, type MpinToken, parsePin, type Unlock } from "../src/mpin-token.ts";
+import { createToken } from "../src/mpin-token-making.ts";
 import { combineTimePermitShares, issueTimePermitShares, type TimePermit } from "../src/time-permit.ts";
 import { bytes, random } from "./fixtures.ts";
 

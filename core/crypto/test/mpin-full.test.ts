@@ -13,7 +13,8 @@ import {
   respond,
   subjectFields,
 } from "../src/mpin-login.ts";
-import { createToken, type MpinToken, type Unlock } from "../src/mpin-token.ts";
+import type { MpinToken, Unlock } from "../src/mpin-token.ts";
+import { createToken } from "../src/mpin-token-making.ts";
 import type { TimePermit } from "../src/time-permit.ts";
 import { codeOf, NOTHING, random } from "./fixtures.ts";
 import {

@@ -23,7 +23,8 @@ import {
   verifyServerSecret,
   verifyServerSecretShare,
 } from "../src/mpin-server-key.ts";
-import { createToken, type MpinToken, unlockToken } from "../src/mpin-token.ts";
+import { type MpinToken, unlockToken } from "../src/mpin-token.ts";
+import { createToken } from "../src/mpin-token-making.ts";
 import {
   combineTimePermitShares,
   encodeTimePermit,

@@ -2,8 +2,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { hashMpin, mpinInput } from "../src/mpin-identity.ts";
 import {
-  changePin,
-  createToken,
   deviceFactor,
   encodeToken,
   type MpinToken,
@@ -12,6 +10,7 @@ import {
   type Unlock,
   unlockToken,
 } from "../src/mpin-token.ts";
+import { changePin, createToken } from "../src/mpin-token-making.ts";
 import { bytes, codeOf } from "./fixtures.ts";
 import {
   bob,

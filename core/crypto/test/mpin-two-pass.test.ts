@@ -12,7 +12,8 @@ import {
   subjectFields,
 } from "../src/mpin-login.ts";
 import { issueServerSecretShare } from "../src/mpin-server-key.ts";
-import { createToken, encodeToken, type MpinToken, parseToken, type Unlock } from "../src/mpin-token.ts";
+import { encodeToken, type MpinToken, parseToken, type Unlock } from "../src/mpin-token.ts";
+import { createToken } from "../src/mpin-token-making.ts";
 import {
   beginLogin,
   drawLoginNonce,

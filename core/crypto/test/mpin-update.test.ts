@@ -4,7 +4,8 @@ import { parseMasterSecretShare } from "../src/master-secret.ts";
 import { type MpinInput, mpinInput } from "../src/mpin-identity.ts";
 import { loginSubject } from "../src/mpin-login.ts";
 import { combineServerSecretShares, issueServerSecretShare, verifyServerSecret } from "../src/mpin-server-key.ts";
-import { changePin, encodeToken, type MpinToken, type Unlock, updateToken } from "../src/mpin-token.ts";
+import { encodeToken, type MpinToken, type Unlock } from "../src/mpin-token.ts";
+import { changePin, updateToken } from "../src/mpin-token-making.ts";
 import { beginLogin, drawLoginNonce, verifyLogin } from "../src/mpin-two-pass.ts";
 import {
   combineTokenUpdateShares,

@@ -46,16 +46,8 @@ import {
   parseServerSecretShare,
   verifyServerSecretShare,
 } from "../../src/mpin-server-key.ts";
-import {
-  changePin,
-  createToken,
-  deviceFactor,
-  encodeToken,
-  type MpinToken,
-  parsePin,
-  parseToken,
-  type Unlock,
-} from "../../src/mpin-token.ts";
+import { deviceFactor, encodeToken, type MpinToken, parsePin, parseToken, type Unlock } from "../../src/mpin-token.ts";
+import { changePin, createToken } from "../../src/mpin-token-making.ts";
 import { beginLogin, type LoginClaim, openLogin, parseLoginNonce, verifyLogin } from "../../src/mpin-two-pass.ts";
 import {
   encodeTimePermitShare,

@@ -3,8 +3,9 @@
  * for r. Thirty steps are collected in a 2×2 matrix of small integers, which is then applied to the whole numbers.
  *
  * Numbers are 13 signed digits of 30 bits; r needs nine of them, and the rest stay zero.
- * Source: Bernstein–Yang, ePrint 2019/266: theorem 11.2 gives ⌊(49·d + 57)/17⌋ steps for operands below 2^d, that is
- * 1101 for p (37 rounds of 30) and 738 for r (25 rounds).
+ * Sources: Bernstein–Yang, ePrint 2019/266; the steps begin with δ = ½ instead of 1 (δ is kept doubled), and then
+ * ⌊(45907·d + 26313)/19929⌋ suffice for 0 ≤ g ≤ f < 2^d (Wuille, safegcd-bounds, genproofhd.md): 878 for p (30 rounds
+ * of 30, where 1101 would take 37) and 588 for r (20 rounds).
  */
 import { readPair, writePair } from "./bytes";
 import { PRIME_LIMB_INVERSE, PRIME_LIMBS } from "./constants";
@@ -64,22 +65,21 @@ function round(start: i32, f0: i32, g0: i32): i32 {
   let c = 0;
   let d = 1;
   for (let i = 0; i < 30; i++) {
+    // what does not wait for g comes first: the steps are one long chain
+    const positive = ~((delta - 1) >> 31);
+    const addF = (f ^ positive) - positive;
+    const addA = (a ^ positive) - positive;
+    const addB = (b ^ positive) - positive;
     const odd = -(g & 1);
-    const swap = odd & ~((delta - 1) >> 31);
     // swap: (f, g) ← (g, g − f), otherwise g ← g + f if g is odd
-    const addF = (f ^ swap) - swap;
-    const addA = (a ^ swap) - swap;
-    const addB = (b ^ swap) - swap;
-    const oldG = g & swap;
-    const oldC = c & swap;
-    const oldD = d & swap;
+    const swap = odd & positive;
+    f ^= (f ^ g) & swap;
+    a ^= (a ^ c) & swap;
+    b ^= (b ^ d) & swap;
     g += addF & odd;
     c += addA & odd;
     d += addB & odd;
-    f = (f & ~swap) | oldG;
-    a = (a & ~swap) | oldC;
-    b = (b & ~swap) | oldD;
-    delta = (delta ^ swap) - swap + 1;
+    delta = (delta ^ swap) - swap + 2;
     g >>= 1;
     a <<= 1;
     b <<= 1;
@@ -194,7 +194,7 @@ export function invertFp(d: usize, a: usize): void {
   const limbs = bytes + 96;
   writePair(bytes, bytes + 48, a);
   readLimbs(limbs, bytes, 48);
-  invertLimbs(limbs, limbs, PRIME_LIMBS, PRIME_LIMB_INVERSE, 37);
+  invertLimbs(limbs, limbs, PRIME_LIMBS, PRIME_LIMB_INVERSE, 30);
   writeLimbs(bytes, limbs, 48);
   readPair(d, bytes, bytes);
   leaveFrame(t);

@@ -127,7 +127,7 @@ export function scalarNegate(d: usize, a: usize): void {
 export function scalarInvert(d: usize, a: usize): void {
   const t = enterFrame(NUMBER);
   unpack(t, a);
-  invertLimbs(t, t, ORDER_LIMBS, ORDER_LIMB_INVERSE, 25);
+  invertLimbs(t, t, ORDER_LIMBS, ORDER_LIMB_INVERSE, 20);
   pack(d, t);
   leaveFrame(t);
 }

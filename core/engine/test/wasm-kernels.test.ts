@@ -6,7 +6,7 @@ import { compile, instantiate } from "../src/webassembly.ts";
 import { compileSource } from "../wasm/generate/compile.ts";
 import { createFmaTier } from "../wasm/generate/fma.ts";
 import { inverse, modulo, PRIME } from "../wasm/generate/numbers.ts";
-import { formula } from "../wasm/generate/pair.ts";
+import { formula, type Pair } from "../wasm/generate/pair.ts";
 import { type Range, scaleRange, UnprovedBound } from "../wasm/generate/range.ts";
 import { createScalarTier } from "../wasm/generate/scalar.ts";
 import { createSimdTier } from "../wasm/generate/simd.ts";
@@ -112,6 +112,21 @@ describe.each([createFmaTier(), createSimdTier(), createScalarTier()])("kernels 
     }
   });
 
+  test("32 products at their largest are reduced together", () => {
+    const base = kernels.arena();
+    for (let round = 0; round < MAX_TRIES; round++) {
+      const factors = [0, 1].map((more) => extreme(tier.stored, tier, round + more));
+      factors.forEach((digits, i) => {
+        for (const lane of [0, 1]) write(base + 1024 * i, lane, digits);
+      });
+      (kernels["products32"] as (d: number, a: number, b: number) => void)(base + 2048, base, base + 1024);
+      const [a, b] = factors.map(integerOf) as [bigint, bigint];
+      // (a + a·u)(b + b·u) = 2ab·u
+      const expected = [0n, 64n * a * b].map((part) => modulo(part * unR, PRIME));
+      expect([0, 1].map((lane) => modulo(integerOf(read(base + 2048, lane)), PRIME))).toEqual(expected);
+    }
+  });
+
   test("a long sum is settled before it overflows", () => {
     const base = kernels.arena();
     for (const sign of SIGNS) {
@@ -158,6 +173,12 @@ function isWithin(digits: readonly bigint[], range: Range, tier: Tier): boolean 
 
 async function compileKernels(tier: Tier, folder: string): Promise<KernelModule> {
   const formulas = [
+    formula(tier, "products32", ["d", "a", "b"], (f) => {
+      const [a, b] = [f.operand("a", 1)[0], f.operand("b", 1)[0]] as [Pair, Pair];
+      let sum = a.mulWide(b);
+      for (let i = 0; i < 5; i++) sum = sum.plus(sum);
+      f.result("d", [sum.reduced()]);
+    }),
     formula(tier, "sum36", ["d", "a"], (f) => {
       const [a] = f.operand("a", 1);
       const twelve = (a as NonNullable<typeof a>).times(12);

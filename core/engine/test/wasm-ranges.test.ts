@@ -55,6 +55,20 @@ describe("unproved bounds fail the build and name the operation", () => {
     }
   });
 
+  test.each([createFmaTier(), createSimdTier(), createScalarTier()])(
+    "a sum of products without end ($name)",
+    (tier) => {
+      const summing = (doublings: number) => (): string =>
+        formula(tier, "sum", ["d", "a"], (f) => {
+          let sum = operand(f).sqrWide();
+          for (let i = 0; i < doublings; i++) sum = sum.plus(sum);
+          f.result("d", [sum.reduced()]);
+        });
+      expect(summing(5)).not.toThrow();
+      expect(summing(40)).toThrow(UnprovedBound);
+    },
+  );
+
   test("a column that 64 bits cannot hold", () => {
     const columns = new FmaColumns(new ConstantPool("TEST"), "kernel", 4);
     columns.load(2, "w", 1n << 60n);

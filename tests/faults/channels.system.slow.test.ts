@@ -105,3 +105,20 @@ test("the bus goes and comes back: meanwhile the endpoint polls the API, then it
     bus.close();
   }
 }, 120_000);
+
+test("D-TAs without a port: the D-KMS gets its first keys from D-TAs that connect to its bus, and then everybody enrols through it", async () => {
+  const world = await createWorld({ over: "channels", closedDtas: true });
+  try {
+    for (const { url } of world.domain.descriptor.authorities) await expect(fetch(`${url}/v1/dta`)).rejects.toThrow();
+    const alice = await world.person("alice");
+    await world.endpoint("web");
+    const secret = { path: PATH, recipients: [who("endpoint/web")], plaintext: utf8("value 1"), version: 1 };
+    await putSecret(world.deps, alice, secret);
+    await eventually("the secret", async () => ((await served(world, "web"))?.value === "value 1" ? true : undefined));
+    expect(world.kms.output.match(/offers itself/g)).toHaveLength(3);
+    // With keys the D-KMS takes no invitations, and the D-TAs come as they always do.
+    for (const dta of world.dtas) expect(dta.output).toContain("invited a D-KMS without keys");
+  } finally {
+    await world.close();
+  }
+}, 120_000);

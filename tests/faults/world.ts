@@ -156,11 +156,17 @@ export const who = (name: string): Identity => parseIdentity(`milagro:example.or
 export interface WorldOptions {
   /** How the D-KMS and its bus are reached: plainly, on this machine, or over channels, for which the D-KMS enrols first. Default "loopback". */
   readonly over?: "loopback" | "channels";
+  /** Once the domain is founded no D-TA has a port: they connect outwards only. */
+  readonly closedDtas?: boolean;
   /** What stands between all others and the bus: gets the bus's port, and gives the one to name in the descriptor. */
   busBehind?(port: number): Promise<number>;
 }
 
-export async function createWorld({ over = "loopback", busBehind }: WorldOptions = {}): Promise<World> {
+export async function createWorld({
+  over = "loopback",
+  closedDtas = false,
+  busBehind,
+}: WorldOptions = {}): Promise<World> {
   const folder = await makeTempFolder();
   const secrets: string[] = [PASSPHRASE];
   const privateKeys: Uint8Array[] = [];
@@ -169,6 +175,7 @@ export async function createWorld({ over = "loopback", busBehind }: WorldOptions
   const ports = await freePorts(COUNT + 2);
   const [kmsPort, busPort = 0] = ports.slice(COUNT);
   const env = { NODE_COMPILE_CACHE: CACHE };
+  let founded = false;
   const dtaHome = (index: number): string => join(folder, `dta-${index}`);
   const admin = (index: number): HttpClient => createHttpClient({ url: `unix:${homeOf(dtaHome(index)).adminSocket}` });
   const indices = Array.from({ length: COUNT }, (_, i) => i + 1);
@@ -182,7 +189,7 @@ export async function createWorld({ over = "loopback", busBehind }: WorldOptions
           "--home",
           dtaHome(index),
           "--listen",
-          `127.0.0.1:${ports[index - 1]}`,
+          founded && closedDtas ? "none" : `127.0.0.1:${ports[index - 1]}`,
           "--passphrase-file",
           passphraseFile,
         ],
@@ -221,6 +228,13 @@ export async function createWorld({ over = "loopback", busBehind }: WorldOptions
     const everybody = policy.rules.map((rule) => ({ ...rule, identities: ["milagro:example.org/*/**"] }));
     await admin(index).request({ method: "PUT", path: "/v1/policy", body: { ...policy, rules: everybody } });
   }
+
+  founded = true;
+  if (closedDtas)
+    for (const dta of dtas) {
+      await dta.end("SIGTERM");
+      await dta.start();
+    }
 
   const kmsHome = join(folder, "kms");
   mkdirSync(kmsHome, { mode: 0o700 });

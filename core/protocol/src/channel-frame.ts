@@ -4,7 +4,7 @@
  *   frame  = "MLGC" ‖ u8 version = 1 ‖ u8 type ‖ u16 length ‖ body (length)
  *   offer  = u8 suite = 1 ‖ u8 purpose ‖ domainId (32) ‖ nonce (32) ‖ X_A (32) ‖ ek_A (1184)
  *   answer = nonce (32) ‖ X_B (32) ‖ ct (1088) ‖ sealed (81 to 512)
- *   all later ones: sealed (17 to 1024)            refusal = u8 reason
+ *   all later ones: sealed (17 to 1024)            refusal = u8 reason          invitation = u8 index of a D-TA
  *
  * No frame begins like a TLS record (0x14 to 0x17), so one port can serve both; each type has its bounds, which are checked
  * before anything is waited for or computed.
@@ -31,6 +31,7 @@ const TYPES = {
   "mpin-offer": { code: 5, least: 17, most: 1024 },
   "mpin-answer": { code: 6, least: 17, most: 1024 },
   "mpin-confirmation": { code: 7, least: 17, most: 1024 },
+  invitation: { code: 8, least: 1, most: 1 },
   refusal: { code: 15, least: 1, most: 1 },
 } as const;
 

@@ -39,6 +39,11 @@ export function peerAt({ name, authorities }: ServiceDomain, url: URL): PeerName
   return isChannel ? kmsIdentity({ name }) : undefined;
 }
 
+/** Where a URL's channels are dialled. */
+export function addressOf(url: URL): { readonly host: string; readonly port: number } {
+  return { host: url.hostname.replace(/^\[|\]$/g, ""), port: portOf(url) };
+}
+
 /** The same host and port, each with its scheme's own default. */
 function samePlace(a: URL, b: URL): boolean {
   return a.protocol !== "https:" && a.hostname === b.hostname && portOf(a) === portOf(b);
@@ -57,7 +62,7 @@ export function serviceConnector(options: ServiceConnectorOptions): Connector {
     const to = peerAt(options.domain(), url);
     if (to === undefined) return undefined;
     const self = options.self(to);
-    const address = { host: url.hostname.replace(/^\[|\]$/g, ""), port: portOf(url) };
+    const address = addressOf(url);
     return {
       key: `${address.host} ${address.port} ${to} ${credentialName(self.own().credential)}`,
       open: () => connect({ ...address, self, to, tickets, timeoutMs: options.timeoutMs }),

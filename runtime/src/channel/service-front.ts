@@ -8,6 +8,7 @@ import { errorFields, type Log } from "../log.ts";
 import type { Channel } from "./channel.ts";
 import type { ChannelSelf } from "./self.ts";
 import { type ChannelServer, createServer, type ServerOptions } from "./server.ts";
+import { acceptInvitation } from "./turned.ts";
 
 export interface ServiceFrontOptions
   extends Pick<ServerOptions, "revoked" | "maxChannels" | "perSecondPerAddress" | "maxPendingPerAddress"> {
@@ -15,6 +16,14 @@ export interface ServiceFrontOptions
   self(): ChannelSelf | undefined;
   /** Whether nobody in particular is let in too, beside everybody of the domain: for those who have no keys yet. */
   readonly anonymous: boolean;
+  /** What happens while the service cannot prove itself: D-TAs may offer themselves (`turned`). Without it connections end at once. */
+  readonly invited?: {
+    /** Nobody. */
+    readonly self: ChannelSelf;
+    /** D-TAs of the domain. */
+    readonly count: number;
+    onChannel(channel: Channel, index: number): void;
+  };
   readonly log: Log;
   onChannel(channel: Channel): void;
 }
@@ -27,6 +36,9 @@ export interface ServiceFront {
   /** Ends all channels. */
   close(): void;
 }
+
+/** That are being looked at, at once: each costs an agreement. */
+const MAX_INVITATIONS = 16;
 
 export function createServiceFront(options: ServiceFrontOptions): ServiceFront {
   const { log, onChannel } = options;
@@ -41,10 +53,25 @@ export function createServiceFront(options: ServiceFrontOptions): ServiceFront {
     server = { self, channels };
     return channels;
   }
+  let invitations = 0;
+  async function acceptInvited(socket: Socket, invited: NonNullable<ServiceFrontOptions["invited"]>): Promise<void> {
+    socket.on("error", () => {});
+    if (invitations >= MAX_INVITATIONS) return void socket.destroy();
+    invitations += 1;
+    try {
+      const channel = await acceptInvitation(socket, invited);
+      invited.onChannel(channel, channel.peer.index);
+    } catch (error) {
+      log.debug("a connection did not become an invitation", errorFields(error));
+    } finally {
+      invitations -= 1;
+    }
+  }
   return {
     accept(socket) {
       const self = options.self();
       if (self) serverFor(self).emit("connection", socket);
+      else if (options.invited) void acceptInvited(socket, options.invited);
       else socket.destroy();
     },
     get count() {

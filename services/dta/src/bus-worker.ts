@@ -27,6 +27,8 @@ import type { DtaContext, FoundedDomain } from "./context.ts";
 export interface BusWorker {
   /** "none" while there is nothing to connect for. */
   readonly state: "none" | "connecting" | "connected" | "closed";
+  /** Where the bus is; undefined while there is nothing to connect for. */
+  readonly url: string | undefined;
   close(): Promise<void>;
 }
 
@@ -63,6 +65,9 @@ export function startBusWorker(
   return {
     get state() {
       return bus?.state ?? "none";
+    },
+    get url() {
+      return bus && now.domain ? busUrlOf(context, now.domain) : undefined;
     },
     close: async () => {
       closed = true;

@@ -5,9 +5,11 @@
  */
 import type { Socket } from "node:net";
 import { MilagroError } from "@milagro/engine/error";
+import type { Channel } from "@milagro/runtime/channel/channel";
 import { anonymousCredential, type ChannelSelf } from "@milagro/runtime/channel/self";
-import { serviceConnector } from "@milagro/runtime/channel/service-connector";
+import { addressOf, serviceConnector } from "@milagro/runtime/channel/service-connector";
 import { createServiceFront } from "@milagro/runtime/channel/service-front";
+import { invite } from "@milagro/runtime/channel/turned";
 import type { Connector } from "@milagro/runtime/connector";
 import type { HttpServer } from "@milagro/runtime/http-server";
 import { type DtaContext, domainOf, type FoundedDomain } from "./context.ts";
@@ -17,6 +19,8 @@ export interface DtaChannels {
   readonly connector: Connector;
   /** A connection to the public port that begins as a channel does. */
   accept(socket: Socket, server: HttpServer): void;
+  /** Offers this D-TA to whoever listens there. @throws as `invite`, `ERR_SEALED`, `ERR_DOMAIN_UNKNOWN` */
+  invite(url: URL): Promise<Channel>;
   close(): void;
 }
 
@@ -68,6 +72,11 @@ export function createDtaChannels(context: DtaContext): DtaChannels {
     accept(socket, to) {
       server = to;
       front.accept(socket);
+    },
+    invite(url) {
+      if (issuer.sealed) throw new MilagroError("ERR_SEALED", "this D-TA is sealed");
+      const founded = domainOf(context);
+      return invite({ ...addressOf(url), self: selves(founded).self, index: founded.index });
     },
     close: () => front.close(),
   };

@@ -22,6 +22,7 @@ import { allowBrowsers } from "./cors.ts";
 import { readDenials } from "./deny-list.ts";
 import { createEmailCodes, type EmailCodes, type MailOutcome } from "./email-codes.ts";
 import { forgetOld, startHousekeeping } from "./housekeeping.ts";
+import { startInvitations } from "./invitations.ts";
 import { createIssuance, type IssuanceCounters } from "./issue.ts";
 import { createIssuer, type Issuer } from "./issuer.ts";
 import { checkAuditLog, checkNewestHead } from "./log-page.ts";
@@ -145,6 +146,8 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     });
     const bus = startBusWorker(context, issue, channels);
     closers.push(() => bus.close());
+    const invitations = await startInvitations(context, issue, channels, bus);
+    closers.push(() => invitations.close());
     await admin.listen({ socketPath: home.adminSocket });
     const address = publicAddress(config);
     const listening = address === undefined ? undefined : await open.listen(address);

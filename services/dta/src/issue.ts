@@ -3,6 +3,7 @@
  * one durable commit (which requests that wait together share); only after it the worker computes the shares. No audit record, no share; and whoever lost the answer asks again with the same request.
  * @module
  */
+import type { Identity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
 import { entitlementsOf, isAttributeKey } from "@milagro/protocol/attribute-issuance";
 import { definitionOf, type ErrorCode } from "@milagro/protocol/error-codes";
@@ -31,20 +32,21 @@ export interface IssuanceCounters {
 }
 
 /**
- * The operation behind `POST /v1/issue` and the bus. A refusal is a value, signed by this D-TA; it throws for what never became a request.
+ * The operation behind `POST /v1/issue` and the bus. A refusal is a value, signed by this D-TA; it throws for what never became a request. With `only` requests for
+ * anybody else are none (`ERR_IDENTITY_INVALID`).
  * @throws `ERR_SEALED`, `ERR_DOMAIN_UNKNOWN`, `ERR_DOMAIN_MISMATCH`, `ERR_MESSAGE_INVALID`, `ERR_OVERLOADED`, and the store's codes
  */
 export function createIssuance(
   context: DtaContext,
   counters: IssuanceCounters,
-): (sealed: SealedRequestWire) => Promise<IssuanceAnswerWire> {
+): (sealed: SealedRequestWire, only?: Identity) => Promise<IssuanceAnswerWire> {
   let inFlight = 0;
-  return async (sealed) => {
+  return async (sealed, only) => {
     if (inFlight >= MAX_IN_FLIGHT)
       throw new MilagroError("ERR_OVERLOADED", "this D-TA has too many requests under way");
     inFlight++;
     try {
-      return await issue(context, counters, sealed);
+      return await issue(context, counters, sealed, only);
     } finally {
       inFlight--;
     }
@@ -55,11 +57,14 @@ async function issue(
   context: DtaContext,
   counters: IssuanceCounters,
   sealed: SealedRequestWire,
+  only: Identity | undefined,
 ): Promise<IssuanceAnswerWire> {
   const domain = domainOf(context);
   if (context.issuer.sealed) throw new MilagroError("ERR_SEALED", "this D-TA is sealed; its operator unseals it");
   const opened = await context.issuer.call("open", sealed);
   const { request, requestHash } = opened;
+  if (only !== undefined && request.identity !== only)
+    throw new MilagroError("ERR_IDENTITY_INVALID", "only the D-KMS's own keys are asked for this way");
   const call = callFor(request);
   const master = masterFor(domain, request.keys, context.clock());
   if (master === "ERR_MASTER_AHEAD") throw new MilagroError(master, "this D-TA has not adopted that master yet");

@@ -3,8 +3,10 @@
  * @module
  */
 
+import { MilagroError } from "@milagro/engine/error";
 import type { CredentialClaim } from "@milagro/protocol/channel-credential";
 import type { TrustDomain } from "@milagro/protocol/trust-domain";
+import type { Channel } from "@milagro/runtime/channel/channel";
 import { anonymousCredential, type ChannelSelf } from "@milagro/runtime/channel/self";
 import { serviceConnector } from "@milagro/runtime/channel/service-connector";
 import {
@@ -48,12 +50,42 @@ export function createKmsChannels({ domain, pool, clock, log, own }: KmsChannels
       return { credential: { kind: "identity", ...signer.author }, sign: signer.sign };
     },
   };
+  /** Of D-TAs that have offered themselves, the newest of each. */
+  const invitations = new Map<number, { readonly channel: Channel; given: boolean }>();
+  const direct = serviceConnector({ domain: () => domain, self: () => nobody });
+  const invited = (channel: Channel, index: number): void => {
+    channel.on("error", () => {});
+    const before = invitations.get(index);
+    if (before && !before.given) before.channel.destroy();
+    const one = { channel, given: false };
+    invitations.set(index, one);
+    channel.once("close", () => {
+      if (invitations.get(index) === one) invitations.delete(index);
+    });
+    log.info("a D-TA offers itself while this D-KMS has no keys", { index });
+  };
   return {
-    connector: serviceConnector({ domain: () => domain, self: () => nobody }),
+    connector(url) {
+      const index =
+        domain.authorities.findIndex(
+          ({ entry }) => new URL(entry.url).origin === url.origin && new URL(entry.url).host === url.host,
+        ) + 1;
+      const one = invitations.get(index);
+      if (!one || one.channel.destroyed) return direct(url);
+      return {
+        key: `invited by dta:${index}`,
+        async open() {
+          if (one.given) throw new MilagroError("ERR_UNREACHABLE", "this D-TA has offered one connection");
+          one.given = true;
+          return one.channel;
+        },
+      };
+    },
     front: (port) =>
       createServiceFront({
         ...port,
         self: () => (own()?.signer() ? self : undefined),
+        invited: { self: nobody, count: domain.authorities.length, onChannel: invited },
         log,
         // Behind one address there may be a whole site.
         perSecondPerAddress: 200,

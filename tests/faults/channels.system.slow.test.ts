@@ -82,7 +82,7 @@ test("the bus goes and comes back: meanwhile the endpoint polls the API, then it
     await put(1);
     await arrived(1);
     // Three D-TAs and the endpoint.
-    expect(bus.live()).toBe(4);
+    await eventually("all on the bus", async () => (bus.live() === 4 ? true : undefined));
 
     bus.pull();
     await becomes("connecting");

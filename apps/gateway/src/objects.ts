@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import type { RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
+import { ahead } from "./ahead.ts";
 import type { Backend, Tags, WriteCondition, Written } from "./backend/backend.ts";
 import type { DigestAlgorithm } from "./digest-algorithms.ts";
 import type { DigestThreads } from "./digest-threads.ts";
@@ -162,7 +163,9 @@ export function createObjects(parts: {
       const salt = random(PART_SALT_LENGTH);
       const stream = digests.begin(["md5", ...algorithms]);
       let sealed: SealedPart | undefined;
-      const chunks = sealPart(partKey(dek, salt), body, {
+      // A folder has written a chunk before it asks for the next, which is sealed meanwhile.
+      const isFolder = backend.kind === "file";
+      const sealing = sealPart(partKey(dek, salt), body, {
         block: stream.block,
         onPlaintext: stream.update,
         async beforeLast() {
@@ -170,11 +173,10 @@ export function createObjects(parts: {
           sealed = { salt, digests: found };
           check(found);
         },
-        // A folder has written a chunk before it asks for the next.
-        reusesChunks: backend.kind === "file",
+        reusesChunks: isFolder,
       });
       return {
-        chunks,
+        chunks: isFolder ? ahead(sealing) : sealing,
         finished() {
           if (!sealed) throw new MilagroError("ERR_STORE_UNAVAILABLE", "the store took the part without reading it");
           return sealed;

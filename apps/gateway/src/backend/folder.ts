@@ -313,15 +313,10 @@ function fileStore(folder: string) {
       try {
         handle = await open(temporary, "wx", 0o600);
         let written = 0;
-        let writing: Promise<void> | undefined;
-        // One chunk is written while the next is sealed.
         for await (const chunk of body) {
-          await writing;
-          writing = writeWhole(handle, chunk, written);
-          writing.catch(() => {}); // it is waited for below, unless the body fails first
+          await writeWhole(handle, chunk, written);
           written += chunk.length;
         }
-        await writing;
         if (written !== length)
           throw new MilagroError("ERR_BODY_INCOMPLETE", "the body has another length than announced");
         await handle.sync();

@@ -48,7 +48,7 @@ export interface SealOptions {
   onPlaintext?(block: Uint8Array, length: number): Promise<void> | void;
   /** Runs before the last chunk comes out: what throws here keeps the part from being whole. */
   beforeLast?(): Promise<void>;
-  /** A chunk is good until the one after the next is asked for: for sinks that write one while the next is sealed. */
+  /** A chunk is good until the one after the next is asked for: see `ahead`. */
   readonly reusesChunks?: boolean;
 }
 

@@ -47,7 +47,11 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
     modules: ANY,
     forbidden: [],
   },
-  "apps/gateway": { packages: [...SHELL, "@milagro/client", "@milagro/endpoint"], modules: ANY, forbidden: [] },
+  "apps/gateway": {
+    packages: [...SHELL, "@milagro/client", "@milagro/endpoint", "@milagro/channel"],
+    modules: ANY,
+    forbidden: [],
+  },
 };
 
 function allowedModule(layer: Layer, specifier: string): boolean {

@@ -275,6 +275,69 @@ test("killed in the middle of an upload, and a rotation killed in its middle: bo
   await server.kill();
 }, 240_000);
 
+/** The near side of `milagro forward`, as a person. */
+async function forwardAs(home: string, identity: string, port: number): Promise<string> {
+  const line = `forward -L 0 --to ${GATEWAY} --at 127.0.0.1:${port} ${acting(home, identity)}`;
+  const child = spawnMilagro(line.split(" "), options());
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const stop = () => {
+    child.kill("SIGTERM");
+    return ended;
+  };
+  let output = "";
+  daemons.push({ ready: {}, output: () => output, stop });
+  return new Promise((resolve, reject) => {
+    child.stderr?.on("data", (chunk) => {
+      output += chunk;
+      const local = /forwarding on (\S+) to/.exec(output)?.[1];
+      if (local !== undefined) resolve(`http://${local}`);
+    });
+    void ended.then(() => reject(new Error(`forward ended: ${output}`)));
+  });
+}
+
+needs("aws", "rclone", "s3cmd")(
+  "aws, rclone and s3cmd by milagro forward: the identity of the channel counts, their access key is made up; who was not let in gets nothing",
+  async () => {
+    await run(`gateway channel-allow --home gw --passphrase-file pass ${ALICE} -a role=staff -a region=DE`);
+    const server = await startDaemon(
+      `gateway serve ${gateway} --listen 127.0.0.1:0 --channel-listen 127.0.0.1:0`.split(" "),
+      options(),
+    );
+    daemons.push(server);
+    const port = Number(server.ready["channelPort"]);
+    await mkdir(path("by-channel"));
+    const madeUp = { id: "MADEUP", secret: "known to nobody" } as Parameters<typeof clientsOf>[2];
+    const url = await forwardAs("alice", ALICE, port);
+    const { aws, rclone, s3cmd } = await clientsOf(path("by-channel"), url, madeUp);
+    await writeFile(path("by-channel", "up"), SECRET.repeat(400_000));
+    await ok(aws("s3", "mb", "s3://channels"));
+    await ok(aws("s3", "cp", "up", "s3://channels/aws"));
+    await ok(rclone("copyto", "up", "gw:channels/rclone"));
+    await ok(s3cmd("put", "up", "s3://channels/s3cmd"));
+    for (const [i, name] of ["s3cmd", "aws", "rclone"].entries()) {
+      const fetched = [
+        () => aws("s3", "cp", `s3://channels/${name}`, "down"),
+        () => rclone("copyto", `gw:channels/${name}`, "down"),
+        () => s3cmd("get", "--force", `s3://channels/${name}`, "down"),
+      ] as const;
+      await ok((fetched[i] as () => ReturnType<typeof aws>)());
+      expect((await readFile(path("by-channel", "down"))).equals(await readFile(path("by-channel", "up"))), name).toBe(
+        true,
+      );
+    }
+    // The same made-up key without the channel.
+    const bare = await clientsOf(path("by-channel"), String(server.ready["url"]), madeUp);
+    expect((await bare.aws("s3", "ls", "s3://channels")).stderr).toMatch(/InvalidAccessKeyId/);
+    // Another person of the domain, with keys of his own, whom nobody let in.
+    const others = await clientsOf(path("by-channel"), await forwardAs("bob", BOB, port), madeUp);
+    expect((await others.aws("s3", "ls", "s3://channels")).status).not.toBe(0);
+    await run(`gateway access-key-revoke --home gw --passphrase-file pass ${ALICE}`);
+    await expect.poll(async () => (await aws("s3", "ls", "s3://channels")).status, { timeout: 20_000 }).not.toBe(0);
+  },
+  240_000,
+);
+
 test("without a home, an identity or keys a gateway does not start, and says what is missing", async () => {
   expect(await failure("gateway serve")).toBe("ERR_USAGE");
   expect(await failure("gateway serve --home gw --profile op")).toBe("ERR_USAGE");

@@ -11,6 +11,8 @@ import { MilagroError } from "@milagro/engine/error";
 import { formatTarget, parseTarget, type Target } from "./forward-target.ts";
 import { parseLineObject } from "./read-line.ts";
 
+/** The protocol inside the channel, by ALPN: two services at one port do not mix. */
+export const FORWARD_PROTOCOL = "milagro-forward/1";
 /** Without the line feed. */
 export const MAX_FORWARD_LINE = 512;
 /** Why a connection was not made. */

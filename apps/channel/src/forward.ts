@@ -124,6 +124,20 @@ export async function forwardFar(channel: Duplex, identity: string, options: Far
   }
 }
 
+/**
+ * The far side in a program that is the target itself: answers the near side, which must not name another. Afterwards the channel is the connection.
+ * @throws `ERR_TARGET_REFUSED`, which the near side is told, `ERR_PEER_INVALID`, `ERR_UNREACHABLE`, `ERR_TIMEOUT`
+ */
+export async function acceptForward(channel: Duplex): Promise<void> {
+  const line = await readLine(channel, { maxBytes: MAX_FORWARD_LINE, timeoutMs: ANSWER_MS });
+  if (parseForwardRequest(line) === undefined) {
+    channel.write(encodeForwardAnswer(undefined));
+    return;
+  }
+  channel.end(encodeForwardAnswer("ERR_TARGET_REFUSED"));
+  throw new MilagroError("ERR_TARGET_REFUSED", WHY.ERR_TARGET_REFUSED);
+}
+
 /** @throws `ERR_TARGET_UNREACHABLE` */
 function connectTo({ host, port }: Target): Promise<Socket> {
   return new Promise((resolve, reject) => {

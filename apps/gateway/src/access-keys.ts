@@ -1,6 +1,6 @@
 /**
- * S3 access keys and whom they stand for: an identity with its attributes. Sealed in a key store beside the gateway; a running gateway sees
- * changes within seconds, so that a key that was revoked ends.
+ * S3 access keys and whom they stand for: an identity with its attributes; and identities that come over a channel, which need no secret. Sealed in a key
+ * store beside the gateway; a running gateway sees changes within seconds, so that a key that was revoked ends.
  * @module
  */
 import { stat } from "node:fs/promises";
@@ -22,7 +22,8 @@ export const ACCESS_KEYS_KIND = "gateway-access-keys";
 const EntrySchema = Type.Object(
   {
     v: Type.Literal(1),
-    secret: Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" }),
+    /** Absent: nobody signs with it; the identity comes over a channel. */
+    secret: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" })),
     identity: Type.String({ maxLength: 255 }),
     attributes: Type.Record(Type.String(), Type.Union([Type.String(), Type.Integer(), Type.Array(Type.String())])),
     /** Names of buckets; absent: all. */
@@ -40,16 +41,25 @@ export interface AccessKeyOptions extends Caller {
   readonly readOnly?: boolean;
 }
 
-export interface AccessKey extends Caller {
+/** Somebody who may come in, and how far. */
+export interface Admitted extends Caller {
+  /** Of an access key; of who comes over a channel, the identity. */
   readonly id: string;
-  readonly secret: string;
+  readonly secret: string | undefined;
   readonly buckets: readonly string[] | undefined;
   readonly readOnly: boolean;
   readonly createdMs: number;
 }
 
+export interface AccessKey extends Admitted {
+  readonly secret: string;
+}
+
 export interface AccessKeys {
+  /** By access key. */
   find(id: string): Promise<AccessKey | undefined>;
+  /** By the identity that a channel has proven. */
+  findPeer(identity: Identity): Promise<Admitted | undefined>;
   close(): Promise<void>;
 }
 
@@ -70,10 +80,24 @@ export async function openAccessKeyStore(path: string, passphrase: Passphrase, c
 export async function createAccessKey(store: KeyStore, options: AccessKeyOptions, nowMs: number): Promise<AccessKey> {
   const id = `MLG${[...systemRandom(17)].map((byte) => ALPHABET[byte % 32]).join("")}`;
   const secret = Buffer.from(systemRandom(32)).toString("base64url");
-  const { identity, attributes, buckets, readOnly = false } = options;
+  return { ...(await keep(store, id, secret, options, nowMs)), secret };
+}
+
+/** Lets an identity in over channels. What was said of it before is replaced. */
+export function admitPeer(store: KeyStore, options: AccessKeyOptions, nowMs: number): Promise<Admitted> {
+  return keep(store, options.identity, undefined, options, nowMs);
+}
+
+async function keep(
+  store: KeyStore,
+  id: string,
+  secret: string | undefined,
+  { identity, attributes, buckets, readOnly = false }: AccessKeyOptions,
+  nowMs: number,
+): Promise<Admitted> {
   const entry: Entry = {
     v: 1,
-    secret,
+    ...(secret === undefined ? {} : { secret }),
     identity,
     attributes: attributes as Entry["attributes"],
     ...(buckets === undefined ? {} : { buckets: [...buckets] }),
@@ -86,23 +110,25 @@ export async function createAccessKey(store: KeyStore, options: AccessKeyOptions
   return { id, secret, identity, attributes, buckets, readOnly, createdMs: nowMs };
 }
 
-/** @throws `ERR_ACCESS_KEY_MISSING` */
+/** @param id - of an access key, or the identity that comes over channels. @throws `ERR_ACCESS_KEY_MISSING` */
 export async function revokeAccessKey(store: KeyStore, id: string): Promise<void> {
   if (!store.names().includes(id)) throw new MilagroError("ERR_ACCESS_KEY_MISSING", "there is no such access key");
   await store.update({ remove: [id] });
 }
 
 /** Without their secrets. */
-export function listAccessKeys(store: KeyStore): Omit<AccessKey, "secret">[] {
+export function listAccessKeys(
+  store: KeyStore,
+): (Omit<Admitted, "secret"> & { readonly by: "access key" | "channel" })[] {
   return store.names().map((id) => {
-    const { secret: _, ...rest } = read(store, id) as AccessKey;
-    return rest;
+    const { secret, ...rest } = read(store, id) as Admitted;
+    return { ...rest, by: secret === undefined ? "channel" : "access key" };
   });
 }
 
 /** The keys of a running gateway, which follows the file. */
 export async function watchAccessKeys(path: string, passphrase: Passphrase, log: Log): Promise<AccessKeys> {
-  let keys = new Map<string, AccessKey>();
+  let keys = new Map<string, Admitted>();
   let stamp = "";
   let checkedMs = Number.NEGATIVE_INFINITY;
   let checking: Promise<void> | undefined;
@@ -115,26 +141,34 @@ export async function watchAccessKeys(path: string, passphrase: Passphrase, log:
     if (seen === stamp) return;
     const store = await openAccessKeyStore(path, passphrase);
     try {
-      keys = new Map(store.names().map((id) => [id, read(store, id) as AccessKey]));
+      keys = new Map(store.names().map((id) => [id, read(store, id) as Admitted]));
       stamp = seen === "none" ? await stampOf() : seen;
     } finally {
       await store.close();
     }
   };
+  const fresh = async (): Promise<ReadonlyMap<string, Admitted>> => {
+    if (monotonicMs() - checkedMs > CHECK_INTERVAL_MS) {
+      checkedMs = monotonicMs();
+      checking = load().catch((error: unknown) => {
+        // A file that cannot be read must not keep revoked keys alive.
+        keys = new Map();
+        stamp = "";
+        log.error("the access keys cannot be read: nobody is let in", errorFields(error));
+      });
+    }
+    await checking;
+    return keys;
+  };
   await load();
   return {
     async find(id) {
-      if (monotonicMs() - checkedMs > CHECK_INTERVAL_MS) {
-        checkedMs = monotonicMs();
-        checking = load().catch((error: unknown) => {
-          // A file that cannot be read must not keep revoked keys alive.
-          keys = new Map();
-          stamp = "";
-          log.error("the access keys cannot be read: nobody is let in", errorFields(error));
-        });
-      }
-      await checking;
-      return keys.get(id);
+      const found = (await fresh()).get(id);
+      return found?.secret === undefined ? undefined : { ...found, secret: found.secret };
+    },
+    async findPeer(identity) {
+      const found = (await fresh()).get(identity);
+      return found?.secret === undefined ? found : undefined;
     },
     close: async () => {
       keys.clear();
@@ -143,15 +177,15 @@ export async function watchAccessKeys(path: string, passphrase: Passphrase, log:
   };
 }
 
-function read(store: KeyStore, id: string): AccessKey | undefined {
-  const secret = store.get(id);
-  if (!secret) return undefined;
+function read(store: KeyStore, id: string): Admitted | undefined {
+  const sealed = store.get(id);
+  if (!sealed) return undefined;
   try {
-    const entry: unknown = secret.use((bytes) => JSON.parse(parseUtf8(bytes)));
+    const entry: unknown = sealed.use((bytes) => JSON.parse(parseUtf8(bytes)));
     if (!Check(EntrySchema, entry)) throw new MilagroError("ERR_KEYSTORE_CORRUPT", "an access key is malformed");
-    const { v: _, identity, buckets, ...rest } = entry;
-    return { id, ...rest, identity: parseIdentity(identity) as Identity, buckets };
+    const { v: _, identity, buckets, secret, ...rest } = entry;
+    return { id, secret, ...rest, identity: parseIdentity(identity) as Identity, buckets };
   } finally {
-    secret.destroy();
+    sealed.destroy();
   }
 }

@@ -28,7 +28,19 @@ export type AuditAction =
   | "rotation.begin"
   | "rotation.end"
   | "gateway.start";
-const DETAILS = ["bucket", "key", "accessKey", "address", "policy", "range", "count", "level", "epoch", "kek"] as const;
+const DETAILS = [
+  "bucket",
+  "key",
+  "accessKey",
+  "channel",
+  "address",
+  "policy",
+  "range",
+  "count",
+  "level",
+  "epoch",
+  "kek",
+] as const;
 export type AuditDetail = (typeof DETAILS)[number];
 
 export interface AuditEvent {

@@ -24,6 +24,9 @@ export const GatewayConfigSchema = Type.Object(
       default: "127.0.0.1:7600",
       description: "host:port; port 0 takes a free one",
     }),
+    channelListen: Type.Optional(
+      Type.String({ maxLength: 300, description: "host:port for clients over Milagro channels; default: none" }),
+    ),
     region: Type.String({ pattern: "^[a-z0-9-]{1,64}$", default: "us-east-1", description: "What clients are told" }),
     storeRegion: Type.Optional(
       Type.String({ pattern: "^[a-z0-9-]{1,64}$", description: "Of the S3 store, when another" }),

@@ -7,7 +7,7 @@ import { satisfiesPolicy } from "@milagro/crypto/policy-satisfy";
 import { MilagroError } from "@milagro/engine/error";
 import type { Clock } from "@milagro/runtime/clock";
 import type { Log } from "@milagro/runtime/log";
-import type { AccessKey } from "./access-keys.ts";
+import type { Admitted } from "./access-keys.ts";
 import type { Audit, AuditAction, AuditEvent } from "./audit.ts";
 import type { Backend } from "./backend/backend.ts";
 import { RESERVED_PREFIX } from "./kek-reader.ts";
@@ -40,7 +40,7 @@ export interface Gateway {
 export interface Exchange {
   readonly gateway: Gateway;
   readonly request: S3Request;
-  readonly caller: AccessKey;
+  readonly caller: Admitted;
   readonly attributes: AttributeSet;
   /** Asks the client for the body, when it waits for that. */
   body(): RequestBody;
@@ -84,7 +84,7 @@ export function mayRead({ attributes }: Exchange, { kek }: OpenedObject): void {
 export function policyForWriting(exchange: Exchange, bucket: string, key: string, own: string | undefined): string {
   checkKey(key);
   checkBucket(exchange, bucket);
-  if (exchange.caller.readOnly) throw new S3Error("AccessDenied", "this access key only reads");
+  if (exchange.caller.readOnly) throw new S3Error("AccessDenied", "you may only read");
   const decision = decideWrite(exchange.gateway.rules, bucket, key, exchange.attributes, own);
   if (decision.kind === "allow") return decision.policy;
   throw new MilagroError(decision.code, REFUSALS[decision.code]);
@@ -99,7 +99,7 @@ const REFUSALS = {
 /** @throws `AccessDenied` */
 export function checkBucket({ caller }: Exchange, bucket: string): void {
   if (caller.buckets && !caller.buckets.includes(bucket))
-    throw new S3Error("AccessDenied", "this access key is for other buckets");
+    throw new S3Error("AccessDenied", "you are let into other buckets only");
 }
 
 /** @throws `AccessDenied` for the gateway's own records */

@@ -4,6 +4,7 @@
  */
 import { MilagroError } from "@milagro/engine/error";
 import { readFileLimited } from "@milagro/runtime/atomic-file";
+import type { ChannelSelf } from "@milagro/runtime/channel/self";
 import type { Clock } from "@milagro/runtime/clock";
 import { parseListenAddress } from "@milagro/runtime/http-listen";
 import type { Log } from "@milagro/runtime/log";
@@ -12,6 +13,7 @@ import { watchAccessKeys } from "./access-keys.ts";
 import { createAudit } from "./audit.ts";
 import type { Backend } from "./backend/backend.ts";
 import { openBackend } from "./backend-open.ts";
+import { listenForChannels } from "./channels.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createDigestThreads } from "./digest-threads.ts";
 import type { Gateway } from "./exchange.ts";
@@ -64,14 +66,24 @@ export async function openGateway({ config, policyKeys, clock, log, ...given }: 
 export interface RunningGateway extends GatewayParts {
   readonly url: string;
   readonly port: number;
+  /** Where channels are taken, when they are. */
+  readonly channelPort: number | undefined;
 }
 
-/** @param options.passphrase - of the access keys; kept for as long as the gateway runs, which follows changes of the file */
-export async function startGateway(
-  options: OpenOptions & { readonly accessKeysPath: string; readonly passphrase: Passphrase },
-): Promise<RunningGateway> {
-  const { config, log } = options;
+export interface StartOptions extends OpenOptions {
+  readonly accessKeysPath: string;
+  /** Of the access keys; kept for as long as the gateway runs, which follows changes of the file. */
+  readonly passphrase: Passphrase;
+  /** Who the gateway is on channels, for a configuration with `channelListen`. */
+  readonly self?: ChannelSelf | undefined;
+}
+
+export async function startGateway(options: StartOptions): Promise<RunningGateway> {
+  const { config, log, self } = options;
   const listen = parseListenAddress(config.listen);
+  const forChannels = config.channelListen === undefined ? undefined : parseListenAddress(config.channelListen);
+  if (forChannels && !("host" in forChannels && self))
+    throw new MilagroError("ERR_CONFIG_INVALID", "channelListen is host:port");
   const tls = await readTls(config);
   if (!tls && "host" in listen && !["127.0.0.1", "::1", "localhost"].includes(listen.host) && !config.plainHttp) {
     throw new MilagroError(
@@ -85,12 +97,20 @@ export async function startGateway(
     await parts.gateway.audit.record({ action: "gateway.start", outcome: "ok" });
     const { domain, idleTimeoutMs } = config;
     const server = await startServer({ gateway: parts.gateway, accessKeys, listen, domain, tls, idleTimeoutMs });
+    const channels =
+      forChannels && "host" in forChannels && self
+        ? await listenForChannels({ self, listen: forChannels, accessKeys, server, log }).catch(async (error) => {
+            await server.close();
+            throw error;
+          })
+        : undefined;
     return {
       ...parts,
       url: server.url,
       port: server.port,
+      channelPort: channels?.port,
       async close() {
-        await server.close();
+        await Promise.all([server.close(), channels?.close()]);
         await accessKeys.close();
         await parts.close();
       },

@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { parseIdentity } from "@milagro/crypto/identity";
 import { createEngine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
+import { type ChannelSelf, identitySelf } from "@milagro/runtime/channel/self";
 import { sleep, systemClock } from "@milagro/runtime/clock";
 import { createHttpPort } from "@milagro/runtime/http-port";
 import { createLogger, errorFields, type Log } from "@milagro/runtime/log";
@@ -25,7 +26,7 @@ import { VERSION } from "./version.ts";
 
 const USAGE = `milagro-gateway: an S3 endpoint whose store gets ciphertext only
 
-  milagro-gateway serve     --home DIR KEYS PASSPHRASE [--backend URL] [--listen HOST:PORT] [--rules FILE]
+  milagro-gateway serve     --home DIR KEYS PASSPHRASE [--backend URL] [--listen HOST:PORT] [--channel-listen HOST:PORT] [--rules FILE]
   milagro-gateway rotate    --home DIR KEYS PASSPHRASE (--level kek|dek|body --bucket NAME [--prefix P] | --resume ID)
   milagro-gateway rotations --home DIR KEYS PASSPHRASE
 
@@ -33,6 +34,7 @@ const USAGE = `milagro-gateway: an S3 endpoint whose store gets ciphertext only
   PASSPHRASE           --passphrase-file FILE that only you can read (mode 0600), or --passphrase-stdin
   --backend URL        file:///path, s3:// or s3://https://host (a folder in the home)
   --listen HOST:PORT   where it listens; port 0 takes a free one (127.0.0.1:7600)
+  --channel-listen HOST:PORT   where it takes Milagro channels as well (nowhere)
   --rules FILE         who may read and write what (rules.json in the home)
   --log-level LEVEL    debug, info, warn, error, silent
 
@@ -47,6 +49,7 @@ const TEXTS = [
   "schema",
   "backend",
   "listen",
+  "channel-listen",
   "region",
   "rules",
   "database",
@@ -93,13 +96,23 @@ interface Opened {
   readonly log: Log;
   readonly policyKeys: RingKeys;
   readonly passphrase: Passphrase;
+  /** On channels. */
+  readonly self: ChannelSelf;
   close(): Promise<void>;
 }
 
 async function open(flags: Flags): Promise<Opened> {
   const home = resolve(need(flags, "home"));
   const { backend, listen, region, database, rules } = flags;
-  const given = { backend, listen, region, database, rules: rules && resolve(rules), logLevel: flags["log-level"] };
+  const given = {
+    backend,
+    listen,
+    region,
+    database,
+    rules: rules && resolve(rules),
+    logLevel: flags["log-level"],
+    channelListen: flags["channel-listen"],
+  };
   const config = readGatewayConfig(home, given, process.env);
   const log = createLogger({ component: "gateway", level: config.logLevel as "info" });
   const passphrase = await readPassphrase({
@@ -135,6 +148,7 @@ async function open(flags: Flags): Promise<Opened> {
     log,
     policyKeys,
     passphrase,
+    self: identitySelf({ engine, random: systemRandom, clock: systemClock, domain, keys: policyKeys.signing }),
     async close() {
       await policyKeys.close();
       http.close();
@@ -144,15 +158,16 @@ async function open(flags: Flags): Promise<Opened> {
 }
 
 async function serve(flags: Flags): Promise<void> {
-  const { home, config, log, policyKeys, passphrase, close } = await open(flags);
+  const { home, config, log, policyKeys, passphrase, self, close } = await open(flags);
   await serveUntilStopped("the gateway", log, async () => {
     await policyKeys.renew().catch((error: unknown) => {
       log.warn("the D-TAs do not answer: going on with the keys that are here", errorFields(error));
     });
     const accessKeysPath = homeFiles(home).accessKeys;
-    const running = await startGateway({ config, policyKeys, clock: systemClock, log, accessKeysPath, passphrase });
+    const options = { config, policyKeys, clock: systemClock, log, accessKeysPath, passphrase, self };
+    const running = await startGateway(options);
     return {
-      ready: { url: running.url, backend: config.backend },
+      ready: { url: running.url, channelPort: running.channelPort, backend: config.backend },
       async close() {
         await running.close();
         await close();

@@ -14,6 +14,7 @@ import type { Identity } from "@milagro/crypto/identity";
 import { type IdentityStore, openIdentityStore } from "@milagro/endpoint/identity-store";
 import { MilagroError } from "@milagro/engine/error";
 import { currentEpoch } from "@milagro/protocol/trust-domain";
+import type { SigningKeys } from "@milagro/runtime/channel/self";
 import { errorFields, type Log } from "@milagro/runtime/log";
 import type { Passphrase } from "@milagro/runtime/passphrase";
 import type { PolicyKeys } from "./policy-keys.ts";
@@ -32,6 +33,8 @@ export interface RingKeysOptions {
 }
 
 export interface RingKeys extends PolicyKeys {
+  /** The identity's `sig` keys, as channels look for them. */
+  readonly signing: SigningKeys;
   /** Asks for what is missing now. @throws what enrolment throws; the keys that are here stay */
   renew(): Promise<void>;
   close(): Promise<void>;
@@ -88,6 +91,7 @@ export async function openRingKeys(options: RingKeysOptions): Promise<RingKeys> 
   timer.unref();
   return {
     ...keys,
+    signing: { identity: options.identity, find: (usage, epoch) => store.ring.find(usage, epoch) },
     renew,
     async close() {
       clearInterval(timer);

@@ -7,18 +7,20 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import type { Duplex } from "node:stream";
+import type { Identity } from "@milagro/crypto/identity";
 import { monotonicMs } from "@milagro/runtime/clock";
 import { type ListenAddress, listenOn } from "@milagro/runtime/http-listen";
 import { errorFields } from "@milagro/runtime/log";
-import type { AccessKeys } from "./access-keys.ts";
+import type { AccessKeys, Admitted } from "./access-keys.ts";
 import type { AuditAction } from "./audit.ts";
 import type { Exchange, Gateway, Reply } from "./exchange.ts";
 import { attributesOfCaller } from "./policies.ts";
 import { routeOf } from "./router.ts";
 import { openBody, type RequestBody } from "./s3/body.ts";
-import { asS3Error, codeOf } from "./s3/errors.ts";
+import { asS3Error, codeOf, S3Error } from "./s3/errors.ts";
 import { parseRequest, type S3Request } from "./s3/request.ts";
-import { verifyRequest } from "./s3/signature.ts";
+import { unsignedRequest, type Verified, verifyRequest } from "./s3/signature.ts";
 import { writeErrorXml } from "./s3/xml.ts";
 
 export interface ServerOptions {
@@ -32,9 +34,20 @@ export interface ServerOptions {
   readonly idleTimeoutMs: number;
 }
 
+/** Whom a channel has proven to be at its other end. */
+export interface ChannelPeer {
+  readonly identity: Identity;
+  /** How the channel's key came about. */
+  readonly origin: string;
+}
+
 export interface RunningServer {
   readonly url: string;
   readonly port: number;
+  /** A connection whose requests are this peer's, whatever they are signed with. */
+  accept(connection: Duplex, peer: ChannelPeer): void;
+  /** Ends connections on which nothing is under way. */
+  closeIdle(): void;
   /** Finishes what is on its way. */
   close(): Promise<void>;
 }
@@ -46,21 +59,31 @@ const MAX_DRAIN_BYTES = 1024 * 1024;
 
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { tls } = options;
+  const peers = new WeakMap<Duplex, ChannelPeer>();
   const settings = { highWaterMark: BUFFER_BYTES, requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 75_000 };
   const listener = (message: IncomingMessage, response: ServerResponse) =>
-    void answer(options, message, response, false);
+    void answer(options, peers.get(message.socket), message, response, false);
   const server = (
     tls
       ? createTlsServer({ ...settings, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) }, listener)
       : createServer(settings, listener)
   ) as Server;
-  server.on("checkContinue", (message, response) => void answer(options, message, response, true));
+  server.on(
+    "checkContinue",
+    (message, response) => void answer(options, peers.get(message.socket), message, response, true),
+  );
   server.setTimeout(options.idleTimeoutMs);
   const listening = await listenOn(server, options.listen);
   const url = tls ? listening.url.replace(/^http:/, "https:") : listening.url;
   return {
     url,
     port: listening.port,
+    accept(connection, peer) {
+      peers.set(connection, peer);
+      // The channel is encrypted already.
+      server.emit(tls ? "secureConnection" : "connection", connection);
+    },
+    closeIdle: () => server.closeIdleConnections(),
     close: () => {
       server.closeIdleConnections();
       return listening.stop();
@@ -68,8 +91,32 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
+/** @throws `AccessDenied`, and what `verifyRequest` throws */
+async function authenticate(
+  { accessKeys, gateway }: ServerOptions,
+  peer: ChannelPeer | undefined,
+  request: S3Request,
+): Promise<{ readonly caller: Admitted; readonly verified: Verified }> {
+  if (peer) {
+    const caller = await accessKeys.findPeer(peer.identity);
+    if (!caller) throw new S3Error("AccessDenied", "the identity of this channel is not let in");
+    return { caller, verified: unsignedRequest(request) };
+  }
+  let caller: Awaited<ReturnType<AccessKeys["find"]>>;
+  const verified = await verifyRequest(
+    request,
+    async (id) => {
+      caller = await accessKeys.find(id);
+      return caller?.secret;
+    },
+    gateway.clock(),
+  );
+  return { caller: caller as NonNullable<typeof caller>, verified };
+}
+
 async function answer(
   options: ServerOptions,
+  peer: ChannelPeer | undefined,
   message: IncomingMessage,
   response: ServerResponse,
   expectsContinue: boolean,
@@ -89,16 +136,8 @@ async function answer(
   try {
     const parsed = parseRequest(message, options.domain);
     request = parsed;
-    let secret: Awaited<ReturnType<AccessKeys["find"]>>;
-    const verified = await verifyRequest(
-      parsed,
-      async (id) => {
-        secret = await options.accessKeys.find(id);
-        return secret?.secret;
-      },
-      gateway.clock(),
-    );
-    const caller = secret as NonNullable<typeof secret>;
+    subject = peer?.identity;
+    const { caller, verified } = await authenticate(options, peer, parsed);
     subject = caller.identity;
     const route = routeOf(parsed, verified);
     action = route.action;
@@ -116,7 +155,8 @@ async function answer(
         return body;
       },
       async allow(allowed, details = {}) {
-        const more = { accessKey: caller.id, address: parsed.address };
+        const by = peer ? { channel: peer.origin } : { accessKey: caller.id };
+        const more = { ...by, address: parsed.address };
         await gateway.audit.record({ action: allowed, outcome: "ok", subject, details: { ...details, ...more } });
         isRecorded = true;
       },

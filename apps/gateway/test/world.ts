@@ -19,7 +19,9 @@ import { combineIdentityKeyShares, issueIdentityKeyShare } from "@milagro/crypto
 import { combinePublicShares, derivePublicShare } from "@milagro/crypto/master-public";
 import { generateMasterSecretShare } from "@milagro/crypto/master-secret";
 import { createEngine } from "@milagro/engine";
+import type { ChannelSelf } from "@milagro/runtime/channel/self";
 import { type Clock, systemClock } from "@milagro/runtime/clock";
+import type { KeyStore } from "@milagro/runtime/key-store";
 import { createLogger } from "@milagro/runtime/log";
 import { passphraseFromText } from "@milagro/runtime/passphrase";
 import { systemRandom } from "@milagro/runtime/random";
@@ -143,6 +145,8 @@ export interface World {
   readonly keys: TestKeys;
   readonly staff: AccessKey;
   client(key?: AccessKey): S3Client;
+  /** The store of the access keys, which the gateway follows. */
+  accessKeys<T>(work: (store: KeyStore) => Promise<T>): Promise<T>;
   /** A further access key, which the gateway sees at once. */
   accessKey(options: Parameters<typeof createAccessKey>[1]): Promise<AccessKey>;
   restart(): Promise<World>;
@@ -157,6 +161,8 @@ export interface WorldOptions {
   readonly staff?: AccessKey;
   readonly extra?: readonly Parameters<typeof createAccessKey>[1][];
   readonly flags?: Readonly<Record<string, unknown>>;
+  /** Who the gateway is on channels. */
+  readonly self?: ChannelSelf;
 }
 
 const PASSPHRASE = "test passphrase";
@@ -185,7 +191,16 @@ export async function startWorld(home: string, options: WorldOptions = {}): Prom
     accessKeysPath: path,
     passphrase: passphraseFromText(PASSPHRASE),
     ...(options.backend ? { backend: options.backend } : {}),
+    self: options.self,
   });
+  const accessKeys = async <T>(work: (store: KeyStore) => Promise<T>): Promise<T> => {
+    const store = await openAccessKeyStore(path, passphraseFromText(PASSPHRASE), COST);
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
+  };
   const clients: S3Client[] = [];
   const own = staff;
   let open = true;
@@ -213,14 +228,8 @@ export async function startWorld(home: string, options: WorldOptions = {}): Prom
       clients.push(client);
       return client;
     },
-    async accessKey(given) {
-      const store = await openAccessKeyStore(path, passphraseFromText(PASSPHRASE), COST);
-      try {
-        return await createAccessKey(store, given, clock());
-      } finally {
-        await store.close();
-      }
-    },
+    accessKeys,
+    accessKey: (given) => accessKeys((store) => createAccessKey(store, given, clock())),
     async restart() {
       await close();
       return startWorld(home, { ...options, keys, staff: own });

@@ -26,7 +26,7 @@ export async function createBucket(exchange: Exchange): Promise<Reply> {
   const { gateway, request, caller } = exchange;
   const { bucket } = request;
   checkBucket(exchange, bucket);
-  if (caller.readOnly) throw new S3Error("AccessDenied", "this access key only reads");
+  if (caller.readOnly) throw new S3Error("AccessDenied", "you may only read");
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket) || /\.\.|^\d+\.\d+\.\d+\.\d+$/.test(bucket))
     throw new S3Error("InvalidBucketName", "a bucket's name has 3 to 63 small letters, digits, dots and hyphens");
   await exchange.allow("bucket.create", { bucket });

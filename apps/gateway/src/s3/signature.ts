@@ -23,11 +23,11 @@ export type Payload =
   /** aws-chunked: each chunk signed, or not; with trailing headers, or without. */
   | { readonly kind: "chunks"; readonly signed: boolean; readonly trailer: boolean };
 
-/** Who signed, and with what chunks are to be checked. */
+/** How a body is vouched for, and with what its chunks are to be checked. */
 export interface Verified {
-  readonly accessKeyId: string;
   readonly payload: Payload;
-  readonly chain: ChunkChain;
+  /** Undefined: signatures are not looked at, because a channel has said who asks, and keeps what is said whole. */
+  readonly chain: ChunkChain | undefined;
 }
 
 /** Signs the chunks of one body, each over the one before. */
@@ -115,7 +115,12 @@ export async function verifyRequest(
       "the signature does not match: check the secret key and what was signed",
     );
   const chain = { signingKey, longDate: claim.longDate, scope, seed: claim.signature };
-  return { accessKeyId: claim.accessKeyId, payload, chain };
+  return { payload, chain };
+}
+
+/** Of a request over a channel: its client may sign as it likes, and send the body in the forms that go with that. @throws `InvalidRequest` */
+export function unsignedRequest(request: S3Request): Verified {
+  return { payload: readPayload(request, { isPresigned: true }).payload, chain: undefined };
 }
 
 /** What is signed for a chunk. @returns the chunk's signature, in hexadecimal */
@@ -215,7 +220,10 @@ function checkTime({ query }: S3Request, { longDate, isPresigned }: Claim, nowMs
   if (!(nowMs <= signedMs + seconds * 1000)) throw new S3Error("AccessDenied", "Request has expired");
 }
 
-function readPayload({ headers }: S3Request, claim: Claim): { readonly payload: Payload; readonly text: string } {
+function readPayload(
+  { headers }: S3Request,
+  claim: Pick<Claim, "isPresigned">,
+): { readonly payload: Payload; readonly text: string } {
   const text = headers.get("x-amz-content-sha256") ?? (claim.isPresigned ? UNSIGNED : "");
   if (text === UNSIGNED) return { payload: { kind: "unsigned" }, text };
   if (/^[0-9a-f]{64}$/.test(text)) return { payload: { kind: "hash", sha256: text }, text };

@@ -5,6 +5,7 @@
 import type { AddressInfo } from "node:net";
 import { connect, createServer, createTicketCache } from "@milagro/channel";
 import { type ForwardEvent, forwardFar, listenNear } from "@milagro/channel/forward";
+import { FORWARD_PROTOCOL } from "@milagro/channel/forward-messages";
 import { formatTarget, parseTarget, parseTargetPattern, type TargetPattern } from "@milagro/channel/forward-target";
 import { createChannelRegistry } from "@milagro/channel/live-channels";
 import { matchesIdentity, parseIdentity, parseIdentityPattern } from "@milagro/crypto/identity";
@@ -21,8 +22,7 @@ import {
 import type { CommandSpec, Context, Invocation } from "../command.ts";
 import { listen } from "./channel-listen.ts";
 
-/** The protocol inside the channel: two services at one port do not mix. */
-const ALPN = ["milagro-forward/1"];
+const ALPN = [FORWARD_PROTOCOL];
 
 export const forward: CommandSpec = {
   name: "forward",

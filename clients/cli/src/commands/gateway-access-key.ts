@@ -1,20 +1,44 @@
 /**
- * `milagro gateway access-key-…`: S3 access keys and whom they stand for.
+ * `milagro gateway access-key-…` and `channel-allow`: who may come in, by an S3 access key or over a channel.
  * @module
  */
 import { join } from "node:path";
 import { parseIdentity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
-import { createAccessKey, listAccessKeys, openAccessKeyStore, revokeAccessKey } from "@milagro/gateway/access-keys";
+import {
+  type AccessKeyOptions,
+  admitPeer,
+  createAccessKey,
+  listAccessKeys,
+  openAccessKeyStore,
+  revokeAccessKey,
+} from "@milagro/gateway/access-keys";
 import { makePrivateFolder } from "@milagro/runtime/atomic-file";
 import { systemClock } from "@milagro/runtime/clock";
 import type { KeyStore } from "@milagro/runtime/key-store";
 import type { CommandSpec, Context, Invocation } from "../command.ts";
+import type { OptionSpec } from "../option.ts";
 import { PASSPHRASE_OPTION } from "../options.ts";
 import { readPassphraseFor } from "../ports.ts";
 import { GATEWAY_HOME, gatewayHome } from "./gateway-serve.ts";
 
 const COMMON = [GATEWAY_HOME, PASSPHRASE_OPTION];
+/** Whom it is for, and how far. */
+const GRANT: readonly OptionSpec[] = [
+  { flags: "-a, --attribute <label=value>", text: "what the identity has; several values: repeat it", many: true },
+  { flags: "--bucket <name>", text: "only this bucket; may be repeated", many: true },
+  { flags: "--read-only", text: "reading only" },
+];
+
+function grantOf(invocation: Invocation): AccessKeyOptions {
+  const buckets = invocation.list("bucket");
+  return {
+    identity: parseIdentity(invocation.argument(0)),
+    attributes: attributesFrom(invocation.list("attribute")),
+    readOnly: invocation.flag("readOnly"),
+    ...(buckets.length > 0 ? { buckets } : {}),
+  };
+}
 
 async function withStore<T>(
   context: Context,
@@ -42,12 +66,7 @@ const create: CommandSpec = {
   details:
     "Prints the secret once. A running gateway takes the key within a second. Requests with it are decided by these attributes.",
   arguments: [["<identity>", "whom it stands for"]],
-  options: [
-    ...COMMON,
-    { flags: "-a, --attribute <label=value>", text: "what the identity has; several values: repeat it", many: true },
-    { flags: "--bucket <name>", text: "only this bucket; may be repeated", many: true },
-    { flags: "--read-only", text: "reading only" },
-  ],
+  options: [...COMMON, ...GRANT],
   examples: [
     {
       text: "For a doctor in Germany",
@@ -57,17 +76,7 @@ const create: CommandSpec = {
   serviceHome: true,
   run: (context, invocation) =>
     withStore(context, invocation, async (store) => {
-      const buckets = invocation.list("bucket");
-      const key = await createAccessKey(
-        store,
-        {
-          identity: parseIdentity(invocation.argument(0)),
-          attributes: attributesFrom(invocation.list("attribute")),
-          readOnly: invocation.flag("readOnly"),
-          ...(buckets.length > 0 ? { buckets } : {}),
-        },
-        systemClock(),
-      );
+      const key = await createAccessKey(store, grantOf(invocation), systemClock());
       return {
         data: { accessKeyId: key.id, secretAccessKey: key.secret, identity: key.identity },
         view: {
@@ -81,9 +90,29 @@ const create: CommandSpec = {
     }),
 };
 
+const allow: CommandSpec = {
+  name: "channel-allow",
+  summary: "let an identity in over Milagro channels, without an access key",
+  details:
+    "The gateway must run with --channel-listen. It then knows who asks from the channel; what a request is signed with says nothing. What was\nsaid of the identity before is replaced; `access-key-revoke <identity>` ends it.",
+  arguments: [["<identity>", "whom to let in"]],
+  options: [...COMMON, ...GRANT],
+  examples: [
+    {
+      text: "The same doctor, by her own keys",
+      line: "milagro gateway channel-allow --home gw milagro:acme/person/alice -a role=doctor -a region=DE",
+    },
+  ],
+  serviceHome: true,
+  run: (context, invocation) =>
+    withStore(context, invocation, async (store) => ({
+      data: { allowed: (await admitPeer(store, grantOf(invocation), systemClock())).identity },
+    })),
+};
+
 const list: CommandSpec = {
   name: "access-keys",
-  summary: "show the S3 access keys, without their secrets",
+  summary: "show who may come in: S3 access keys, without their secrets, and identities over channels",
   options: COMMON,
   examples: [{ text: "Who may come in?", line: "milagro gateway access-keys --home gw" }],
   serviceHome: true,
@@ -91,8 +120,9 @@ const list: CommandSpec = {
     withStore(context, invocation, (store) => {
       const keys = listAccessKeys(store);
       return {
-        data: keys.map(({ id, identity, buckets, readOnly, createdMs }) => ({
+        data: keys.map(({ id, by, identity, buckets, readOnly, createdMs }) => ({
           id,
+          by,
           identity,
           buckets: buckets && [...buckets],
           readOnly,
@@ -101,8 +131,8 @@ const list: CommandSpec = {
         view: {
           kind: "rows",
           columns: ["access key", "identity", "attributes", "may"],
-          rows: keys.map(({ id, identity, attributes, readOnly, buckets }) => [
-            id,
+          rows: keys.map(({ id, by, identity, attributes, readOnly, buckets }) => [
+            by === "channel" ? "(by channel)" : id,
             identity,
             Object.entries(attributes)
               .map(([label, value]) => `${label}=${String(value)}`)
@@ -117,9 +147,9 @@ const list: CommandSpec = {
 
 const revoke: CommandSpec = {
   name: "access-key-revoke",
-  summary: "end an S3 access key",
-  details: "A running gateway refuses it within a second.",
-  arguments: [["<access-key>", "its id"]],
+  summary: "end an S3 access key, or what an identity may do over channels",
+  details: "A running gateway refuses it within a second, on connections that stand as well.",
+  arguments: [["<access-key>", "its id, or the identity of channel-allow"]],
   options: COMMON,
   examples: [{ text: "One that was lost", line: "milagro gateway access-key-revoke --home gw MLGABCDEFGHIJKLMNOPQ" }],
   serviceHome: true,
@@ -130,7 +160,7 @@ const revoke: CommandSpec = {
     }),
 };
 
-export const gatewayAccessKeys: readonly CommandSpec[] = [create, list, revoke];
+export const gatewayAccessKeys: readonly CommandSpec[] = [create, allow, list, revoke];
 
 /** Without a schema: the gateway checks them when they are used. A label that comes twice has many values. */
 function attributesFrom(texts: readonly string[]): Readonly<Record<string, string | number | readonly string[]>> {

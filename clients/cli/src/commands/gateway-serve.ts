@@ -71,6 +71,10 @@ export const gatewayServe: CommandSpec = {
   options: [
     ...GATEWAY_KEYS,
     { flags: "--listen <host:port>", text: "where it listens; port 0 takes a free one (127.0.0.1:7600)" },
+    {
+      flags: "--channel-listen <host:port>",
+      text: "where it takes Milagro channels as well, whose identities replace access keys (default: nowhere)",
+    },
     { flags: "--rules <file>", text: "who may read and write what (default: rules.json in the gateway's folder)" },
     { flags: "--region <name>", text: "the region that clients are told (us-east-1)" },
   ],
@@ -87,9 +91,10 @@ export const gatewayServe: CommandSpec = {
   serviceHome: true,
   run(context, invocation) {
     const more: string[] = [];
-    for (const name of ["listen", "rules", "region"]) {
+    for (const name of ["listen", "channelListen", "rules", "region"]) {
       const value = invocation.text(name);
-      if (value !== undefined) more.push(`--${name}`, name === "rules" ? resolve(context.io.cwd, value) : value);
+      const flag = name === "channelListen" ? "channel-listen" : name;
+      if (value !== undefined) more.push(`--${flag}`, name === "rules" ? resolve(context.io.cwd, value) : value);
     }
     return runGateway(context, invocation, "serve", more);
   },

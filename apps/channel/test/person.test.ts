@@ -75,6 +75,23 @@ test("with a time permit, and by ticket afterwards without the PIN", async () =>
   expect(outcomes).toEqual([true]);
 });
 
+test("pairings are made in the server's worker, not where its channels run; a wrong PIN is refused there too", async () => {
+  const busy = { ...engine };
+  for (const name of Object.keys(busy).filter((one) => /pair/i.test(one)))
+    Object.assign(busy, { [name]: () => expect.fail(`${name} was called where channels run`) });
+  expect(Object.keys(busy).filter((one) => /pair/i.test(one)).length).toBeGreaterThan(1);
+  const { mpin, outcomes } = responder({ engine: busy });
+  const { host, port } = await listen({ mpin, workers: 1 });
+  (await connect({ self: person(), to: BOB, host, port })).destroy();
+  (await connect({ self: person("1234", permitFor(epoch)), to: BOB, host, port })).destroy();
+  expect(await codeOf(connect({ self: person("1235"), to: BOB, host, port }))).toBe("ERR_CHANNEL_REFUSED");
+  expect(outcomes).toEqual([true, true, false]);
+  // Without a worker they would be made here.
+  const here = await listen({ mpin, workers: 0 });
+  await expect(connect({ self: person(), to: BOB, host: here.host, port: here.port })).rejects.toThrow();
+  expect(outcomes).toHaveLength(3);
+});
+
 test("with a wrong PIN there is none, and the server has counted it", async () => {
   const { mpin, outcomes } = responder();
   const { host, port, server } = await listen({ mpin });

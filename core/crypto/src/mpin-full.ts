@@ -168,13 +168,24 @@ class FullSession {
   readonly #subject: LoginSubject;
   #w: Scalar | undefined;
 
-  constructor(engine: Engine, random: RandomBytes, subject: LoginSubject) {
-    const w = engine.scalars.reduce(random(48));
+  constructor(engine: Engine, subject: LoginSubject, w: Scalar, offer: FullOffer) {
     this.#engine = engine;
     this.#subject = subject;
     this.#w = w;
-    const point = engine.g1.multiplySecret(loginPoint(engine, subject), w);
-    this.offer = { nonce: random(32), w: engine.g1.encode(point) };
+    this.offer = offer;
+  }
+
+  /**
+   * All of the session, for `takeOverFull` where the answer is checked: in another thread. It is over here.
+   * @throws TypeError the second time
+   */
+  handOver(): HandedSession {
+    const w = this.#w;
+    this.#w = undefined;
+    if (!w) throw spent();
+    const handed = { w: this.#engine.scalars.encode(w), offer: this.offer, subject: this.#subject };
+    this.#engine.zeroise(w);
+    return handed;
   }
 
   /**
@@ -189,7 +200,7 @@ class FullSession {
   ): { readonly key: SessionKey; readonly confirmation: Uint8Array } | undefined {
     const w = this.#w;
     this.#w = undefined;
-    if (!w) throw new TypeError("this session has had its answer, or was dropped");
+    if (!w) throw spent();
     const engine = this.#engine;
     try {
       const { nonce, w: wBytes } = this.offer;
@@ -215,6 +226,16 @@ class FullSession {
   }
 }
 
+const spent = (): TypeError => new TypeError("this session has had its answer, or was dropped");
+
+/** A server's session as plain values, between two threads of one process and nowhere else. */
+export interface HandedSession {
+  /** 32 bytes, secret: whoever is done with them wipes them. */
+  readonly w: Uint8Array;
+  readonly offer: FullOffer;
+  readonly subject: LoginSubject;
+}
+
 export type { FullAttempt, FullSession };
 
 /** The client begins; needs no PIN yet. */
@@ -230,7 +251,14 @@ export function beginFull(
 
 /** The server's session for one U and R. Unknown identities get one, too. */
 export function offerFull(engine: Engine, random: RandomBytes, subject: LoginSubject): FullSession {
-  return new FullSession(engine, random, subject);
+  const w = engine.scalars.reduce(random(48));
+  const point = engine.g1.multiplySecret(loginPoint(engine, subject), w);
+  return new FullSession(engine, subject, w, { nonce: random(32), w: engine.g1.encode(point) });
+}
+
+/** Goes on with a session that another thread has begun. */
+export function takeOverFull(engine: Engine, { w, offer, subject }: HandedSession): FullSession {
+  return new FullSession(engine, subject, engine.scalars.decode(w), offer);
 }
 
 function fixedFields(subject: LoginSubject, context: FullContext): Uint8Array[] {

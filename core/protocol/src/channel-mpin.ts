@@ -18,13 +18,16 @@ import {
   type FullContext,
   type FullOffer,
   type FullSession,
+  type HandedSession,
   offerFull,
   type SessionKey,
+  takeOverFull,
 } from "@milagro/crypto/mpin-full";
 import { type MpinIdentity, splitMpinInput } from "@milagro/crypto/mpin-identity";
 import type { LoginSubject } from "@milagro/crypto/mpin-login";
 import type { MpinServerSecret } from "@milagro/crypto/mpin-server-key";
 import type { MpinToken, Unlock } from "@milagro/crypto/mpin-token";
+import { Secret } from "@milagro/crypto/secret";
 import type { TimePermit } from "@milagro/crypto/time-permit";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
@@ -50,8 +53,30 @@ export interface MpinResponder {
   attempt(identity: MpinIdentity): ErrorCode | undefined | Promise<ErrorCode | undefined>;
   /** Whom the server knows by this name: of a DVS user the pinned input. For somebody unknown a plain input, who then fails as with a wrong PIN. */
   subject(identity: MpinIdentity, permitEpoch: Epoch): LoginSubject | Promise<LoginSubject>;
+  /** Does `checkMpinAnswer` elsewhere, where pairings hold nobody up. Default: here. */
+  readonly check?: ((check: MpinCheck) => Promise<MpinChecked>) | undefined;
   /** How the attempt ended. */
   outcome(identity: MpinIdentity, accepted: boolean): void | Promise<void>;
+}
+
+/** One answer and all that it is checked with but the server secret; plain values. `session.w` is secret. */
+export interface MpinCheck {
+  readonly session: HandedSession;
+  readonly context: FullContext;
+  /** U and R, 48 bytes each. */
+  readonly first: { readonly u: Uint8Array; readonly r: Uint8Array };
+  readonly answer: FullAnswer;
+}
+/** Key and confirmation, 32 bytes each, or undefined: wrong PIN, wrong anything. The key is the caller's to wipe. */
+export type MpinChecked = { readonly key: Uint8Array; readonly confirmation: Uint8Array } | undefined;
+
+/** What a responder's `check` comes to, wherever it runs. */
+export function checkMpinAnswer(engine: Engine, serverSecret: MpinServerSecret, check: MpinCheck): MpinChecked {
+  const accepted = takeOverFull(engine, check.session).accept(serverSecret, check.context, check.first, check.answer);
+  if (!accepted) return undefined;
+  const key = accepted.key.use((bytes) => bytes.slice());
+  accepted.key.destroy();
+  return { key, confirmation: accepted.confirmation };
 }
 
 const fullContext = (session: Uint8Array, server: Identity): FullContext => ({
@@ -82,11 +107,13 @@ export function mpinInitiator(
   };
 }
 
+type Accepted = { readonly key: SessionKey; readonly confirmation: Uint8Array } | undefined;
+
 /** The server's side of one attempt. */
 export interface MpinAttempt {
   readonly identity: MpinIdentity;
   readonly session: FullSession;
-  accept(answer: FullAnswer): { readonly key: SessionKey; readonly confirmation: Uint8Array } | undefined;
+  accept(answer: FullAnswer): Accepted | Promise<Accepted>;
 }
 
 /** @param evidence - U ‖ R, 96 bytes */
@@ -103,7 +130,20 @@ export async function beginMpinAttempt(
   const session = offerFull(port.engine, port.random, await port.subject(identity, permitEpoch));
   const first = { u: evidence.slice(0, 48), r: evidence.slice(48) };
   const context = fullContext(hash, server);
-  return { identity, session, accept: (answer) => session.accept(port.serverSecret, context, first, answer) };
+  return {
+    identity,
+    session,
+    async accept(answer) {
+      if (!port.check) return session.accept(port.serverSecret, context, first, answer);
+      const handed = session.handOver();
+      try {
+        const checked = await port.check({ session: handed, context, first, answer });
+        return checked && { key: new Secret("session key", checked.key), confirmation: checked.confirmation };
+      } finally {
+        handed.w.fill(0);
+      }
+    },
+  };
 }
 
 /** @throws `ERR_CHANNEL_MESSAGE` */

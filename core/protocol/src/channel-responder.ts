@@ -123,7 +123,7 @@ class ChannelResponder {
     const party = this.#party;
     const attempt = this.#attempt as MpinAttempt;
     const answer = readMpinAnswer(await party.openFrame("initiator", frame));
-    const accepted = attempt.accept(answer);
+    const accepted = await attempt.accept(answer);
     await this.#options.mpin?.outcome(attempt.identity, accepted !== undefined);
     if (!accepted) throw disagree("the login failed");
     party.absorbFrame(frame);

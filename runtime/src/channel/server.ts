@@ -46,7 +46,7 @@ export interface ServerOptions extends AccessOptions, AdmissionLimits {
   readonly mpin?: MpinResponder | undefined;
   readonly allowHalfOpen?: boolean | undefined;
   /**
-   * Threads that check the signatures of peers; they start with the first agreement and end with the server. 0: `self` checks them here,
+   * Threads that check the signatures of peers and the answers of persons; they start with the first agreement and end with the server. 0: `self` checks them here,
    * as is right where it has workers of its own. Default 1.
    */
   readonly workers?: number | undefined;
@@ -95,12 +95,14 @@ export function createServer(options: ServerOptions, onChannel?: (channel: Chann
           log: options.log ?? silentLog,
           size: workers,
           here: (claim) => options.self.verify(claim),
+          persons: options.mpin,
         })
       : undefined;
   const self = pool ? { ...options.self, verify: pool.verify } : options.self;
   const admission = createAdmission(options);
   const channels = new Set<Channel>();
-  const establish = establisher({ ...options, self });
+  const mpin = options.mpin && pool ? { ...options.mpin, check: pool.checkPerson } : options.mpin;
+  const establish = establisher({ ...options, self, mpin });
 
   const onConnection = (socket: Socket): void => {
     const address = socket.remoteAddress ?? "local";

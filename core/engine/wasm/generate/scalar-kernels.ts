@@ -6,6 +6,9 @@
 import { COLUMNS, COUNT, HALF_DIGIT, MASK, MINUS_INVERSE, SCHEDULE, WIDE_BYTES, WIDTH } from "./digits30.ts";
 import { emitReducedProducts } from "./wide-products.ts";
 
+/** Digits of the lower part where products are cut in two. */
+const LOW = 7;
+
 export function emitScalarKernels(): string {
   return [
     ...LANE_KERNELS,
@@ -48,24 +51,21 @@ function reduceColumn(prefix: string, c: string, k: number, store: string): stri
 }
 
 const storeOffset = (prefix: string, k: number): number => 8 * (k - COUNT) + (prefix === "n" ? 4 : 0);
-const indices = (k: number): number[] =>
-  Array.from({ length: COUNT }, (_, i) => i).filter((i) => k - i >= 0 && k - i < COUNT);
 const body = (lines: readonly string[]): string => lines.map((line) => `  ${line}\n`).join("");
 
 /** One lane: `families` are the pairs of operands whose products are added up. */
-function laneKernel(name: string, parameters: string[], families: [string, string][], square = false): string {
+function laneKernel(name: string, parameters: string[], families: [string, string][]): string {
   const lines: string[] = [];
   for (const parameter of parameters) {
     for (let i = 0; i < COUNT; i++) lines.push(`const ${parameter}${i} = ${load(parameter, i)};`);
+    lines.push(...halfSums(parameter));
   }
-  lines.push("let c: i64 = 0;");
+  lines.push(`let c: i64 = 0, ${families.map((_, f) => `z${f}: i64 = 0`).join(", ")};`);
   for (let k = 0; k < COLUMNS; k++) {
-    for (const [x, y] of families) {
-      if (k === COLUMNS - 1) continue;
-      const terms = indices(k)
-        .filter((i) => !square || i <= k - i)
-        .map((i) => (square && i < k - i ? `2 * ${x}${i} * ${y}${k - i}` : `${x}${i} * ${y}${k - i}`));
-      lines.push(`c += ${terms.join(" + ")};`);
+    if (k < COLUMNS - 1) {
+      families.forEach(([x, y], f) => {
+        lines.push(...productColumn(`z${f}`, x, y, k), `c += z${f};`);
+      });
     }
     lines.push(...reduceColumn("m", "c", k, "d"));
   }
@@ -74,7 +74,7 @@ function laneKernel(name: string, parameters: string[], families: [string, strin
 
 const LANE_KERNELS = [
   laneKernel("laneMul", ["a", "b"], [["a", "b"]]),
-  laneKernel("laneSqr", ["a"], [["a", "a"]], true),
+  laneKernel("laneSqr", ["a"], [["a", "a"]]),
   laneKernel(
     "laneDot",
     ["a", "b", "e", "f"],
@@ -117,48 +117,32 @@ function products(x: string, y: string, k: number, first: number, end: number): 
   return [...(doubled.length > 0 ? [`((${doubled.join(" + ")}) << 1)`] : []), ...terms].join(" + ");
 }
 
-/** Digits of the lower part where products are cut in two. */
-const LOW = 7;
-
 /**
- * Karatsuba once more, over the digits: x·y = low + (middle − low − high)·2^210 + high·2^420 with the halves' products
- * and that of their sums. A quarter of the multiplications against additions, of which four find room beside each.
+ * Karatsuba once more, over the digits: x·y = low + (middle − low − high)·2^210 + high·2^420 with the products of the
+ * halves and of their sums. A fifth of the multiplications less, for additions that find room beside them.
+ * @returns the sums of x's halves
  */
-class Columns {
-  readonly name: string;
-  readonly #x: string;
-  readonly #y: string;
+function halfSums(x: string): string[] {
+  return Array.from({ length: LOW }, (_, i) =>
+    i + LOW < COUNT ? `const ${x}m${i} = ${x}${i} + ${x}${i + LOW};` : `const ${x}m${i} = ${x}${i};`,
+  );
+}
 
-  constructor(name: string, x: string, y: string) {
-    [this.name, this.#x, this.#y] = [name, x, y];
-  }
-
-  sums(): string[] {
-    return [...new Set([this.#x, this.#y])].flatMap((x) =>
-      Array.from({ length: LOW }, (_, i) =>
-        i + LOW < COUNT ? `const ${x}m${i} = ${x}${i} + ${x}${i + LOW};` : `const ${x}m${i} = ${x}${i};`,
-      ),
-    );
-  }
-
-  /** Declares what column k is the first to need; assigns column k. */
-  column(k: number): string[] {
-    const { name } = this;
-    const [x, y] = [this.#x, this.#y];
-    const inLow = (j: number): boolean => j >= 0 && j <= 2 * LOW - 2;
-    const inHigh = (j: number): boolean => j >= 0 && j <= 2 * (COUNT - LOW) - 2;
-    const lines: string[] = [];
-    if (inLow(k)) lines.push(`const ${name}l${k} = ${products(x, y, k, 0, LOW)};`);
-    const j = k - LOW;
-    if (inHigh(j)) lines.push(`const ${name}h${j} = ${products(x, y, j + 2 * LOW, LOW, COUNT)};`);
-    const terms: string[] = [];
-    if (inLow(k)) terms.push(`${name}l${k}`);
-    if (inHigh(k - 2 * LOW)) terms.push(`${name}h${k - 2 * LOW}`);
-    if (inLow(j)) terms.push(products(`${x}m`, `${y}m`, j, 0, LOW));
-    const less = [...(inLow(j) ? [`${name}l${j}`] : []), ...(inHigh(j) ? [`${name}h${j}`] : [])];
-    lines.push(`${name} = ${terms.join(" + ")}${less.map((term) => ` - ${term}`).join("")};`);
-    return lines;
-  }
+/** Declares what column k of x·y is the first to need, with names that begin with `name`, and assigns it to `name`. */
+function productColumn(name: string, x: string, y: string, k: number): string[] {
+  const inLow = (j: number): boolean => j >= 0 && j <= 2 * LOW - 2;
+  const inHigh = (j: number): boolean => j >= 0 && j <= 2 * (COUNT - LOW) - 2;
+  const j = k - LOW;
+  const lines: string[] = [];
+  if (inLow(k)) lines.push(`const ${name}l${k} = ${products(x, y, k, 0, LOW)};`);
+  if (inHigh(j)) lines.push(`const ${name}h${j} = ${products(x, y, j + 2 * LOW, LOW, COUNT)};`);
+  const terms = [
+    ...(inLow(k) ? [`${name}l${k}`] : []),
+    ...(inHigh(k - 2 * LOW) ? [`${name}h${k - 2 * LOW}`] : []),
+    ...(inLow(j) ? [products(`${x}m`, `${y}m`, j, 0, LOW)] : []),
+  ];
+  const less = [...(inLow(j) ? [`${name}l${j}`] : []), ...(inHigh(j) ? [`${name}h${j}`] : [])];
+  return [...lines, `${name} = ${terms.join(" + ")}${less.map((term) => ` - ${term}`).join("")};`];
 }
 
 /** Karatsuba by column: re = a0·b0 − a1·b1, im = (a0 + a1)(b0 + b1) − a0·b0 − a1·b1; squares likewise. */
@@ -172,12 +156,13 @@ function wideKernel(name: string, parameters: readonly [string, string]): string
       );
     }
   }
-  const parts = ["r", "i", "s"].map((part) => new Columns(part, `${a}${part}`, `${b}${part}`));
-  for (const part of parts) lines.push(...part.sums());
+  const parts = ["r", "i", "s"];
+  for (const p of new Set(parameters)) lines.push(...parts.flatMap((part) => halfSums(`${p}${part}`)));
   lines.push("let re: i64 = 0, im: i64 = 0, r: i64 = 0, i: i64 = 0, s: i64 = 0;");
   for (let k = 0; k < COLUMNS; k++) {
     if (k < COLUMNS - 1) {
-      lines.push(...parts.flatMap((part) => part.column(k)), "re += r - i; im += s - r - i;");
+      lines.push(...parts.flatMap((part) => productColumn(part, `${a}${part}`, `${b}${part}`, k)));
+      lines.push("re += r - i; im += s - r - i;");
     }
     lines.push(finishWide("re", k, 0), finishWide("im", k, 1));
   }

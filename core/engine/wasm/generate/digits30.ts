@@ -67,7 +67,7 @@ export interface ProductShape {
   readonly meets: readonly (readonly [a: number, b: number])[];
   /** Products of each pair of digits that a lane takes: 2 in Fp², where |re|, |im| ≤ 2·|a|·|b| as well. */
   readonly factor: bigint;
-  /** The SIMD tier doubles the operand's digits, in 32 bits. */
+  /** The SIMD tier adds two digits of an operand up, in 32 bits. */
   readonly doubles?: boolean;
 }
 
@@ -87,7 +87,7 @@ function reductionMagnitudes(): bigint[] {
 
 /** What a call adds up before it reduces: bounds on its columns and on the whole. */
 function products({ meets, factor, doubles }: ProductShape, operands: readonly Range[], where: string): Range {
-  if (doubles) proveDigits(operands[0] as Range, where, STORABLE / 2n);
+  if (doubles) for (const operand of operands) proveDigits(operand, where, STORABLE / 2n);
   const columns = new Array<bigint>(COLUMNS).fill(0n);
   let value = 0n;
   for (const [a, b] of meets) {
@@ -135,7 +135,7 @@ function unreduced(product: Range, where: string): Range {
 
 const SHAPES: readonly ProductShape[] = [
   { name: "pairMul", meets: [[0, 1]], factor: 1n },
-  { name: "pairSqr", meets: [[0, 0]], factor: 1n, doubles: true },
+  { name: "pairSqr", meets: [[0, 0]], factor: 1n },
   {
     name: "pairDot",
     meets: [
@@ -160,7 +160,7 @@ const reduceWide: Kernel = {
   range: ([wide], where) => reduction(wide as Range, where),
 };
 const [mulWide, sqrWide] = [
-  wideKernel({ name: "mul", meets: [[0, 1]], factor: 2n }),
+  wideKernel({ name: "mul", meets: [[0, 1]], factor: 2n, doubles: true }),
   wideKernel({ name: "sqr", meets: [[0, 0]], factor: 2n, doubles: true }),
 ];
 

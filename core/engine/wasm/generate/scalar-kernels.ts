@@ -4,10 +4,8 @@
  * @module
  */
 import { COLUMNS, COUNT, HALF_DIGIT, MASK, MINUS_INVERSE, SCHEDULE, WIDE_BYTES, WIDTH } from "./digits30.ts";
+import { type ColumnPlan, halfSums, planColumn } from "./karatsuba.ts";
 import { emitReducedProducts } from "./wide-products.ts";
-
-/** Digits of the lower part where products are cut in two. */
-const LOW = 7;
 
 export function emitScalarKernels(): string {
   return [
@@ -53,12 +51,14 @@ function reduceColumn(prefix: string, c: string, k: number, store: string): stri
 const storeOffset = (prefix: string, k: number): number => 8 * (k - COUNT) + (prefix === "n" ? 4 : 0);
 const body = (lines: readonly string[]): string => lines.map((line) => `  ${line}\n`).join("");
 
+const plus = (a: string, b: string): string => `${a} + ${b}`;
+
 /** One lane: `families` are the pairs of operands whose products are added up. */
 function laneKernel(name: string, parameters: string[], families: [string, string][]): string {
   const lines: string[] = [];
   for (const parameter of parameters) {
     for (let i = 0; i < COUNT; i++) lines.push(`const ${parameter}${i} = ${load(parameter, i)};`);
-    lines.push(...halfSums(parameter));
+    lines.push(...halfSums(parameter, plus));
   }
   lines.push(`let c: i64 = 0, ${families.map((_, f) => `z${f}: i64 = 0`).join(", ")};`);
   for (let k = 0; k < COLUMNS; k++) {
@@ -105,44 +105,26 @@ const finishWide = (c: string, k: number, lane: 0 | 1): string =>
     ? `store<i64>(d, ${c} & ${MASK}, ${16 * k + 8 * lane}); ${c} >>= ${WIDTH};`
     : `store<i64>(d, ${c}, ${16 * k + 8 * lane});`;
 
-/** Σ x[i]·y[j] with i + j = k, `first` ≤ i, j < `end`; of equal factors each product i ≠ j is taken once. */
-function products(x: string, y: string, k: number, first: number, end: number): string {
-  const terms: string[] = [];
-  const doubled: string[] = [];
-  for (let i = Math.max(first, k - end + 1); i <= Math.min(end - 1, k - first); i++) {
-    const j = k - i;
-    if (x !== y || i === j) terms.push(`${x}${i} * ${y}${j}`);
-    else if (i < j) doubled.push(`${x}${i} * ${y}${j}`);
-  }
-  return [...(doubled.length > 0 ? [`((${doubled.join(" + ")}) << 1)`] : []), ...terms].join(" + ");
+/** Σ x[i]·y[j]; of equal factors each product i ≠ j is taken once. */
+function sumOf(x: string, y: string, pairs: ColumnPlan["middle"]): string {
+  if (x !== y) return pairs.map(([i, j]) => `${x}${i} * ${y}${j}`).join(" + ");
+  const mixed = pairs.filter(([i, j]) => i < j).map(([i, j]) => `${x}${i} * ${x}${j}`);
+  const squares = pairs.filter(([i, j]) => i === j).map(([i]) => `${x}${i} * ${x}${i}`);
+  return [...(mixed.length > 0 ? [`((${mixed.join(" + ")}) << 1)`] : []), ...squares].join(" + ");
 }
 
-/**
- * Karatsuba once more, over the digits: x·y = low + (middle − low − high)·2^210 + high·2^420 with the products of the
- * halves and of their sums. A fifth of the multiplications less, for additions that find room beside them.
- * @returns the sums of x's halves
- */
-function halfSums(x: string): string[] {
-  return Array.from({ length: LOW }, (_, i) =>
-    i + LOW < COUNT ? `const ${x}m${i} = ${x}${i} + ${x}${i + LOW};` : `const ${x}m${i} = ${x}${i};`,
-  );
-}
-
-/** Declares what column k of x·y is the first to need, with names that begin with `name`, and assigns it to `name`. */
+/** Assigns column k of x·y to `name`, and declares what it needs with names that begin with that. */
 function productColumn(name: string, x: string, y: string, k: number): string[] {
-  const inLow = (j: number): boolean => j >= 0 && j <= 2 * LOW - 2;
-  const inHigh = (j: number): boolean => j >= 0 && j <= 2 * (COUNT - LOW) - 2;
-  const j = k - LOW;
-  const lines: string[] = [];
-  if (inLow(k)) lines.push(`const ${name}l${k} = ${products(x, y, k, 0, LOW)};`);
-  if (inHigh(j)) lines.push(`const ${name}h${j} = ${products(x, y, j + 2 * LOW, LOW, COUNT)};`);
+  const { declared, middle, plus, minus } = planColumn(k);
   const terms = [
-    ...(inLow(k) ? [`${name}l${k}`] : []),
-    ...(inHigh(k - 2 * LOW) ? [`${name}h${k - 2 * LOW}`] : []),
-    ...(inLow(j) ? [products(`${x}m`, `${y}m`, j, 0, LOW)] : []),
+    ...plus.map((part) => name + part),
+    ...(middle.length > 0 ? [sumOf(`${x}m`, `${y}m`, middle)] : []),
+    ...minus.map((part) => `-${name}${part}`),
   ];
-  const less = [...(inLow(j) ? [`${name}l${j}`] : []), ...(inHigh(j) ? [`${name}h${j}`] : [])];
-  return [...lines, `${name} = ${terms.join(" + ")}${less.map((term) => ` - ${term}`).join("")};`];
+  return [
+    ...declared.map((part) => `const ${name}${part.name} = ${sumOf(x, y, part.products)};`),
+    `${name} = ${terms.join(" + ").replaceAll("+ -", "- ")};`,
+  ];
 }
 
 /** Karatsuba by column: re = a0·b0 − a1·b1, im = (a0 + a1)(b0 + b1) − a0·b0 − a1·b1; squares likewise. */
@@ -157,7 +139,7 @@ function wideKernel(name: string, parameters: readonly [string, string]): string
     }
   }
   const parts = ["r", "i", "s"];
-  for (const p of new Set(parameters)) lines.push(...parts.flatMap((part) => halfSums(`${p}${part}`)));
+  for (const p of new Set(parameters)) lines.push(...parts.flatMap((part) => halfSums(`${p}${part}`, plus)));
   lines.push("let re: i64 = 0, im: i64 = 0, r: i64 = 0, i: i64 = 0, s: i64 = 0;");
   for (let k = 0; k < COLUMNS; k++) {
     if (k < COLUMNS - 1) {

@@ -7,24 +7,22 @@
  */
 import type { ConstantPool } from "./constant-pool.ts";
 import { COLUMNS, COUNT, HALF_DIGIT, MASK, MINUS_INVERSE, SCHEDULE, WIDE_BYTES, WIDTH } from "./digits30.ts";
+import { type ColumnPlan, halfSums, planColumn } from "./karatsuba.ts";
 import { emitReducedProducts } from "./wide-products.ts";
 
-interface Family {
-  readonly x: (i: number) => string;
-  readonly y: (j: number) => string;
-  /** 2x: the factors are the same, and products i ≠ j are taken once. */
-  readonly twice?: (i: number) => string;
-}
+/** A sum of products of the digits x0, x1 … and y0, y1 …; of equal factors products i ≠ j are taken once. */
+type Family = readonly [x: string, y: string];
 
 interface Plan {
   readonly name: string;
   readonly parameters: readonly string[];
   readonly setup: (i: number) => string[];
   readonly families: readonly Family[];
+  /** By Karatsuba over the digits. It pays for `mulWide` alone; in `sqrWide` sums of digits would have no room. */
+  readonly halves?: boolean;
 }
 
 const SIGN = 1n << 63n;
-const at = (name: string) => (i: number) => `${name}${i}`;
 const digit = (base: string, i: number): string => `v128.load64_zero(${base}, ${8 * i})`;
 
 export function emitSimdKernels(pool: ConstantPool): string {
@@ -34,13 +32,13 @@ export function emitSimdKernels(pool: ConstantPool): string {
       name: "pairMul",
       parameters: ["a", "b"],
       setup: (i) => [`const a${i} = ${digit("a", i)}, b${i} = ${digit("b", i)};`],
-      families: [{ x: at("a"), y: at("b") }],
+      families: [["a", "b"]],
     },
     {
       name: "pairSqr",
       parameters: ["a"],
-      setup: (i) => [`const a${i} = ${digit("a", i)}, t${i} = i32x4.shl(a${i}, 1);`],
-      families: [{ x: at("a"), y: at("a"), twice: at("t") }],
+      setup: (i) => [`const a${i} = ${digit("a", i)};`],
+      families: [["a", "a"]],
     },
     {
       name: "pairDot",
@@ -49,8 +47,8 @@ export function emitSimdKernels(pool: ConstantPool): string {
         `const a${i} = ${digit("a", i)}, b${i} = ${digit("b", i)}, e${i} = ${digit("e", i)}, f${i} = ${digit("f", i)};`,
       ],
       families: [
-        { x: at("a"), y: at("b") },
-        { x: at("e"), y: at("f") },
+        ["a", "b"],
+        ["e", "f"],
       ],
     },
     {
@@ -63,9 +61,10 @@ export function emitSimdKernels(pool: ConstantPool): string {
         `const b${i} = ${digit("b", i)}, s${i} = swapLanes(b${i});`,
       ],
       families: [
-        { x: at("r"), y: at("b") },
-        { x: at("i"), y: at("s") },
+        ["r", "b"],
+        ["i", "s"],
       ],
+      halves: true,
     },
     {
       // (a + b·u)² = (a + b)(a − b) + 2ab·u; the columns of the first are those of a² − b²
@@ -76,7 +75,7 @@ export function emitSimdKernels(pool: ConstantPool): string {
         `const x${i} = i32x4.add(r${i}, i32x4.shuffle(i${i}, r${i}, 0, 4, 0, 4));`,
         `const y${i} = i32x4.shuffle(i32x4.sub(r${i}, i${i}), i${i}, 0, 4, 0, 4);`,
       ],
-      families: [{ x: at("x"), y: at("y") }],
+      families: [["x", "y"]],
     },
   ];
   return plans
@@ -88,7 +87,7 @@ export function emitSimdKernels(pool: ConstantPool): string {
 const product = (x: string, y: string): string => `i64x2.extmul_low_i32x4_s(${x}, ${y})`;
 
 function emit(pool: ConstantPool, plan: Plan): string {
-  const lines = Array.from({ length: COUNT }, (_, i) => plan.setup(i)).flat();
+  const lines = setUp(plan);
   lines.push(
     ...reduction(
       pool,
@@ -111,7 +110,7 @@ function reduction(pool: ConstantPool, products: (k: number) => string[], start:
 
 /** Digits of 30 bits without a sign, in 64. */
 function emitWide(pool: ConstantPool, plan: Plan): string {
-  const lines = Array.from({ length: COUNT }, (_, i) => plan.setup(i)).flat();
+  const lines = setUp(plan);
   lines.push(`const mask = ${pool.i64x2(MASK)};`, "let carry = i64x2.splat(0);");
   for (let k = 0; k < COLUMNS; k++) {
     const last = k === COLUMNS - 1;
@@ -145,17 +144,43 @@ function startOf(k: number): bigint {
   return SIGN + (SCHEDULE.steps[k]?.degree === 0 ? 0n : HALF_DIGIT) - below;
 }
 
-function columnProducts(plan: Plan, k: number): string[] {
-  const lines: string[] = [];
-  for (let i = Math.max(0, k - COUNT + 1); i <= Math.min(k, COUNT - 1); i++) {
-    for (const { x, y, twice } of plan.families) {
-      const j = k - i;
-      if (twice && i > j) continue;
-      const factor = twice && i < j ? twice(i) : x(i);
-      lines.push(`c${k} = i64x2.add(c${k}, ${product(factor, y(j))});`);
-    }
+const sum = (a: string, b: string): string => `i32x4.add(${a}, ${b})`;
+
+function setUp({ setup, families, halves }: Plan): string[] {
+  const lines = Array.from({ length: COUNT }, (_, i) => setup(i)).flat();
+  const factors = new Set(halves ? families.flat() : []);
+  return [...lines, ...[...factors].flatMap((factor) => halfSums(factor, sum))];
+}
+
+/** Statements that add column k to `ck`. */
+function columnProducts({ families, halves }: Plan, k: number): string[] {
+  if (!halves) {
+    const all = Array.from({ length: COUNT }, (_, i) => [i, k - i] as const).filter(([, j]) => j >= 0 && j < COUNT);
+    return addProducts(`c${k}`, families, "", all);
   }
-  return lines;
+  const { declared, middle, plus, minus } = planColumn(k);
+  return [
+    ...declared.flatMap(({ name, products }) => [
+      `let ${name} = i64x2.splat(0);`,
+      ...addProducts(name, families, "", products),
+    ]),
+    ...addProducts(`c${k}`, families, "m", middle),
+    ...plus.map((part) => `c${k} = i64x2.add(c${k}, ${part});`),
+    ...minus.map((part) => `c${k} = i64x2.sub(c${k}, ${part});`),
+  ];
+}
+
+/** @param suffix - of the factors' names: the digits themselves, or the sums of halves */
+function addProducts(to: string, families: readonly Family[], suffix: string, pairs: ColumnPlan["middle"]): string[] {
+  return families.flatMap(([x, y]) => {
+    const [left, right] = [`${x}${suffix}`, `${y}${suffix}`];
+    const term = ([i, j]: readonly [number, number]): string => product(`${left}${i}`, `${right}${j}`);
+    if (x !== y) return pairs.map((pair) => `${to} = i64x2.add(${to}, ${term(pair)});`);
+    const mixed = pairs.filter(([i, j]) => i < j).map(term);
+    const squares = pairs.filter(([i, j]) => i === j).map(term);
+    const doubled = mixed.length > 0 ? [`i64x2.shl(${mixed.reduce((a, b) => `i64x2.add(${a}, ${b})`)}, 1)`] : [];
+    return [...doubled, ...squares].map((part) => `${to} = i64x2.add(${to}, ${part});`);
+  });
 }
 
 function columnMultiples(pool: ConstantPool, k: number): string[] {

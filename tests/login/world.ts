@@ -49,10 +49,14 @@ export const COUNT = 3;
 export const engine = await createEngine({ random });
 export const pinOf = (digits: string): Pin => parsePin(utf8(digits));
 
-/** Runs with the real one. */
+/** Runs with the real one, or as far ahead of it as a test wants. */
 class SystemClock extends HeldClock {
-  override readonly read = (): number => Date.now();
+  aheadMs = 0;
+  override readonly read = (): number => Date.now() + this.aheadMs;
 }
+
+/** What a phone keeps. */
+export type Records = Map<string, Uint8Array>;
 
 export interface World {
   readonly dtas: readonly TestDta[];
@@ -73,7 +77,10 @@ export interface World {
   untilMaster(epoch: number): Promise<void>;
   /** An activation code for a user's device: a join token of each D-TA. */
   activation(user: string): Promise<string>;
-  phone(): MpinClient;
+  /** @param options - its storage, and who stands between it and everybody */
+  phone(options?: { readonly records?: Records; readonly through?: (http: HttpPort) => HttpPort }): MpinClient;
+  /** Of the D-TAs. */
+  readonly clock: { aheadMs: number };
   close(): Promise<void>;
 }
 
@@ -81,9 +88,10 @@ export async function foundWorld(): Promise<World> {
   const folder = newFolder();
   const ports = await freePorts(COUNT);
   const homes: Home[] = [];
+  const clock = new SystemClock();
   const dtas: TestDta[] = [];
   const start = (index: number): Promise<TestDta> =>
-    startHome(homes[index - 1] as Home, new SystemClock(), { config: { listen: `127.0.0.1:${ports[index - 1]}` } });
+    startHome(homes[index - 1] as Home, clock, { config: { listen: `127.0.0.1:${ports[index - 1]}` } });
   for (let index = 1; index <= COUNT; index++) {
     homes.push(await initHome(index));
     dtas.push(await start(index));
@@ -160,7 +168,9 @@ export async function foundWorld(): Promise<World> {
       const made = await Promise.all(dtas.map((dta) => joinToken(dta, { identities, usages: ["mpin", "sig"] })));
       return made.join(" ");
     },
-    phone: () => openPhone(http, () => serving().url, serving().origin),
+    clock,
+    phone: ({ records = new Map(), through = (port: HttpPort) => port } = {}) =>
+      openPhone(through(http), () => serving().url, serving().origin, records),
     async close() {
       http.close();
       await auth?.close();
@@ -193,8 +203,7 @@ function policyFor({ server, approvalKey }: Initialised): IssuancePolicy {
 }
 
 /** Storage in memory, and a network that keeps the login server's cookie as a browser would. */
-function openPhone(http: HttpPort, url: () => string, origin: string): MpinClient {
-  const records = new Map<string, Uint8Array>();
+function openPhone(http: HttpPort, url: () => string, origin: string, records: Records): MpinClient {
   const storage: MpinStorage = {
     get: async (key) => records.get(key)?.slice(),
     put: async (key, value) => void records.set(key, value.slice()),

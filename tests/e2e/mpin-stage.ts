@@ -17,6 +17,7 @@ import {
   parsePin,
 } from "@milagro/client/mpin";
 import { codeEvidence } from "@milagro/client/mpin-enrol";
+import { tokenUpdater } from "@milagro/client/mpin-token-update";
 import { utf8 } from "@milagro/crypto/bytes";
 import { createEngine, type Engine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
@@ -91,9 +92,22 @@ export class Stage {
     this.#outputs.push(() => daemon.output());
   }
 
+  urlOf(member: number): string {
+    return this.#urls[member - 1] ?? "";
+  }
+
   async stopDta(member: number): Promise<void> {
     await this.#dtas[member - 1]?.stop();
     this.#dtas[member - 1] = undefined;
+  }
+
+  /** Until the login server checks by this epoch of the `mpin` master. */
+  async untilMaster(epoch: number): Promise<void> {
+    for (;;) {
+      const service = (await (await fetch(`${this.origin}/v1/service`)).json()) as { readonly master?: number };
+      if ((service.master ?? 0) === epoch) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 
   async close(): Promise<void> {
@@ -159,7 +173,7 @@ export class Stage {
         {
           identities: [`milagro:${DOMAIN}/mpin-server/${SERVICE}`],
           usages: ["mpin-server"],
-          evidence: ["join-token"],
+          evidence: ["join-token", "grant"],
           ...rule,
         },
       ],
@@ -187,6 +201,9 @@ export class Stage {
     });
     const status = await new Promise((resolve) => child.once("close", resolve));
     if (status !== 0) throw new Error(`milagro-auth init ended with ${status}: ${stderr}`);
+    const file = this.path("auth", "config.json");
+    const config: object = JSON.parse(await readFile(file, "utf8"));
+    await writeFile(file, JSON.stringify({ ...config, descriptorSeconds: 1 }));
     return JSON.parse(stdout);
   }
 
@@ -270,6 +287,7 @@ export async function openBrowser(
     clock: Date.now,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     origin,
+    loadUpdate: async () => tokenUpdater(loadEngine),
   });
   return { client, values, sent };
 }

@@ -2,7 +2,7 @@
  * M-Pin from end to end: three D-TAs and a login server as processes, the headless client as browsers. What a person does, and what a
  * thief, a rogue server and a D-TA that says no come to.
  */
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import {
   beginHandover,
   changePin,
@@ -259,6 +259,46 @@ test(
     expect(await resumed.submit()).toEqual({ outcome: "issued" });
     const identity = await finish(resumed);
     expect(await login(again.client, { identity, pin: pinOf(PIN) })).toMatchObject({ outcome: "accepted" });
+  },
+  LIMIT_MS,
+);
+
+test(
+  "the operators rotate the mpin master by the command line, one D-TA down in between: a person logs in before, during and after, with the same PIN",
+  async () => {
+    const frank = await enrolled("frank@example.org");
+    const enter = (digits = PIN) => login(frank.client, { identity: frank.identity, pin: pinOf(digits) });
+    expect(await enter()).toMatchObject({ outcome: "accepted" });
+    await stage.run("domain propose-rotation --home founder --seconds 3600 --out rotation.json");
+    const proposal = await readFile(stage.path("rotation.json"), "utf8");
+    await stage.run("dta approve --home dta-1 -", proposal);
+    await stage.run("dta approve --home dta-2 -", proposal);
+    const rotate = () =>
+      stage.run("domain rotate --home founder rotation.json --out acme-1.json").then(
+        () => "rotated",
+        (error: Error) => error.message,
+      );
+    // One operator has not approved: two have committed, and nothing has changed.
+    expect(await rotate()).toMatch(/D-TA 3 \(dta-3\).*ERR_CEREMONY_UNKNOWN/s);
+    expect(await enter()).toMatchObject({ outcome: "accepted" });
+    await stage.run("dta approve --home dta-3 -", proposal);
+    await stage.stopDta(2);
+    expect(await rotate()).toMatch(/D-TA 2 \(dta-2\)/);
+    await stage.startDta(2);
+    expect(await rotate()).toBe("rotated");
+    expect(await enter()).toMatchObject({ outcome: "accepted" });
+    await stage.untilMaster(1);
+    expect(await enter("80685318")).toMatchObject({ outcome: "refused", attemptsLeft: 4 });
+    expect(await enter()).toMatchObject({ outcome: "accepted" });
+    expect(JSON.parse(await readFile(stage.path("acme-1.json"), "utf8")).descriptor.mpin.epoch).toBe(1);
+    // Run again, it says the same; and who knows the domain's id alone believes the later descriptor.
+    expect(await rotate()).toBe("rotated");
+    const shown = await stage.run(`domain verify ${stage.urlOf(1)} --home another --format json`);
+    expect(JSON.parse(shown)).toMatchObject({ sequence: 1, name: "acme" });
+    const newcomer = await enrolled("grete@example.org");
+    expect(await login(newcomer.client, { identity: newcomer.identity, pin: pinOf(PIN) })).toMatchObject({
+      outcome: "accepted",
+    });
   },
   LIMIT_MS,
 );

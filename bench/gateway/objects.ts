@@ -104,8 +104,11 @@ async function compareTransfers(report: Reporter): Promise<void> {
   try {
     for (const name of ["store", "before-folder", "before-store"]) await mkdir(join(folder, name));
     const store = await start("store-process.ts", [join(folder, "store")]);
-    const before = await start("gateway-process.ts", [join(folder, "before-store"), store.running.url]);
-    const alone = await start("gateway-process.ts", [join(folder, "before-folder")]);
+    const before = await start("../../apps/gateway/test/gateway-process.ts", [
+      join(folder, "before-store"),
+      store.running.url,
+    ]);
+    const alone = await start("../../apps/gateway/test/gateway-process.ts", [join(folder, "before-folder")]);
     const ways: Record<string, (method: string, key: string) => Promise<string>> = {};
     for (const [name, target] of Object.entries({ store, before, alone })) {
       await send(await new S3RequestPresigner(target).url("PUT", `bench-${name}`, "", 600), "PUT", 0);

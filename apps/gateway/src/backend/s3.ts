@@ -39,7 +39,10 @@ export function openS3Backend(options: S3BackendOptions): Backend {
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
     maxAttempts: 3,
-    requestHandler: { connectionTimeout: 5000, requestTimeout: timeoutMs, socketTimeout: timeoutMs },
+    // How long it may be silent; not how long a request may take, which for gigabytes is long.
+    requestHandler: { connectionTimeout: 5000, socketTimeout: timeoutMs },
+    // Left to itself it writes to the console. What fails is an error here, and logged as one.
+    logger: { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore },
   });
   const send = <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
@@ -366,6 +369,7 @@ export function openS3Backend(options: S3BackendOptions): Backend {
   return backend;
 }
 
+const ignore = (): void => {};
 const placeOf = ({ bucket, name, id }: UploadPlace) => ({ Bucket: bucket, Key: name, UploadId: id });
 const metadataOf = (header: string): Record<string, string> => (header === "" ? {} : { [HEADER]: header });
 const quoted = (etag: string): string => `"${etag}"`;

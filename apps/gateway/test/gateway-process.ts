@@ -3,8 +3,8 @@
  * Arguments: a folder for everything, and the address of an S3 store or nothing for a folder.
  * @module
  */
-import { openS3Backend } from "../../apps/gateway/src/backend/s3.ts";
-import { startWorld } from "../../apps/gateway/test/world.ts";
+import { openS3Backend } from "../src/backend/s3.ts";
+import { startWorld } from "./world.ts";
 
 const [home = "", endpoint] = process.argv.slice(2);
 const credentials = { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };

@@ -146,7 +146,7 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     });
     const bus = startBusWorker(context, issue, channels);
     closers.push(() => bus.close());
-    const invitations = await startInvitations(context, issue, channels, bus);
+    const invitations = startInvitations(context, issue, channels, bus);
     closers.push(() => invitations.close());
     await admin.listen({ socketPath: home.adminSocket });
     const address = publicAddress(config);

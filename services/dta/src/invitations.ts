@@ -9,7 +9,7 @@ import { kmsIdentity } from "@milagro/protocol/bus-token";
 import { IssuanceAnswerSchema, SealedRequestSchema } from "@milagro/protocol/issuance-messages";
 import { sleep } from "@milagro/runtime/clock";
 import { CHANNEL_SCHEME } from "@milagro/runtime/connector";
-import { createHttpServer } from "@milagro/runtime/http-server";
+import { createHttpServer, type HttpServer } from "@milagro/runtime/http-server";
 import { errorFields } from "@milagro/runtime/log";
 import { jitteredBackoffMs } from "@milagro/runtime/random";
 import type { BusWorker } from "./bus-worker.ts";
@@ -27,26 +27,33 @@ export interface Invitations {
   close(): Promise<void>;
 }
 
-export async function startInvitations(
+export function startInvitations(
   context: DtaContext,
   issue: ReturnType<typeof createIssuance>,
   channels: DtaChannels,
   bus: BusWorker,
-): Promise<Invitations> {
+): Invitations {
   const { log, issuer, now } = context;
-  const server = await createHttpServer({
-    name: "milagro-dta-invited",
-    version: VERSION,
-    log: log.with({ kind: "invited" }),
-    bodyLimitBytes: BODY_LIMIT_BYTES,
-    rateLimit: { max: 60, windowMs: 60_000 },
-  });
-  server.app.post(
-    "/v1/issue",
-    { schema: { body: SealedRequestSchema, response: { 200: IssuanceAnswerSchema } } },
-    (request) => issue(request.body, kmsIdentity(domainOf(context))),
-  );
-  await server.app.ready();
+  let made: HttpServer | undefined;
+  /** Few D-TAs ever need it. */
+  async function serverFor(): Promise<HttpServer> {
+    if (made) return made;
+    const server = await createHttpServer({
+      name: "milagro-dta-invited",
+      version: VERSION,
+      log: log.with({ kind: "invited" }),
+      bodyLimitBytes: BODY_LIMIT_BYTES,
+      rateLimit: { max: 60, windowMs: 60_000 },
+    });
+    server.app.post(
+      "/v1/issue",
+      { schema: { body: SealedRequestSchema, response: { 200: IssuanceAnswerSchema } } },
+      (request) => issue(request.body, kmsIdentity(domainOf(context))),
+    );
+    await server.app.ready();
+    made = server;
+    return server;
+  }
 
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -59,7 +66,7 @@ export async function startInvitations(
     channel.on("error", () => {});
     log.info("invited a D-KMS without keys");
     const closed = once(channel, "close");
-    server.accept(channel);
+    (await serverFor()).accept(channel);
     while (isWanted() && !channel.destroyed) await Promise.race([sleep(LOOK_MS, signal).catch(() => {}), closed]);
     channel.destroy();
   }
@@ -83,7 +90,7 @@ export async function startInvitations(
     async close() {
       stopping.abort();
       await running;
-      await server.close();
+      await made?.close();
     },
   };
 }

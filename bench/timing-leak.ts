@@ -11,7 +11,9 @@
  * run says so.
  *
  * Both classes differ in the value of the secret alone: as many handles of one kind, made alike, read from arrays of one
- * kind, by one function. A class with one secret has it in as many handles: one alone would always be in the cache.
+ * kind before the clock starts, used by one function (two closures that say the same differ by some nanoseconds, and
+ * that shows). Handles are made anew all the time, those of both classes in turn, so that where they lie averages out; a class
+ * with one secret has it in as many: one alone would always be in the cache.
  *
  * Source: Reparaz, Balasch, Verbauwhede, "Dude, is my code constant time?" (2016).
  * What it cannot see: caches as a neighbour on the machine sees them, power, frequency that follows the data, and
@@ -40,9 +42,17 @@ export interface TimingExperiment {
   readonly name: string;
   /** True for the control. */
   readonly leaks: boolean;
-  /** Work on the i-th prepared secret of a class; nothing else may differ between the classes. */
-  readonly classes: readonly [(i: number) => unknown, (i: number) => unknown];
+  /** Makes a secret of either class. */
+  readonly classes: readonly [() => unknown, () => unknown];
+  /** The same function for both classes: two that say the same differ by more than what is looked for. */
+  readonly work: (secret: never) => unknown;
 }
+
+const experiment = <Secret>(
+  name: string,
+  work: (secret: Secret) => unknown,
+  ...classes: readonly [() => Secret, () => Secret]
+): TimingExperiment => ({ name, leaks: name.startsWith("control"), classes, work });
 
 export async function run(report: Reporter): Promise<void> {
   for (const tier of ENGINE_TIERS) {
@@ -53,9 +63,9 @@ export async function run(report: Reporter): Promise<void> {
       report.progress(`timing-leak: ${tier} does not run here`);
       continue;
     }
-    for (const experiment of [...controls(), ...experiments(engine)].filter(({ name }) => name.includes(ONLY))) {
-      report.progress(`timing-leak: ${tier}, ${experiment.name}`);
-      addVerdict(report, tier, experiment, measure(experiment, SECONDS));
+    for (const one of [...controls(), ...experiments(engine)].filter(({ name }) => name.includes(ONLY))) {
+      report.progress(`timing-leak: ${tier}, ${one.name}`);
+      addVerdict(report, tier, one, measure(one, SECONDS));
     }
     if (WEAK.includes(ONLY)) runWeakControl(report, tier, engine);
   }
@@ -64,11 +74,11 @@ export async function run(report: Reporter): Promise<void> {
 /** Doubles the additions until they show. */
 function runWeakControl(report: Reporter, tier: string, engine: Engine): void {
   for (let additions = 1; additions <= MOST_ADDITIONS; additions *= 2) {
-    const experiment = weakControl(engine, additions);
-    report.progress(`timing-leak: ${tier}, ${experiment.name}`);
-    const verdict = measure(experiment, SECONDS);
+    const one = weakControl(engine, additions);
+    report.progress(`timing-leak: ${tier}, ${one.name}`);
+    const verdict = measure(one, SECONDS);
     if (Math.abs(verdict.t) > THRESHOLD || additions === MOST_ADDITIONS) {
-      addVerdict(report, tier, experiment, verdict);
+      addVerdict(report, tier, one, verdict);
       report.add({ name: `${tier}, ${WEAK}: difference that showed`, value: 100 * verdict.difference, unit: "%" });
       return;
     }
@@ -82,104 +92,91 @@ export function experiments(engine: Engine): TimingExperiment[] {
   const p = g1.hash(random(8), "TIMING");
   const q = g2.hash(random(8), "TIMING");
   const target = engine.pair(p, q);
-  const full = many(() => scalars.random());
-  const pins = many(() => scalars.fromInteger(pin()));
-  const fixed = many(() => scalars.fromInteger(1));
-  const sparse = many(() => scalars.reduce(Uint8Array.from({ length: 48 }, (_, i) => +(i === 16))));
-  const largest = many(() => scalars.negate(scalars.one));
+  const full = (): Scalar => scalars.random();
+  const pins = (): Scalar => scalars.fromInteger(pin());
+  const fixed = (): Scalar => scalars.fromInteger(1);
+  const sparse = (): Scalar => scalars.reduce(Uint8Array.from({ length: 48 }, (_, i) => +(i === 16)));
+  const largest = (): Scalar => scalars.negate(scalars.one);
   // Typed arrays: a number above 2^31 would otherwise lie elsewhere than a smaller one, before the operation sees it.
-  const smallPins = Float64Array.from(many(pin));
-  const zeros = new Float64Array(SECRETS);
-  const large = Float64Array.from(many(pin), (value) => 2 ** 32 - value);
+  const zeros = (): Float64Array => Float64Array.of(0);
+  const smallPins = (): Float64Array => Float64Array.of(pin());
+  const large = (): Float64Array => Float64Array.of(2 ** 32 - pin());
+  const small1 = (cell: Float64Array): unknown => g1.multiplySmallSecret(p, cell[0] as number);
+  const small2 = (cell: Float64Array): unknown => g2.multiplySmallSecret(q, cell[0] as number);
   const three = [p, g1.generator, g1.hash(random(8), "TIMING")];
   const [table1, table2] = [g1.fixedBase(p), g2.fixedBase(q)];
-  const pair = (
-    name: string,
-    work: (k: Scalar) => unknown,
-    a: readonly Scalar[],
-    b: readonly Scalar[],
-  ): TimingExperiment => ({
-    name,
-    leaks: false,
-    classes: [(i) => work(a[i] as Scalar), (i) => work(b[i] as Scalar)],
-  });
-  const small = (name: string, work: (k: number) => unknown, a: Float64Array, b: Float64Array): TimingExperiment => ({
-    name,
-    leaks: false,
-    classes: [(i) => work(a[i] as number), (i) => work(b[i] as number)],
-  });
   return [
-    pair("G1 multiplySecret, PINs against full size", (k) => g1.multiplySecret(p, k), pins, full),
-    pair("G1 multiplySecret, fixed 1 against random", (k) => g1.multiplySecret(p, k), fixed, full),
-    pair("G1 multiplySecret, fixed 2^248 against random", (k) => g1.multiplySecret(p, k), sparse, full),
-    pair("G1 multiplySecret, fixed r − 1 against random", (k) => g1.multiplySecret(p, k), largest, full),
-    pair("G1 multiplySecretAll, PINs against full size", (k) => g1.multiplySecretAll(three, k), pins, full),
-    pair("G1 multiplySecretAll, fixed r − 1 against random", (k) => g1.multiplySecretAll(three, k), largest, full),
-    pair("G1 fixed base, PINs against full size", (k) => table1.multiplySecret(k), pins, full),
-    pair("G2 multiplySecret, PINs against full size", (k) => g2.multiplySecret(q, k), pins, full),
-    pair("G2 multiplySecret, fixed r − 1 against random", (k) => g2.multiplySecret(q, k), largest, full),
-    pair("G2 fixed base, PINs against full size", (k) => table2.multiplySecret(k), pins, full),
-    small("G1 multiplySmallSecret, fixed 0 against PINs", (k) => g1.multiplySmallSecret(p, k), zeros, smallPins),
-    small("G1 multiplySmallSecret, PINs against 32 bits", (k) => g1.multiplySmallSecret(p, k), smallPins, large),
-    small("G2 multiplySmallSecret, PINs against 32 bits", (k) => g2.multiplySmallSecret(q, k), smallPins, large),
-    pair("GT power, PINs against full size", (k) => gt.powerSecret(target, k), pins, full),
-    pair("GT power, fixed 1 against random", (k) => gt.powerSecret(target, k), fixed, full),
-    pair("scalar inversion, PINs against full size", (k) => scalars.invert(k), pins, full),
-    pair("scalar inversion, fixed 1 against random", (k) => scalars.invert(k), fixed, full),
+    experiment("G1 multiplySecret, PINs against full size", (k) => g1.multiplySecret(p, k), pins, full),
+    experiment("G1 multiplySecret, fixed 1 against random", (k) => g1.multiplySecret(p, k), fixed, full),
+    experiment("G1 multiplySecret, fixed 2^248 against random", (k) => g1.multiplySecret(p, k), sparse, full),
+    experiment("G1 multiplySecret, fixed r − 1 against random", (k) => g1.multiplySecret(p, k), largest, full),
+    experiment("G1 multiplySecretAll, PINs against full size", (k) => g1.multiplySecretAll(three, k), pins, full),
+    experiment(
+      "G1 multiplySecretAll, fixed r − 1 against random",
+      (k) => g1.multiplySecretAll(three, k),
+      largest,
+      full,
+    ),
+    experiment("G1 fixed base, PINs against full size", (k) => table1.multiplySecret(k), pins, full),
+    experiment("G2 multiplySecret, PINs against full size", (k) => g2.multiplySecret(q, k), pins, full),
+    experiment("G2 multiplySecret, fixed r − 1 against random", (k) => g2.multiplySecret(q, k), largest, full),
+    experiment("G2 fixed base, PINs against full size", (k) => table2.multiplySecret(k), pins, full),
+    experiment("G1 multiplySmallSecret, fixed 0 against PINs", small1, zeros, smallPins),
+    experiment("G1 multiplySmallSecret, PINs against 32 bits", small1, smallPins, large),
+    experiment("G2 multiplySmallSecret, PINs against 32 bits", small2, smallPins, large),
+    experiment("GT power, PINs against full size", (k) => gt.powerSecret(target, k), pins, full),
+    experiment("GT power, fixed 1 against random", (k) => gt.powerSecret(target, k), fixed, full),
+    experiment("scalar inversion, PINs against full size", scalars.invert, pins, full),
+    experiment("scalar inversion, fixed 1 against random", scalars.invert, fixed, full),
   ];
 }
 
 /** A multiplication that takes a few additions longer in one class: a leak of known size. */
 export function weakControl({ scalars, g1 }: Engine, additions: number): TimingExperiment {
   const p = g1.hash(random(8), "TIMING");
-  const full = many(() => scalars.random());
-  return {
-    name: `${WEAK}, with ${additions} more`,
-    leaks: true,
-    classes: [
-      (i) => {
-        let product = g1.multiplySecret(p, full[i] as Scalar);
-        for (let j = 0; j < additions; j++) product = g1.add(product, p);
-        return product;
-      },
-      (i) => g1.multiplySecret(p, full[i] as Scalar),
-    ],
+  const of = (more: number) => () => ({ k: scalars.random(), more });
+  const work = ({ k, more }: { k: Scalar; more: number }): unknown => {
+    let product = g1.multiplySecret(p, k);
+    for (let i = 0; i < more; i++) product = g1.add(product, p);
+    return product;
   };
+  return experiment(`${WEAK}, with ${additions} more`, work, of(additions), of(0));
 }
 
 /** Unprotected uses of big integers: these must be caught. */
 export function controls(): TimingExperiment[] {
   const { G1, fields } = bls12_381;
   const p = G1.hashToCurve(random(8));
-  const full = many(() => fields.Fr.fromBytes(bls12_381.utils.randomSecretKey()));
-  const pins = many(() => BigInt(pin()));
-  const of = (name: string, work: (k: bigint) => unknown): TimingExperiment => ({
-    name,
-    leaks: true,
-    classes: [(i) => work(pins[i] as bigint), (i) => work(full[i] as bigint)],
-  });
+  const full = (): bigint => fields.Fr.fromBytes(bls12_381.utils.randomSecretKey());
+  const pins = (): bigint => BigInt(pin());
   return [
-    of("control: noble multiplyUnsafe, PINs against full size", (k) => p.multiplyUnsafe(k)),
-    of("control: noble multiply, PINs against full size", (k) => p.multiply(k)),
-    of("control: noble field inversion, PINs against full size", (k) => fields.Fr.inv(k)),
+    experiment("control: noble multiplyUnsafe, PINs against full size", (k: bigint) => p.multiplyUnsafe(k), pins, full),
+    experiment("control: noble multiply, PINs against full size", (k: bigint) => p.multiply(k), pins, full),
+    experiment("control: noble field inversion, PINs against full size", (k: bigint) => fields.Fr.inv(k), pins, full),
   ];
 }
 
 const pin = (): number => 1000 + (new DataView(random(4).buffer).getUint32(0) % 9000);
-const many = <T>(make: () => T): T[] => Array.from({ length: SECRETS }, make);
 
 /** Runs an experiment for about the given time: class and secret are drawn before the clock starts. */
-export function measure(experiment: TimingExperiment, seconds: number): TimingVerdict {
-  const { classes } = experiment;
-  for (let i = 0; i < 200; i++) classes[i & 1]?.(i % SECRETS); // compile both before measuring either
+export function measure({ classes, work }: TimingExperiment, seconds: number): TimingVerdict {
+  const secrets: [never[], never[]] = [[], []];
+  const renew = (): void => {
+    random(SECRETS).forEach((order, i) => {
+      for (const which of order & 1 ? ([0, 1] as const) : ([1, 0] as const))
+        secrets[which][i] = classes[which]() as never;
+    });
+  };
+  renew();
+  for (let i = 0; i < 200; i++) work(secrets[i & 1 ? 1 : 0][i % SECRETS] as never); // compiled before it is measured
   const samples: TimingSample[] = [];
   const end = performance.now() + 1000 * seconds;
   while (performance.now() < end) {
+    renew();
     const draws = random(256);
     for (let d = 0; d < 256; d += 2) {
-      const which = (draws[d] as number) & 1;
-      const secret = (draws[d + 1] as number) % SECRETS;
-      const work = classes[which] as (i: number) => unknown;
+      const which = (draws[d] as number) & 1 ? 1 : 0;
+      const secret = secrets[which][(draws[d + 1] as number) % SECRETS] as never;
       const start = process.hrtime.bigint();
       work(secret);
       samples.push({ which, ns: Number(process.hrtime.bigint() - start) });
@@ -188,13 +185,13 @@ export function measure(experiment: TimingExperiment, seconds: number): TimingVe
   return welch(samples);
 }
 
-function addVerdict(report: Reporter, tier: string, experiment: TimingExperiment, verdict: TimingVerdict): void {
-  const label = `${tier}, ${experiment.name}`;
+function addVerdict(report: Reporter, tier: string, { name, leaks }: TimingExperiment, verdict: TimingVerdict): void {
+  const label = `${tier}, ${name}`;
   const caught = Math.abs(verdict.t) > THRESHOLD;
   const figures =
     `|t| = ${Math.abs(verdict.t).toFixed(1)} over ${verdict.samples} samples; ` +
     `classes differ by ${(100 * verdict.difference).toFixed(3)} %`;
-  if (experiment.leaks) {
+  if (leaks) {
     report.progress(
       `  ${figures}: ${caught ? "the control leaks, as it must" : "THE CONTROL DOES NOT SHOW, this run proves nothing"}`,
     );
@@ -203,6 +200,6 @@ function addVerdict(report: Reporter, tier: string, experiment: TimingExperiment
     report.progress(`  ${figures}, ${detectable}: ${caught ? "LEAKS" : "no leak found"}`);
   }
   report.add({ name: `${label}: |t|`, value: Math.abs(verdict.t), unit: "t" });
-  if (experiment.leaks) return;
+  if (leaks) return;
   report.add({ name: `${label}: smallest detectable`, value: 100 * verdict.detectable, unit: "%" });
 }

@@ -143,6 +143,23 @@ test.each(cases("mpin-issuance", "mpin-verify-dvs"))("$name: $expect", (entry) =
   expect(isDvs(input) && Buffer.from(expected.toBytes()).equals(r)).toBe(entry.expect === "ok");
 });
 
+test.each(cases("mpin-update", "mpin-verify-update"))("$name: $expect", (entry) => {
+  const pair = (): [P1, P1] => [toPoint(field(entry, "input"), "ID"), point(field(entry, "share"))];
+  const difference = point(field(entry, "publicShareAfter")).subtract(point(field(entry, "publicShareBefore")));
+  const run = () => equalLogs(Buffer.from(difference.toBytes()), [pair()], field(entry, "proof"), "mpin token update");
+  if (entry.expect === "ERR_POINT_INVALID") expect(run).toThrow();
+  else expect(run()).toBe(entry.expect === "ok");
+});
+
+test.each(cases("mpin-update", "mpin-update-token").filter(({ expect: e }) => e === "ok"))("$name", (entry) => {
+  const token = field(entry, "token");
+  const shares = (entry.input as unknown as { shares: string[] }).shares.map((share) => point(hex(share)));
+  const update = shares.reduce((sum, share) => sum.add(share), G1.Point.ZERO);
+  const z = token.subarray(48);
+  const moved = z.length > 0 ? times(update, integer(z)) : update;
+  expect(cat(point(token.subarray(0, 48)).add(moved).toBytes(), z).toString("hex")).toBe(entry.output["token"]);
+});
+
 test.each(cases("mpin-login", "mpin-token"))("$name: $expect", (entry) => {
   if (!/^[0-9]{4,8}$/.test(text(entry, "pin").toString())) {
     expect(entry.expect).toBe("ERR_PIN_INVALID");

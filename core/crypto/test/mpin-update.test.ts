@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
+import { parseIdentity } from "../src/identity.ts";
 import { derivePublicShare, type PublicShare } from "../src/master-public.ts";
 import { parseMasterSecretShare } from "../src/master-secret.ts";
+import { beginFull, offerFull } from "../src/mpin-full.ts";
 import { type MpinInput, mpinInput } from "../src/mpin-identity.ts";
+import { combineClientSecretShares, issueClientSecretShare } from "../src/mpin-key.ts";
 import { loginSubject } from "../src/mpin-login.ts";
 import { combineServerSecretShares, issueServerSecretShare, verifyServerSecret } from "../src/mpin-server-key.ts";
 import { encodeToken, type MpinToken, type Unlock } from "../src/mpin-token.ts";
-import { changePin, updateToken } from "../src/mpin-token-making.ts";
+import { changePin, createToken, updateToken } from "../src/mpin-token-making.ts";
 import { beginLogin, drawLoginNonce, verifyLogin } from "../src/mpin-two-pass.ts";
 import {
   combineTokenUpdateShares,
@@ -113,6 +116,37 @@ describe("a token under new masters", () => {
     const partial = updateToken(engine, token, combineTokenUpdateShares(engine, shares));
     expect([accepted(after, partial, pin("1234")), accepted(before, partial, pin("1234"))]).toEqual([false, false]);
   });
+});
+
+test("shares of some D-TAs before and of the others after make no whole secret; with the one update in between they would, so it goes to the device alone", () => {
+  const { token, input } = { token: register(before).token, input: register(before).token.input };
+  const secretOf = (masters: readonly MpinDomain["masters"][number][]) =>
+    combineClientSecretShares(
+      engine,
+      masters.map((master) => issueClientSecretShare(engine, master, input).share),
+    );
+  const mixed = [...before.masters.slice(0, -1), ...after.masters.slice(-1)];
+  const made = createToken(engine, secretOf(mixed), pin("1234"));
+  expect([accepted(before, made, pin("1234")), accepted(after, made, pin("1234"))]).toEqual([false, false]);
+  // What is missing is exactly what the other D-TAs would hand out: the first ones' updates.
+  const shares = pairs.slice(0, -1).map((pair) => issueTokenUpdateShare(engine, pair, input).share);
+  const completed = updateToken(engine, made, combineTokenUpdateShares(engine, shares));
+  expect(accepted(after, completed, pin("1234"))).toBe(true);
+  expect(accepted(before, token, pin("1234"))).toBe(true); // control
+});
+
+test("M-Pin Full agrees after both have moved, and not while one of them is behind", () => {
+  const { token } = register(before);
+  const updated = updateToken(engine, token, updateFor(token.input));
+  const agrees = (domain: MpinDomain, with_: MpinToken): boolean => {
+    const context = { ...newContext(), server: parseIdentity("milagro:example.org/service/login") };
+    const attempt = beginFull(engine, random, with_, undefined, context);
+    const session = offerFull(engine, random, loginSubject(with_.input, undefined));
+    const answer = attempt.answer(pin("1234"), session.offer);
+    return session.accept(domain.serverSecret, context, { u: attempt.u, r: attempt.r }, answer) !== undefined;
+  };
+  expect([agrees(before, token), agrees(after, updated)]).toEqual([true, true]);
+  expect([agrees(before, updated), agrees(after, token)]).toEqual([false, false]);
 });
 
 test("the server's new secret is collected like the first, and the old one is none of the new key", () => {

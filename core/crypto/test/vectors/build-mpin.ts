@@ -16,7 +16,7 @@ const LOGIN = "ERR_LOGIN_REFUSED";
 const SHARE = "ERR_SHARE_INVALID";
 
 /** What enrolment leaves behind, made once per file by the operations themselves. */
-async function enrolled({ engine, domainId }: Setting) {
+export async function enrolled({ engine, domainId }: Setting) {
   const run = (operation: string, input: Fields) => succeed(engine, operation, input);
   const secrets = [1, 2, 3].map((i) =>
     encodeHex(engine.scalars.encode(engine.scalars.reduce(bytesFor(`mpin ${i}`, 48)))),

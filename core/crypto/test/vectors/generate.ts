@@ -8,6 +8,7 @@ import { createNobleEngine } from "@milagro/engine/noble";
 import { ciphertextPolicy, keyPolicy, policies } from "./build-abe.ts";
 import { identities, issuance, statements } from "./build-keys.ts";
 import { mpinFull, mpinIssuance, mpinLogin } from "./build-mpin.ts";
+import { mpinUpdate } from "./build-mpin-update.ts";
 import { encapsulation, envelopes, files } from "./build-sealing.ts";
 import { keyAgreement, signatures, signcryption } from "./build-signing.ts";
 import { bytesFor, prepare } from "./builder.ts";
@@ -37,6 +38,7 @@ export async function buildVectors(): Promise<ReadonlyMap<string, VectorFile>> {
     mpinIssuance,
     mpinLogin,
     mpinFull,
+    mpinUpdate,
     policies,
     ciphertextPolicy,
     keyPolicy,

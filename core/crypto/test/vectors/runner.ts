@@ -50,6 +50,7 @@ import { agreeKey } from "../../src/sok.ts";
 import { type IdentityUsage, parseIdentityUsage, parseUsage } from "../../src/usage.ts";
 import { ABE_OPERATIONS } from "./runner-abe.ts";
 import { MPIN_OPERATIONS } from "./runner-mpin.ts";
+import { MPIN_UPDATE_OPERATIONS } from "./runner-mpin-update.ts";
 
 export type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
 export type Fields = { readonly [key: string]: Json };
@@ -342,6 +343,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     return { key: agreed.use(encodeHex) };
   },
   ...MPIN_OPERATIONS,
+  ...MPIN_UPDATE_OPERATIONS,
   ...ABE_OPERATIONS,
 };
 

@@ -18,6 +18,7 @@ const OURS = [
   "mpin-issuance",
   "mpin-login",
   "mpin-full",
+  "mpin-update",
   "policy",
   "abe-cp",
   "abe-kp",

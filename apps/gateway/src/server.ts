@@ -22,6 +22,7 @@ import { asS3Error, codeOf, S3Error } from "./s3/errors.ts";
 import { parseRequest, type S3Request } from "./s3/request.ts";
 import { unsignedRequest, type Verified, verifyRequest } from "./s3/signature.ts";
 import { writeErrorXml } from "./s3/xml.ts";
+import { createUnknownRefusals, type UnknownRefusals } from "./unknown-refusals.ts";
 
 export interface ServerOptions {
   readonly gateway: Gateway;
@@ -60,9 +61,10 @@ const MAX_DRAIN_BYTES = 1024 * 1024;
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { tls } = options;
   const peers = new WeakMap<Duplex, ChannelPeer>();
+  const refusals = createUnknownRefusals();
   const settings = { highWaterMark: BUFFER_BYTES, requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 75_000 };
   const listener = (message: IncomingMessage, response: ServerResponse) =>
-    void answer(options, peers.get(message.socket), message, response, false);
+    void answer({ ...options, refusals }, peers.get(message.socket), message, response, false);
   const server = (
     tls
       ? createTlsServer({ ...settings, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) }, listener)
@@ -70,7 +72,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   ) as Server;
   server.on(
     "checkContinue",
-    (message, response) => void answer(options, peers.get(message.socket), message, response, true),
+    (message, response) => void answer({ ...options, refusals }, peers.get(message.socket), message, response, true),
   );
   server.setTimeout(options.idleTimeoutMs);
   const listening = await listenOn(server, options.listen);
@@ -115,7 +117,7 @@ async function authenticate(
 }
 
 async function answer(
-  options: ServerOptions,
+  options: ServerOptions & { readonly refusals: UnknownRefusals },
   peer: ChannelPeer | undefined,
   message: IncomingMessage,
   response: ServerResponse,
@@ -164,7 +166,7 @@ async function answer(
     const reply = await route.run(exchange);
     await send(message, response, reply);
   } catch (error) {
-    if (!isRecorded) await recordRefusal(gateway, action, subject, request, error);
+    if (!isRecorded) await recordRefusal(options, action, subject, request, error);
     await refuse(gateway, message, response, request, requestId, error);
   }
   gateway.log.debug("request", {
@@ -177,13 +179,21 @@ async function answer(
 }
 
 async function recordRefusal(
-  gateway: Gateway,
+  { gateway, refusals }: { readonly gateway: Gateway; readonly refusals: UnknownRefusals },
   action: AuditAction,
   subject: string | undefined,
   request: S3Request | undefined,
   error: unknown,
 ): Promise<void> {
-  const details = request && { bucket: request.bucket, key: request.key, address: request.address };
+  // Who is known has a key, and is always written down.
+  const leftOut = subject === undefined ? refusals.admit(request?.address ?? "", monotonicMs()) : 0;
+  if (leftOut === undefined) return;
+  const details = request && {
+    bucket: request.bucket,
+    key: request.key,
+    address: request.address,
+    ...(leftOut > 0 ? { count: leftOut } : {}),
+  };
   try {
     await gateway.audit.record({ action, outcome: codeOf(error), subject, ...(details ? { details } : {}) });
   } catch (failure) {

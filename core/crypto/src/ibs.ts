@@ -19,6 +19,7 @@ import { hashIdentity1, type IdentityInput } from "./identity-input.ts";
 import { type IdentityKey, isInputFor } from "./identity-key.ts";
 import { hashToScalar } from "./kdf.ts";
 import type { DomainPublicKey } from "./master-public.ts";
+import { Often, often1 } from "./often.ts";
 import { preparedLines, randomWeight } from "./precomputed.ts";
 
 /** U ‖ V: 96 bytes. */
@@ -64,11 +65,19 @@ export function signAs(
     wipe(secret, seed);
     return k;
   });
-  const u = engine.g1.encode(engine.g1.multiplySecret(q, nonce));
+  const u = engine.g1.encode(often1(engine, q).multiplySecret(nonce));
   const exponent = engine.scalars.add(nonce, challenge(engine, publicKey, input, message, u));
-  const v = engine.g1.encode(key.use(({ g1 }) => engine.g1.multiplySecret(g1, exponent)));
+  const v = engine.g1.encode(multiplyKey(engine, key, exponent));
   engine.zeroise(nonce, exponent);
   return concat(u, v) as Signature;
+}
+
+/** `k·d` for the d of a key and a secret k. @throws TypeError after the key's `destroy` */
+function multiplyKey(engine: G1Engine, key: IdentityKey<"sig">, k: Scalar): G1 {
+  return key.use(({ g1 }) => {
+    key.often ??= new Often(engine.g1, g1);
+    return key.often.multiplySecret(k);
+  });
 }
 
 /** Whether the identity signed this message. False for bytes that are no signature and for an input of another usage. */
@@ -81,7 +90,7 @@ export function verifySignature(
 ): boolean {
   const terms = openClaim(engine, publicKey, { input, message, signature });
   if (!terms) return false;
-  const right = engine.g1.add(terms.u, engine.g1.multiplyPublic(hashIdentity1(engine, input), terms.h));
+  const right = engine.g1.add(terms.u, often1(engine, hashIdentity1(engine, input)).multiplyPublic(terms.h));
   return check(engine, publicKey, terms.v, right);
 }
 
@@ -133,8 +142,7 @@ function openClaim(
   if (signature.length !== SIGNATURE_LENGTH || !isInputFor(input, "sig")) return undefined;
   const half = SIGNATURE_LENGTH / 2;
   try {
-    const u = engine.g1.decode(signature.subarray(0, half));
-    const v = engine.g1.decode(signature.subarray(half));
+    const [u, v] = engine.g1.decodeAll([signature.subarray(0, half), signature.subarray(half)]) as [G1, G1];
     return { u, v, h: challenge(engine, publicKey, input, message, signature.subarray(0, half)) };
   } catch {
     return undefined;

@@ -18,6 +18,7 @@ import { MilagroError } from "./error.ts";
 import { hashIdentity1, hashIdentity2, type IdentityInput } from "./identity-input.ts";
 import type { DomainPublicKey, PublicShare } from "./master-public.ts";
 import type { MasterSecretShare } from "./master-secret.ts";
+import type { Often } from "./often.ts";
 import { preparedLines, randomWeight, weightSource } from "./precomputed.ts";
 import type { IdentityUsage } from "./usage.ts";
 
@@ -33,6 +34,8 @@ class OwnedPoints<Kind extends "share" | "key", U extends IdentityUsage> {
   readonly usage: U;
   readonly #engine: G1Engine;
   #points: KeyPoints | undefined;
+  /** What was made of the points and is as secret: `ibs.ts` puts it here. Goes with them. */
+  often: Often<G1> | undefined;
 
   constructor(engine: G1Engine, kind: Kind, usage: U, points: KeyPoints) {
     this.#engine = engine;
@@ -47,8 +50,9 @@ class OwnedPoints<Kind extends "share" | "key", U extends IdentityUsage> {
     return fn(this.#points);
   }
 
-  /** Overwrites the points as far as the engine can. May be called twice. */
+  /** Overwrites the points, and what was made of them, as far as the engine can. May be called twice. */
   destroy(): void {
+    this.often?.destroy();
     if (this.#points) this.#engine.zeroise(this.#points.g1, ...(this.#points.g2 ? [this.#points.g2] : []));
     this.#points = undefined;
   }
@@ -87,12 +91,24 @@ export function issueIdentityKeyShare<U extends IdentityUsage>(
   input: IdentityInput,
   usage: U,
 ): IdentityKeyShare<U> {
-  checkUsage(input, usage);
-  const points = share.use((scalar) => ({
-    g1: engine.g1.multiplySecret(hashIdentity1(engine, input), scalar),
-    g2: usage === "kex" ? engine.g2.multiplySecret(hashIdentity2(engine, input), scalar) : undefined,
-  }));
-  return new OwnedPoints(engine, "share", usage, points);
+  return issueIdentityKeyShares(engine, share, [{ input, usage }])[0] as IdentityKeyShare<U>;
+}
+
+/** As `issueIdentityKeyShare` for each, in less time. */
+export function issueIdentityKeyShares<U extends IdentityUsage>(
+  engine: Engine,
+  share: MasterSecretShare<"id">,
+  wanted: readonly { readonly input: IdentityInput; readonly usage: U }[],
+): IdentityKeyShare<U>[] {
+  for (const { input, usage } of wanted) checkUsage(input, usage);
+  const hashes = wanted.map(({ input }) => hashIdentity1(engine, input));
+  return share.use((scalar) => {
+    const products = engine.g1.multiplySecretAll(hashes, scalar);
+    return wanted.map(({ input, usage }, i) => {
+      const g2 = usage === "kex" ? engine.g2.multiplySecret(hashIdentity2(engine, input), scalar) : undefined;
+      return new OwnedPoints(engine, "share", usage, { g1: products[i] as G1, g2 });
+    });
+  });
 }
 
 /** Whether this D-TA's share is right: names the one that lied, after the sum has failed. */

@@ -214,6 +214,7 @@ function counting(): { readonly engine: Engine; readonly counts: Record<string, 
         return {
           multiplySecret: counted(`${name} fixed base`, table.multiplySecret.bind(table) as () => unknown),
           multiplyPublic: counted(`${name} fixed base`, table.multiplyPublic.bind(table) as () => unknown),
+          destroy: table.destroy.bind(table),
         };
       },
     }) as P;

@@ -141,3 +141,16 @@ describe("in batches", () => {
     expect(verifySignatures(engine, random, publicKey, [first, { ...first, input: enc }])).toBe(false);
   });
 });
+
+test("a key that signs often, and an identity that is verified often, say the same by tables", () => {
+  const { key, input } = enrol(domain, "sig", bob);
+  for (let i = 0; i < 5; i++) {
+    const each = bytes(`release ${i}`);
+    const made = signAs(engine, random, key, publicKey, input, each);
+    expect(holds(each, made, input)).toBe(true);
+    expect(holds(message, made, input)).toBe(false);
+    if (i === 4) expect(holds(each, made, identityInput(domain.domainId, "sig", bob, epoch))).toBe(true);
+  }
+  key.destroy();
+  expect(() => signAs(engine, random, key, publicKey, input, message)).toThrow(TypeError);
+});

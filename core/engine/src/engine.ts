@@ -108,8 +108,11 @@ export interface Group<P> {
 
 /** Multiplication of one point by many scalars. */
 export interface FixedBase<P> {
+  /** @throws TypeError after `destroy`, as `multiplyPublic` */
   multiplySecret(k: Scalar): P;
   multiplyPublic(k: Scalar): P;
+  /** Overwrites the table as far as the engine can: it is as secret as its point. */
+  destroy(): void;
 }
 
 /** The target group, written multiplicatively. */

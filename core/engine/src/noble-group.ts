@@ -41,7 +41,9 @@ export function createNobleGroup<H, F, E>(parameters: NobleGroupParameters<F, E>
 
   function fixedBase(point: Point): FixedBase<H> {
     let built: WindowTables<E> | undefined;
+    let destroyed = false;
     const tables = (): WindowTables<E> => {
+      if (destroyed) throw new TypeError(`a table of ${name} was destroyed`);
       built ??= windowTables(walk, toWalk(point));
       return built;
     };
@@ -51,6 +53,10 @@ export function createNobleGroup<H, F, E>(parameters: NobleGroupParameters<F, E>
         return into(fromWalk(walk.add(multiplyWindows(walk, tables(), a), multiplyWindows(walk, tables(), b))));
       },
       multiplyPublic: (k) => into(fromWalk(multiplyWindows(walk, tables(), fromScalar(k)))),
+      destroy() {
+        built = undefined; // big integers cannot be overwritten
+        destroyed = true;
+      },
     };
   }
 

@@ -91,11 +91,17 @@ export function createWasmGroup<H>(
   }
 
   function fixedBase(point: H): FixedBase<H> {
-    const bytes = read(point);
-    if (!tables) return { multiplySecret: (k) => multiply(bytes, k), multiplyPublic: (k) => multiply(bytes, k) };
-    const table = tables.fixedTable(number, bytes);
-    const multiplyFixed = (k: Scalar): H => toHandle(name, tables.multiplyFixed(number, table, scalarBytes(k)));
-    return { multiplySecret: multiplyFixed, multiplyPublic: multiplyFixed };
+    // Without tables the point itself, in a copy that is wiped as a table would be.
+    let table: Uint8Array | undefined = tables ? tables.fixedTable(number, read(point)) : read(point).slice();
+    const multiplyFixed = (k: Scalar): H => {
+      if (!table) throw new TypeError(`a table of ${name} was destroyed`);
+      return tables ? toHandle(name, tables.multiplyFixed(number, table, scalarBytes(k))) : multiply(table, k);
+    };
+    const destroy = (): void => {
+      table?.fill(0);
+      table = undefined;
+    };
+    return { multiplySecret: multiplyFixed, multiplyPublic: multiplyFixed, destroy };
   }
 
   const group: Group<H> = {

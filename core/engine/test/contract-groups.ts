@@ -109,6 +109,17 @@ export function describeGroup<H, F>(engine: () => Engine, pick: () => Group<H>, 
       );
     });
 
+    test("a table that was destroyed multiplies nothing; its point goes on", () => {
+      const { point, twin } = sample(7);
+      const table = pick().fixedBase(point);
+      expect(bytes(table.multiplySecret(k(5n)))).toBe(twinTimes(twin, 5n));
+      table.destroy();
+      table.destroy();
+      expect(() => table.multiplySecret(k(5n))).toThrow(TypeError);
+      expect(() => table.multiplyPublic(k(5n))).toThrow(TypeError);
+      expect(bytes(pick().multiplySecret(point, k(5n)))).toBe(twinTimes(twin, 5n));
+    });
+
     test("any number of points are multiplied together as each by itself, at every edge scalar", () => {
       const g = pick();
       const { point } = sample(11);

@@ -4,8 +4,8 @@
  * @module
  */
 import { wipe } from "@milagro/crypto/bytes";
-import { identityInput } from "@milagro/crypto/identity-input";
-import { encodeIdentityKeyShare, issueIdentityKeyShare } from "@milagro/crypto/identity-key";
+import { type IdentityInput, identityInput } from "@milagro/crypto/identity-input";
+import { encodeIdentityKeyShare, type IdentityKeyShare, issueIdentityKeyShares } from "@milagro/crypto/identity-key";
 import { proveIdentityKeyShare } from "@milagro/crypto/identity-key-proof";
 import type { MasterSecretShare } from "@milagro/crypto/master-secret";
 import { verifyDvsKey } from "@milagro/crypto/mpin-dvs";
@@ -19,6 +19,7 @@ import {
 } from "@milagro/crypto/mpin-identity";
 import { encodeClientSecretShare, issueClientSecretShare } from "@milagro/crypto/mpin-key";
 import { encodeServerSecretShare, issueServerSecretShare } from "@milagro/crypto/mpin-server-key";
+import { IDENTITY_USAGES } from "@milagro/crypto/usage";
 import type { Engine } from "@milagro/engine/engine";
 import { MilagroError } from "@milagro/engine/error";
 import type { IdentityKeyRequest, IssuanceClaim, KeyRequest, MpinKeyRequest, Share } from "./issuance-messages.ts";
@@ -70,8 +71,16 @@ export function masterEpochIn(keys: readonly KeyRequest[]): number | undefined {
 
 /** This D-TA's shares of all requested keys, in their order. Deterministic. */
 export function issueShares(engine: Engine, masters: IssuingMasters, request: Request): Share[] {
-  return request.keys.map((key) => issueShare(engine, masters, request, key));
+  const identityKeys = request.keys.filter(isIdentityKey);
+  const identityShares = issueIdentityShares(engine, masters.id, request, identityKeys);
+  return request.keys.map(
+    (key) =>
+      identityShares[identityKeys.indexOf(key as IdentityKeyRequest)] ?? issueShare(engine, masters, request, key),
+  );
 }
+
+const isIdentityKey = (key: KeyRequest): key is IdentityKeyRequest =>
+  (IDENTITY_USAGES as readonly string[]).includes(key.usage);
 
 function issueShare(engine: Engine, masters: IssuingMasters, request: Request, key: KeyRequest): Share {
   switch (key.usage) {
@@ -83,11 +92,8 @@ function issueShare(engine: Engine, masters: IssuingMasters, request: Request, k
       share.destroy();
       return { usage: "mpin-server", epoch: key.epoch, g2 };
     }
-    case "cp":
-    case "kp":
-      throw new TypeError("attribute keys are issued in attribute-issuance, on the approvals of all D-TAs");
     default:
-      return issueIdentityShare(engine, masters.id, request, key);
+      throw new TypeError("attribute keys are issued in attribute-issuance, on the approvals of all D-TAs");
   }
 }
 
@@ -108,24 +114,41 @@ function issueMpinShare(
   return { usage: "mpin", epoch: key.epoch, g1, proof };
 }
 
-function issueIdentityShare(
+/** All with one master secret share: together they take less time than one by one. */
+function issueIdentityShares(
   engine: Engine,
   master: MasterSecretShare<"id">,
   request: Request,
-  { usage, epoch }: IdentityKeyRequest,
+  keys: readonly IdentityKeyRequest[],
+): Share[] {
+  const wanted = keys.map(({ usage, epoch }) => ({
+    input: identityInput(request.domainId, usage, request.identity, epoch),
+    usage,
+  }));
+  return issueIdentityKeyShares(engine, master, wanted).map((share, i) => {
+    const { epoch } = keys[i] as IdentityKeyRequest;
+    const { input, usage } = wanted[i] as (typeof wanted)[number];
+    try {
+      return encodeShare(engine, master, request, { share, input, usage, epoch });
+    } finally {
+      share.destroy();
+    }
+  });
+}
+
+function encodeShare(
+  engine: Engine,
+  master: MasterSecretShare<"id">,
+  request: Request,
+  { share, input, usage, epoch }: IdentityKeyRequest & { share: IdentityKeyShare; input: IdentityInput },
 ): Share {
-  const input = identityInput(request.domainId, usage, request.identity, epoch);
-  if (usage === "sig") {
-    const share = issueIdentityKeyShare(engine, master, input, usage);
-    const proof = request.proofs ? { proof: proveIdentityKeyShare(engine, master, input, share) } : {};
-    const g1 = encodeIdentityKeyShare(engine, share);
-    share.destroy();
-    return { usage, epoch, g1, ...proof };
-  }
-  const share = issueIdentityKeyShare(engine, master, input, usage);
   const encoded = encodeIdentityKeyShare(engine, share);
-  share.destroy();
   if (usage === "enc") return { usage, epoch, g1: encoded };
+  if (usage === "sig") {
+    const sig = share as IdentityKeyShare<"sig">;
+    const proof = request.proofs ? { proof: proveIdentityKeyShare(engine, master, input, sig) } : {};
+    return { usage, epoch, g1: encoded, ...proof };
+  }
   const parts = { g1: encoded.slice(0, engine.g1.encodedLength), g2: encoded.slice(engine.g1.encodedLength) };
   wipe(encoded);
   return { usage, epoch, ...parts };

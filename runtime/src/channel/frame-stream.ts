@@ -17,6 +17,7 @@ const ended = (): MilagroError => new MilagroError("ERR_UNREACHABLE", "the conne
  * @throws `ERR_UNREACHABLE` when the connection ends or fails before
  */
 export function readBytes(socket: Socket, length: number): Promise<Buffer> {
+  if (!socket.destroyed && socket.readableLength >= length) return Promise.resolve(socket.read(length) as Buffer);
   return new Promise((resolve, reject) => {
     const attempt = (): void => {
       const bytes = socket.destroyed ? undefined : (socket.read(length) as Buffer | null);
@@ -38,9 +39,11 @@ export function readBytes(socket: Socket, length: number): Promise<Buffer> {
 
 /** @throws `ERR_CHANNEL_MESSAGE`, `ERR_VERSION_UNSUPPORTED`, `ERR_UNREACHABLE`; `ERR_CHANNEL_REFUSED` for a TLS alert in a frame's place */
 export async function readFrame(socket: Socket): Promise<Frame> {
-  const first = await readBytes(socket, 1);
+  // An alert is shorter than a header.
+  const first = await readBytes(socket, socket.readableLength >= FRAME_HEADER_LENGTH ? FRAME_HEADER_LENGTH : 1);
   if (first[0] === TLS_ALERT) throw new MilagroError("ERR_CHANNEL_REFUSED", "the other side refused this peer");
-  const header = Buffer.concat([first, await readBytes(socket, FRAME_HEADER_LENGTH - 1)]);
+  const rest = FRAME_HEADER_LENGTH - first.length;
+  const header = rest === 0 ? first : Buffer.concat([first, await readBytes(socket, rest)]);
   const { length } = parseFrameHeader(header);
   return parseFrame(new Uint8Array(Buffer.concat([header, await readBytes(socket, length)])));
 }

@@ -3,9 +3,26 @@
  * @module
  */
 import { verifySignatureBatch } from "@milagro/crypto/ibs-batch";
-import { identityInput } from "@milagro/crypto/identity-input";
+import { type IdentityInput, identityInput } from "@milagro/crypto/identity-input";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
 import { type CredentialClaim, type VerifyingKeys, verifyCredential } from "@milagro/protocol/channel-credential";
+
+/** Peers that are remembered, the latest ones: an identity's point, and the table of one that comes often, hang on its input. Some 8 MB at most. */
+const MAX_KNOWN = 256;
+type IdentityCredential = Extract<CredentialClaim["credential"], { kind: "identity" }>;
+const known = new WeakMap<VerifyingKeys, Map<string, IdentityInput>>();
+
+/** The same object for the same identity and epoch, as long as others have not taken its place. */
+function inputOf(domain: VerifyingKeys, { identity, epoch }: IdentityCredential): IdentityInput {
+  const inputs = known.get(domain) ?? new Map<string, IdentityInput>();
+  known.set(domain, inputs);
+  const name = `${epoch} ${identity}`;
+  const input = inputs.get(name) ?? identityInput(domain.domainId, "sig", identity, epoch);
+  inputs.delete(name); // to the end: the first is the one not seen for longest
+  inputs.set(name, input);
+  if (inputs.size > MAX_KNOWN) inputs.delete(inputs.keys().next().value as string);
+  return input;
+}
 
 /**
  * Whether each claim holds, in their order. Those of identities are checked together; only if one is false, halves are.
@@ -22,11 +39,7 @@ export function verifyClaims(
       ? [
           {
             i,
-            claim: {
-              input: identityInput(domain.domainId, "sig", credential.identity, credential.epoch),
-              message,
-              signature,
-            },
+            claim: { input: inputOf(domain, credential), message, signature },
           },
         ]
       : [],

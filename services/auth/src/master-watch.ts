@@ -52,22 +52,10 @@ const TIMEOUT_MS = 10_000;
 /** Who has refused the server's own word will not have thought better of it a second later. */
 const REFUSED_MS = 60_000;
 
-export interface MasterWatch {
-  /** Looks now. */
-  kick(): void;
-  stop(): Promise<void>;
-}
-
-export function watchMaster(options: MasterWatchOptions): MasterWatch {
+export function watchMaster(options: MasterWatchOptions): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  let wake = new AbortController();
-  const pause = (ms: number): Promise<void> =>
-    sleep(ms, AbortSignal.any([stopping.signal, wake.signal])).catch(() => {
-      wake = new AbortController();
-    });
-  const running = watch(options, stopping.signal, pause);
+  const running = watch(options, stopping.signal);
   return {
-    kick: () => wake.abort(new MilagroError("ERR_OVERLOADED", "woken")),
     async stop() {
       stopping.abort(new MilagroError("ERR_OVERLOADED", "the service is shutting down"));
       await running;
@@ -75,12 +63,9 @@ export function watchMaster(options: MasterWatchOptions): MasterWatch {
   };
 }
 
-async function watch(
-  options: MasterWatchOptions,
-  signal: AbortSignal,
-  pause: (ms: number) => Promise<void>,
-): Promise<void> {
+async function watch(options: MasterWatchOptions, signal: AbortSignal): Promise<void> {
   const { workers, log, everySeconds } = options;
+  const pause = (ms: number): Promise<void> => sleep(ms, signal).catch(() => {});
   const http = createHttpPort({ retries: 1, connector: options.connector });
   const everyMs = everySeconds * 1000;
   // Many servers that start together do not ask together.

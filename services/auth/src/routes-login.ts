@@ -116,7 +116,13 @@ export function addLoginRoutes(app: HttpApp, context: AuthContext, service: () =
         body: LoginProofSchema,
         response: {
           200: LoginOutcomeSchema,
-          ...problems(...CALL_CODES, "ERR_LOGIN_UNKNOWN", "ERR_SERVER_SECRET_MISSING", "ERR_OVERLOADED"),
+          ...problems(
+            ...CALL_CODES,
+            "ERR_LOGIN_UNKNOWN",
+            "ERR_MASTER_CHANGED",
+            "ERR_SERVER_SECRET_MISSING",
+            "ERR_OVERLOADED",
+          ),
         },
       },
     },
@@ -180,6 +186,7 @@ export function addLoginRoutes(app: HttpApp, context: AuthContext, service: () =
             ...IDENTITY_CODES,
             "ERR_REQUEST_EXPIRED",
             "ERR_REQUEST_REPLAYED",
+            "ERR_MASTER_CHANGED",
             "ERR_SERVER_SECRET_MISSING",
             "ERR_OVERLOADED",
           ),

@@ -16,7 +16,7 @@ export interface DigestStream {
   /** Takes the first `length` bytes of a block that `block` gave. */
   update(block: Uint8Array, length: number): Promise<void> | void;
   end(): Promise<Readonly<Record<string, Uint8Array>>>;
-  /** Forgets an unfinished stream. */
+  /** Forgets an unfinished stream. Who waits for a block or the end gets `ERR_CANCELLED`. */
   drop(): void;
 }
 
@@ -144,7 +144,12 @@ function startThread(give: (block: SharedArrayBuffer) => void) {
             post({ kind: "end", id });
           }),
         drop() {
-          if (streams.delete(id)) post({ kind: "drop", id });
+          if (!streams.delete(id)) return;
+          // Whoever waits would wait for ever, and hold the request that the bytes come from.
+          const gone = new MilagroError("ERR_CANCELLED", "the stream was given up");
+          stream.room?.reject(gone);
+          stream.done?.reject(gone);
+          post({ kind: "drop", id });
         },
       };
     },

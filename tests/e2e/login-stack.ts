@@ -7,12 +7,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { proposeRotation, rotateMaster } from "@milagro/client/rotation";
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { parseIdentityPattern } from "@milagro/crypto/identity";
 import { parseCeremonyProposal } from "@milagro/protocol/ceremony-messages";
 import { encodeSignedDescriptor } from "@milagro/protocol/descriptor";
 import type { IssuancePolicy } from "@milagro/protocol/policy";
-import { createHttpClient } from "@milagro/runtime/http-client";
+import { encodeRotationProposal } from "@milagro/protocol/rotation-messages";
+import { verifyDescriptor } from "@milagro/protocol/trust-domain";
+import { createHttpClient, createHttpPort } from "@milagro/runtime/http-client";
 import { passphraseFromText } from "@milagro/runtime/passphrase";
 import { build } from "vite";
 import { inputsOf, settings } from "../../clients/web/vite.settings.ts";
@@ -22,12 +25,14 @@ import { initAuth } from "../../services/auth/src/init.ts";
 import { testLog } from "../../services/auth/test/support.ts";
 import {
   cleanUp,
+  engine,
   found,
   HeldClock,
   initHome,
   joinToken,
   memberOf,
   PASSPHRASE,
+  post,
   random,
   setPolicy,
   startHome,
@@ -40,9 +45,10 @@ const COUNT = 3;
 const EPOCH_SECONDS = 86_400;
 const NAMES = ["alpine", "pacific", "nordic"];
 
-/** Runs with the real one. */
+/** Runs with the real one, or as far ahead of it as a test wants. */
 class SystemClock extends HeldClock {
-  override readonly read = (): number => Date.now();
+  aheadMs = 0;
+  override readonly read = (): number => Date.now() + this.aheadMs;
 }
 
 export interface LoginStack {
@@ -54,6 +60,10 @@ export interface LoginStack {
   /** Another D-TA stands still. @param index - from 1 */
   stopDta(index: number): Promise<void>;
   startDta(index: number): Promise<void>;
+  /** Of the D-TAs. */
+  readonly clock: { aheadMs: number };
+  /** Another `mpin` master; resolves when the login server checks by it. @param seconds - to change over */
+  rotate(seconds: number): Promise<void>;
   /** What the administrator can do. */
   admin(method: "POST" | "DELETE" | "GET", path: string, body?: unknown): Promise<unknown>;
   close(): Promise<void>;
@@ -139,6 +149,18 @@ export async function startLoginStack(
     startDta: async (index) => {
       dtas[index - 1] = await start(index);
     },
+    clock,
+    async rotate(seconds) {
+      const http = createHttpPort({ retries: 0 });
+      const domain = verifyDescriptor(engine, random, signed);
+      const deps = { engine, random, http, domain };
+      const proposal = await proposeRotation(deps, Math.floor(Date.now() / 1000) + seconds);
+      for (const dta of dtas) await post(dta.admin, "/v1/rotations", encodeRotationProposal(proposal));
+      await rotateMaster(deps, proposal);
+      http.close();
+      while (auth.context.workers.masterEpoch !== proposal.epoch)
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    },
     admin: async (method, path, body) =>
       (await administrator.request({ method, path, ...(body === undefined ? {} : { body }) })).body,
     close: async () => {
@@ -173,7 +195,7 @@ function policyFor(
         ...rule,
         identities: [parseIdentityPattern(server)],
         usages: ["mpin-server"],
-        evidence: ["join-token"],
+        evidence: ["join-token", "grant"],
       },
     ],
     registrars: [],

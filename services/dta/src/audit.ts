@@ -27,6 +27,8 @@ const DETAILS = [
   "usages",
 ] as const;
 
+export type DtaDetail = (typeof DETAILS)[number];
+
 export type DtaAction =
   | "issue"
   | "epoch-share"
@@ -47,8 +49,8 @@ export type DtaAction =
   | "allow"
   | "policy";
 
-export type DtaAudit = AuditLog<DtaAction, (typeof DETAILS)[number]>;
+export type DtaAudit = AuditLog<DtaAction, DtaDetail>;
 
 export function createDtaAudit(clock: Clock): DtaAudit {
-  return createAuditLog<DtaAction, (typeof DETAILS)[number]>({ clock, details: DETAILS });
+  return createAuditLog<DtaAction, DtaDetail>({ clock, details: DETAILS });
 }

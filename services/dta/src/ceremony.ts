@@ -1,6 +1,5 @@
 /**
- * Founding a domain, seen from this D-TA. The rules are the pure state machine of the protocol; here each step is stored, with its audit entry, before anything of it
- * leaves. Every step may be repeated: after a crash, an outage, or because the coordinator lost its memory.
+ * Founding a domain, seen from this D-TA.
  *
  * The operator approves the proposal on the admin socket; after that the ceremony's id (a hash over a proposal with a random nonce) is what a coordinator must know
  * to drive it. A D-TA trusts no coordinator: it verifies commitments, proofs, keys, sum and signatures itself.
@@ -27,6 +26,7 @@ import type {
 } from "@milagro/protocol/ceremony-messages";
 import { encodeSignedDescriptor, hashDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
 import { parseJson } from "@milagro/protocol/wire";
+import { createCeremonySteps } from "./ceremony-steps.ts";
 import type { DtaContext } from "./context.ts";
 import type { CeremonyStep } from "./issuer-messages.ts";
 import { loadDomain, serveDomain } from "./served-domain.ts";
@@ -47,16 +47,7 @@ export interface Ceremonies {
 }
 
 export function createCeremonies(context: DtaContext): Ceremonies {
-  const { store, audit, clock, issuer, log } = context;
-  let last: Promise<unknown> = Promise.resolve();
-
-  /** One step at a time: two coordinators may drive one ceremony at once. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const run = last.then(work);
-    last = run.catch(() => {});
-    return run;
-  }
-
+  const { store, audit, clock, issuer } = context;
   async function load(id: Uint8Array): Promise<CeremonyState> {
     const row = await store.db.selectFrom("ceremony").select("state").where("id", "=", id).executeTakeFirst();
     if (row === undefined)
@@ -81,36 +72,16 @@ export function createCeremonies(context: DtaContext): Ceremonies {
     await audit.append(tx, { action: "ceremony", outcome: state.phase, details: detailsOf(state) });
   }
 
-  /** Takes a step, stores what came of it, and only then returns it. A repeated step stores nothing. */
-  async function take(
-    id: Uint8Array,
-    step: CeremonyStep,
-  ): Promise<{ state: CeremonyState; signature?: CeremonySignature }> {
-    const before = await load(id);
-    try {
-      const result = await issuer.call("ceremony", { state: before, step });
-      if (result.state.phase !== before.phase) {
-        await store.transaction(async (tx) => {
-          await save(tx, result.state);
-          if (result.state.phase === "founded") await saveDomain(context, tx, result.state);
-        });
-        log.info("ceremony advanced", { phase: result.state.phase, domain: result.state.proposal.name });
-      }
-      return result;
-    } catch (error) {
-      if (error instanceof MilagroError && error.code === "ERR_CEREMONY_FAULT") {
-        log.warn("ceremony fault", { code: error.code, reason: error.message });
-        await store.transaction((tx) =>
-          audit.append(tx, {
-            action: "ceremony",
-            outcome: error.code,
-            details: { ...detailsOf(before), reason: error.message },
-          }),
-        );
-      }
-      throw error;
-    }
-  }
+  const { inTurn, take } = createCeremonySteps(context, {
+    name: "ceremony",
+    load,
+    step: (state: CeremonyState, step: CeremonyStep) => issuer.call("ceremony", { state, step }),
+    async save(tx, state) {
+      await save(tx, state);
+      if (state.phase === "founded") await saveDomain(context, tx, state);
+    },
+    details: detailsOf,
+  });
 
   return {
     approve: (proposal, index) =>

@@ -3,6 +3,7 @@
  * one durable commit (which requests that wait together share); only after it the worker computes the shares. No audit record, no share; and whoever lost the answer asks again with the same request.
  * @module
  */
+
 import type { Identity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
 import { entitlementsOf, isAttributeKey } from "@milagro/protocol/attribute-issuance";
@@ -14,12 +15,10 @@ import { type DtaContext, domainOf, type FoundedDomain } from "./context.ts";
 import { decideIssuance, type IssuanceDecision } from "./decide-issuance.ts";
 import { isDeviceRequest, isIssuedElsewhere, rememberDevice } from "./device-keys.ts";
 import { type ExaminedEvidence, examineEvidence, spendEvidence, weighEvidence } from "./evidence.ts";
+import { limitInFlight } from "./in-flight.ts";
 import { settleShares } from "./issue-attributes.ts";
 import { masterAt } from "./master-epochs.ts";
 import type { IssuanceRow, StoreTransaction } from "./store.ts";
-
-/** Requests that are being worked on at once; more are refused before anything is done for them. */
-export const MAX_IN_FLIGHT = 256;
 
 /** What the transaction settled. */
 type Settled =
@@ -40,17 +39,7 @@ export function createIssuance(
   context: DtaContext,
   counters: IssuanceCounters,
 ): (sealed: SealedRequestWire, only?: Identity) => Promise<IssuanceAnswerWire> {
-  let inFlight = 0;
-  return async (sealed, only) => {
-    if (inFlight >= MAX_IN_FLIGHT)
-      throw new MilagroError("ERR_OVERLOADED", "this D-TA has too many requests under way");
-    inFlight++;
-    try {
-      return await issue(context, counters, sealed, only);
-    } finally {
-      inFlight--;
-    }
-  };
+  return limitInFlight((sealed, only) => issue(context, counters, sealed, only));
 }
 
 async function issue(

@@ -15,11 +15,9 @@ import type { PermitAnswer, PermitRequest } from "@milagro/protocol/permit-messa
 import type { IssuancePolicy } from "@milagro/protocol/policy";
 import { type DtaContext, domainOf, type FoundedDomain } from "./context.ts";
 import { findDevice } from "./device-keys.ts";
+import { limitInFlight } from "./in-flight.ts";
 import { masterAt } from "./master-epochs.ts";
 import type { Store } from "./store.ts";
-
-/** Requests that are being worked on at once; more are refused before anything is done for them. */
-const MAX_IN_FLIGHT = 256;
 
 /** Permits are for the epoch before the present one, up to the second after it. */
 const EPOCHS_BACK = 1;
@@ -60,17 +58,7 @@ export function createPermits(
   context: DtaContext,
   count: (outcome: "issued" | "again" | ErrorCode) => void,
 ): (request: PermitRequest) => Promise<PermitAnswer> {
-  let inFlight = 0;
-  return async (request) => {
-    if (inFlight >= MAX_IN_FLIGHT)
-      throw new MilagroError("ERR_OVERLOADED", "this D-TA has too many requests under way");
-    inFlight++;
-    try {
-      return await permit(context, count, request);
-    } finally {
-      inFlight--;
-    }
-  };
+  return limitInFlight((request) => permit(context, count, request));
 }
 
 async function permit(

@@ -1,6 +1,5 @@
 /**
- * Rotating the `mpin` master, seen from this D-TA: as in the founding, the rules are the pure state machine of the protocol, and each step is
- * stored, with its audit entry, before anything of it leaves.
+ * Rotating the `mpin` master, seen from this D-TA.
  *
  * The fresh share is sealed on disk before this D-TA commits to it. Adopting is one transaction, which stores the signed descriptor: which
  * share counts is said by the descriptor alone, so a crash leaves the old master or the new one.
@@ -26,6 +25,7 @@ import {
 } from "@milagro/protocol/rotation";
 import type { RotationProposal, RotationReveal, RotationStatus } from "@milagro/protocol/rotation-messages";
 import { parseJson } from "@milagro/protocol/wire";
+import { createCeremonySteps } from "./ceremony-steps.ts";
 import { type DtaContext, domainOf } from "./context.ts";
 import type { RotationStep } from "./issuer-messages.ts";
 import { usableMasters } from "./master-epochs.ts";
@@ -51,16 +51,7 @@ const SHORTEST_MS = 60_000;
 const LONGEST_MS = 400 * 86_400_000;
 
 export function createRotations(context: DtaContext): Rotations {
-  const { store, audit, clock, issuer, log } = context;
-  let last: Promise<unknown> = Promise.resolve();
-
-  /** One step at a time: two coordinators may drive one rotation at once. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const run = last.then(work);
-    last = run.catch(() => {});
-    return run;
-  }
-
+  const { store, audit, clock, issuer } = context;
   async function load(id: Uint8Array): Promise<RotationState> {
     const row = await store.db.selectFrom("rotation").select("state").where("id", "=", id).executeTakeFirst();
     if (row === undefined)
@@ -84,32 +75,16 @@ export function createRotations(context: DtaContext): Rotations {
     await audit.append(tx, { action: "rotation", outcome: state.phase, details: detailsOf(state) });
   }
 
-  /** Takes a step, stores what came of it, and only then returns it. A repeated step stores nothing. */
-  async function take(
-    id: Uint8Array,
-    step: RotationStep,
-  ): Promise<{ state: RotationState; signature?: CeremonySignature }> {
-    const before = await load(id);
-    try {
-      const result = await issuer.call("rotation", { state: before, step });
-      const { state } = result;
-      if (state.phase !== before.phase) {
-        await store.transaction(async (tx) => {
-          await save(tx, state);
-          if (state.phase === "adopted") await adopt(context, tx, state);
-        });
-        log.info("rotation advanced", { phase: state.phase, domain: state.proposal.name });
-      }
-      return result;
-    } catch (error) {
-      if (error instanceof MilagroError && error.code === "ERR_CEREMONY_FAULT") {
-        log.warn("rotation fault", { code: error.code, reason: error.message });
-        const details = { ...detailsOf(before), reason: error.message };
-        await store.transaction((tx) => audit.append(tx, { action: "rotation", outcome: error.code, details }));
-      }
-      throw error;
-    }
-  }
+  const { inTurn, take } = createCeremonySteps(context, {
+    name: "rotation",
+    load,
+    step: (state: RotationState, step: RotationStep) => issuer.call("rotation", { state, step }),
+    async save(tx, state) {
+      await save(tx, state);
+      if (state.phase === "adopted") await adopt(context, tx, state);
+    },
+    details: detailsOf,
+  });
 
   return {
     approve: (proposal) =>

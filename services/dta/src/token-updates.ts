@@ -4,6 +4,7 @@
  * gets the same answer without a record.
  * @module
  */
+
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { equalBytes } from "@milagro/crypto/bytes";
 import { matchesIdentity } from "@milagro/crypto/identity";
@@ -16,11 +17,10 @@ import {
 } from "@milagro/protocol/token-update-messages";
 import { type DtaContext, domainOf } from "./context.ts";
 import { findDevice } from "./device-keys.ts";
+import { limitInFlight } from "./in-flight.ts";
 import { type MasterEpoch, masterAt } from "./master-epochs.ts";
 import { checkRequestKey } from "./request-key.ts";
 
-/** Requests that are being worked on at once; more are refused before anything is done for them. */
-const MAX_IN_FLIGHT = 256;
 /** Recorded requests of one device for one epoch: who needs more has lost its answers too often to be honest. */
 const MAX_REQUESTS = 64;
 
@@ -33,17 +33,7 @@ export function createTokenUpdates(
   context: DtaContext,
   count: (outcome: "issued" | "again" | ErrorCode) => void,
 ): (request: TokenUpdateRequest) => Promise<TokenUpdateAnswer> {
-  let inFlight = 0;
-  return async (request) => {
-    if (inFlight >= MAX_IN_FLIGHT)
-      throw new MilagroError("ERR_OVERLOADED", "this D-TA has too many requests under way");
-    inFlight++;
-    try {
-      return await update(context, count, request);
-    } finally {
-      inFlight--;
-    }
-  };
+  return limitInFlight((request) => update(context, count, request));
 }
 
 async function update(

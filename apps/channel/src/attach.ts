@@ -3,18 +3,20 @@
  * @module
  */
 import { Agent, type AgentOptions, type Server as HttpServer } from "node:http";
-import type { Http2Server } from "node:http2";
+import type { Http2SecureServer, Http2Server } from "node:http2";
+import type { Server as HttpsServer } from "node:https";
 import type { Duplex } from "node:stream";
+import { Server as TlsServer } from "node:tls";
 import { type Address, type ConnectOptions, connect, type DialOptions } from "@milagro/runtime/channel/connect";
 import type { ChannelServer } from "@milagro/runtime/channel/server";
 import { createLazyStream } from "./lazy-stream.ts";
 
-/** Servers that need not listen themselves. */
+/** Servers that need not listen themselves. Those of `node:https` and `createSecureServer` do as well as plain ones, and need no certificate here. */
 export interface Attached {
   /** For channels that agreed on `h2` by ALPN. */
-  readonly http2?: Http2Server;
+  readonly http2?: Http2Server | Http2SecureServer;
   /** For all others. WebSocket servers hang on it by its event `upgrade`. */
-  readonly http?: HttpServer;
+  readonly http?: HttpServer | HttpsServer;
 }
 
 /**
@@ -24,7 +26,8 @@ export interface Attached {
 export function attach(server: ChannelServer, { http, http2 }: Attached): void {
   server.on("channel", (channel) => {
     const target = channel.alpnProtocol === "h2" ? http2 : http;
-    if (target) target.emit("connection", channel);
+    // A server that expects TLS gets a stream whose TLS is done.
+    if (target) target.emit(target instanceof TlsServer ? "secureConnection" : "connection", channel);
     else channel.destroy();
   });
 }
@@ -33,7 +36,7 @@ export function attach(server: ChannelServer, { http, http2 }: Attached): void {
 export type Resolve = (host: string, port: number) => ConnectOptions | Promise<ConnectOptions>;
 
 /**
- * An agent for `http.request` and all that takes one (`ws` too): its connections are channels. Not for `https:` URLs: TLS is in the channel.
+ * An agent for `http.request`, `https.request` and all that takes one (`ws` too): its connections are channels, whichever of the two the URL says.
  * @param options - whom to dial, for every URL; or who that is for each
  */
 export function channelAgent(options: ConnectOptions | Resolve, agentOptions: AgentOptions = {}): Agent {
@@ -48,7 +51,8 @@ export function channelAgent(options: ConnectOptions | Resolve, agentOptions: Ag
       (error: Error) => done(error, undefined as never),
     );
   };
-  return Object.assign(new Agent({ keepAlive: true, ...agentOptions }), { createConnection });
+  // Without a protocol of its own an agent takes what the request's module expects.
+  return Object.assign(new Agent({ keepAlive: true, ...agentOptions }), { createConnection, protocol: undefined });
 }
 
 /** What undici's `Agent({ connect })` takes, and so the global `fetch` with it. Set `allowH2` there and `ALPNProtocols` here for HTTP/2. */

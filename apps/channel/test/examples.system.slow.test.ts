@@ -25,6 +25,7 @@ interface Example {
 
 test.each([
   ["http", `hello ${ALICE}`],
+  ["https", `hello ${ALICE}`],
   ["http2", `hello ${ALICE}`],
   ["fetch", `hello ${ALICE} by h2`],
   ["websocket", `hello ${ALICE}`],

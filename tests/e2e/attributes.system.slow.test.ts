@@ -2,13 +2,11 @@
  * Attribute keys by separate `milagro` commands: three D-TAs as processes of their own, a schema they publish together, keys that all of
  * them approve and issue, files that open for who satisfies their policy.
  */
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeTempFolder } from "../support/temp-folder.ts";
-import { allFiles, type Daemon, type Finished, forms, freePorts, milagro, startDaemon } from "./milagro.ts";
+import { allFiles, forms, freePorts, startDaemon } from "./milagro.ts";
+import { acting, threeOperators } from "./three-operators.ts";
 
-const MEMBERS = [1, 2, 3] as const;
 const ALICE = "milagro:acme/person/alice";
 const BOB = "milagro:acme/person/bob";
 const WEB = "milagro:acme/endpoint/web-1";
@@ -56,30 +54,7 @@ const POLICY = {
   attributes: ATTRIBUTES,
 };
 
-let folder: string;
-const daemons: Daemon[] = [];
-const path = (...parts: string[]) => join(folder, ...parts);
-
-const options = (input?: string) => ({
-  cwd: folder,
-  env: { NODE_COMPILE_CACHE: path("cache") },
-  ...(input === undefined ? {} : { input }),
-});
-/** `args` are words; `more` may hold spaces. */
-const call = (line: string, more: readonly string[] = [], input?: string): Promise<Finished> =>
-  milagro([...line.split(" "), ...more], options(input));
-async function run(line: string, more: readonly string[] = [], input?: string): Promise<string> {
-  const { status, stdout, stderr } = await call(line, more, input);
-  if (status !== 0) throw new Error(`milagro ${line} ended with ${status}: ${stderr}`);
-  return stdout;
-}
-/** The code that a command ended with. */
-async function failure(line: string, more: readonly string[] = [], input?: string): Promise<string> {
-  const { status, stderr } = await call(`${line} --format json`, more, input);
-  return status === 0 ? "ok" : JSON.parse(stderr.split("\n").find((text) => text.startsWith("{")) ?? "{}").error.code;
-}
-const eachMember = <T>(work: (member: number) => Promise<T>): Promise<T[]> => Promise.all(MEMBERS.map(work));
-const acting = (name: string, identity: string) => `--home ${name} --id ${identity} --passphrase-file pass`;
+const { path, options, call, run, failure, eachMember, enrol, found, daemons, close } = threeOperators();
 const alice = acting("alice", ALICE);
 const bob = acting("bob", BOB);
 const pager = acting("pager", PAGER);
@@ -89,27 +64,8 @@ async function setPolicy(member: number, policy: object): Promise<string> {
 }
 
 beforeAll(async () => {
-  folder = await makeTempFolder();
-  await writeFile(path("pass"), "a passphrase of this test\n", { mode: 0o600 });
-  await eachMember((member) =>
-    run(
-      `dta init --home dta-${member} --name dta-${member} --operator op-${member} --jurisdiction CH --passphrase-file pass`,
-    ),
-  );
-  const dtas = await eachMember((member) =>
-    startDaemon(`dta serve --home dta-${member} --listen 127.0.0.1:0 --passphrase-file pass`.split(" "), options()),
-  );
-  daemons.push(...dtas);
-  const urls = dtas.map(({ ready }) => `--dta ${String(ready["url"])}`).join(" ");
   const [kms, bus] = await freePorts(2);
-  await run(
-    `domain propose acme ${urls} --kms http://127.0.0.1:${kms} --bus mqtt://127.0.0.1:${bus} --epoch 3600 --out proposal.json`,
-  );
-  const proposal = await readFile(path("proposal.json"), "utf8");
-  await eachMember((member) => run(`dta approve --home dta-${member} -`, [], proposal));
-  await run("domain found proposal.json --home alice --out acme.json");
-  await Promise.all(["bob", "pager"].map((home) => run(`domain verify acme.json --home ${home}`)));
-  await eachMember((member) => setPolicy(member, POLICY));
+  await found("alice", ["bob", "pager"], POLICY, `--kms http://127.0.0.1:${kms} --bus mqtt://127.0.0.1:${bus}`);
   await mkdir(path("kms"));
   const rule = {
     effect: "allow",
@@ -124,22 +80,10 @@ beforeAll(async () => {
       options(),
     ),
   );
-  await Promise.all(
-    [
-      [ALICE, alice],
-      [BOB, bob],
-      [PAGER, pager],
-    ].map(async ([identity, as]) => {
-      const tokens = await eachMember((member) => run(`dta token --home dta-${member} ${identity}`));
-      await run(`enrol ${as} --evidence -`, [], tokens.join(""));
-    }),
-  );
+  await Promise.all([enrol("alice", ALICE), enrol("bob", BOB), enrol("pager", PAGER)]);
 }, 300_000);
 
-afterAll(async () => {
-  for (const daemon of daemons.toReversed()) await daemon.stop();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(close);
 
 describe("attribute keys", () => {
   test("are issued to whom all D-TAs know to have the attributes, through the D-KMS and directly", async () => {

@@ -3,17 +3,16 @@
  * down; the store holds ciphertext; who lacks the attribute is refused offline, with everything in their hands.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { presign } from "../../apps/gateway/src/presign.ts";
 import { clientsOf, ok } from "../../apps/gateway/test/clients.ts";
 import { needs } from "../support/needs.ts";
-import { makeTempFolder } from "../support/temp-folder.ts";
-import { type Daemon, type Finished, freePorts, milagro, spawnMilagro, startDaemon } from "./milagro.ts";
+import { freePorts, spawnMilagro, startDaemon } from "./milagro.ts";
+import { acting, threeOperators } from "./three-operators.ts";
 
-const MEMBERS = [1, 2, 3] as const;
 const GATEWAY = "milagro:acme/gateway/g1";
 const ALICE = "milagro:acme/person/alice";
 const BOB = "milagro:acme/person/bob";
@@ -55,49 +54,12 @@ const RULES = {
   rules: [{ bucket: "*", policy: "role = staff", residency: "region in {DE, FR}" }],
 };
 
-let folder: string;
-const daemons: Daemon[] = [];
-const path = (...parts: string[]) => join(folder, ...parts);
-const options = (input?: string) => ({
-  cwd: folder,
-  env: { NODE_COMPILE_CACHE: path("cache") },
-  ...(input === undefined ? {} : { input }),
-});
-const call = (line: string, more: readonly string[] = [], input?: string): Promise<Finished> =>
-  milagro([...line.split(" "), ...more], options(input));
-async function run(line: string, more: readonly string[] = [], input?: string): Promise<string> {
-  const { status, stdout, stderr } = await call(line, more, input);
-  if (status !== 0) throw new Error(`milagro ${line} ended with ${status}: ${stderr}`);
-  return stdout;
-}
-async function failure(line: string): Promise<string> {
-  const { status, stderr } = await call(`${line} --format json`);
-  return status === 0 ? "ok" : JSON.parse(stderr.split("\n").find((text) => text.startsWith("{")) ?? "{}").error.code;
-}
-const eachMember = <T>(work: (member: number) => Promise<T>): Promise<T[]> => Promise.all(MEMBERS.map(work));
-const acting = (name: string, identity: string) => `--home ${name} --id ${identity} --passphrase-file pass`;
+const { path, options, call, run, failure, enrol, found, daemons, close } = threeOperators();
 const gateway = `--home gw --profile op --id ${GATEWAY} --passphrase-file pass`;
 
 beforeAll(async () => {
-  folder = await makeTempFolder();
-  await writeFile(path("pass"), "a passphrase of this test\n", { mode: 0o600 });
-  await eachMember((member) =>
-    run(
-      `dta init --home dta-${member} --name dta-${member} --operator op-${member} --jurisdiction CH --passphrase-file pass`,
-    ),
-  );
-  const dtas = await eachMember((member) =>
-    startDaemon(`dta serve --home dta-${member} --listen 127.0.0.1:0 --passphrase-file pass`.split(" "), options()),
-  );
-  daemons.push(...dtas);
-  const urls = dtas.map(({ ready }) => `--dta ${String(ready["url"])}`).join(" ");
   const [kms] = await freePorts(1);
-  await run(`domain propose acme ${urls} --kms http://127.0.0.1:${kms} --epoch 3600 --out proposal.json`);
-  const proposal = await readFile(path("proposal.json"), "utf8");
-  await eachMember((member) => run(`dta approve --home dta-${member} -`, [], proposal));
-  await run("domain found proposal.json --home op --out acme.json");
-  await Promise.all(["alice", "bob"].map((home) => run(`domain verify acme.json --home ${home}`)));
-  await eachMember((member) => run(`dta policy --home dta-${member} --set -`, [], JSON.stringify(POLICY)));
+  await found("op", ["alice", "bob"], POLICY, `--kms http://127.0.0.1:${kms}`);
   const people = [
     [GATEWAY, "op", "role=staff"],
     [ALICE, "alice", "role=staff"],
@@ -105,8 +67,7 @@ beforeAll(async () => {
   ] as const;
   await Promise.all(
     people.map(async ([identity, home, role]) => {
-      const tokens = await eachMember((member) => run(`dta token --home dta-${member} ${identity}`));
-      await run(`enrol ${acting(home, identity)} --evidence - --route direct`, [], tokens.join(""));
+      await enrol(home, identity, " --route direct");
       await run(`attributes request ${acting(home, identity)} --unbound -a ${role} -a region=DE --route direct`);
     }),
   );
@@ -114,10 +75,7 @@ beforeAll(async () => {
   await writeFile(path("gw", "rules.json"), JSON.stringify(RULES));
 }, 180_000);
 
-afterAll(async () => {
-  for (const daemon of daemons.toReversed()) await daemon.stop();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(close);
 
 async function treeOf(root: string): Promise<Record<string, string>> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
@@ -142,7 +100,7 @@ needs("aws")(
     const server = await startDaemon(`gateway serve ${gateway} --listen 127.0.0.1:0`.split(" "), options());
     daemons.push(server);
     const key = { id: made.accessKeyId, secret: made.secretAccessKey } as Parameters<typeof clientsOf>[2];
-    const clients = await clientsOf(folder, String(server.ready["url"]), key);
+    const clients = await clientsOf(path(), String(server.ready["url"]), key);
     await mkdir(path("up", "deep er"), { recursive: true });
     await writeFile(path("up", "plan.txt"), SECRET.repeat(10_000));
     await writeFile(path("up", "deep er", "ü.bin"), Buffer.alloc(9_000_000, SECRET));

@@ -1,6 +1,7 @@
 // Programs that speak TLS-PSK themselves (stunnel, openssl, Mosquitto), on either side, with keys by `milagro psk`.
 import { once } from "node:events";
 import net from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { createServer, requestKey, tlsClient } from "@milagro/channel";
 
 // A channel server as it is: the program beside `milagro psk get --to <this identity>` comes with a ticket for its key.
@@ -16,12 +17,30 @@ export async function call(self, to, { host, port, programPort = port }) {
   const { identity, psk } = await requestKey({ self, to, host, port });
   const key = psk.use((bytes) => bytes.slice());
   psk.destroy();
-  const socket = net.connect(programPort, host);
-  await once(socket, "connect");
-  const tls = await tlsClient(socket, { identity, key }, {});
-  tls.write("hello\n");
-  const [answer] = await once(tls, "data");
-  key.fill(0);
-  tls.destroy();
-  return String(answer).trim();
+  try {
+    return await soon(async () => {
+      const socket = net.connect(programPort, host);
+      await once(socket, "connect");
+      const tls = await tlsClient(socket, { identity, key }, {});
+      tls.write("hello\n");
+      const [answer] = await once(tls, "data");
+      tls.destroy();
+      return String(answer).trim();
+    });
+  } finally {
+    key.fill(0);
+  }
+}
+
+// The program was told of the key when it was made, and takes a moment to read it; stunnel does not listen meanwhile.
+const NOT_YET = ["ERR_CHANNEL_TICKET", "ECONNREFUSED"];
+async function soon(attempt) {
+  for (let left = 20; ; left--) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!NOT_YET.includes(error.code) || left === 0) throw error;
+      await setTimeout(100);
+    }
+  }
 }

@@ -44,42 +44,43 @@ async function cost(
   return { cpuMs: (after - before) / 1000 / count, perSecond: count / seconds };
 }
 
+/** Rows, and the peers of each; a first contact has the key exchange of the second as well. */
+const CLASSICAL = "mtls-p256";
+const HYBRID = "mtls-p256 X25519MLKEM768";
+const HANDSHAKES = [
+  ["handshake by ticket", "ticket", [CLASSICAL]],
+  ["first contact", "contact", [CLASSICAL, HYBRID]],
+] as const;
+
 /** By ticket and at first contact beside mutual TLS, in turns. */
 export async function measureHandshakes(report: Reporter, server: BenchServer, ways: Ways): Promise<void> {
   const count = Math.max(64, Math.round(report.budgetMs / 8));
-  const contenders = { ticket: ways.byTicket, contact: ways.firstContact, mtls: ways.mutualTls };
+  const contenders = {
+    ticket: ways.byTicket,
+    [CLASSICAL]: () => ways.mutualTls("X25519"),
+    contact: ways.firstContact,
+    [HYBRID]: () => ways.mutualTls("X25519MLKEM768"),
+  };
+  type Contender = keyof typeof contenders;
+  const names = Object.keys(contenders) as Contender[];
   // Engines compile what runs often, in threads whose time counts as well: not before they are done.
-  for (const open of Object.values(contenders)) await connections(open, 600);
-  const costs = { ticket: [] as number[], contact: [] as number[], mtls: [] as number[] };
-  const rates = { ticket: [] as number[], contact: [] as number[], mtls: [] as number[] };
-  for (let turn = 0; turn < 5; turn++) {
-    report.progress(`channel: handshakes, turn ${turn + 1} of 5`);
-    for (const name of ["ticket", "mtls", "contact"] as const) {
-      const { cpuMs, perSecond } = await cost(server, contenders[name], count);
-      costs[name].push(cpuMs);
-      rates[name].push(perSecond);
-    }
+  for (const name of names) await connections(contenders[name], 600);
+  const measured = new Map<Contender, Awaited<ReturnType<typeof cost>>[]>(names.map((name) => [name, []]));
+  for (let turn = 0; turn < 7; turn++) {
+    report.progress(`channel: handshakes, turn ${turn + 1} of 7`);
+    for (const name of names) measured.get(name)?.push(await cost(server, contenders[name], count));
   }
-  const peer = { peer: "mtls-p256", peerValue: median(costs.mtls) };
-  for (const [name, row] of [
-    ["ticket", "handshake by ticket"],
-    ["contact", "first contact"],
-  ] as const) {
-    report.add({
-      name: `${row}, server CPU`,
-      value: median(costs[name]),
-      minimum: Math.min(...costs[name]),
-      unit: "ms",
-      ...peer,
-    });
-    report.add({
-      name: `${row}, connections here`,
-      value: median(rates[name]),
-      minimum: Math.max(...rates[name]),
-      unit: "1/s",
-      peer: "mtls-p256",
-      peerValue: median(rates.mtls),
-    });
+  const of = (name: Contender, key: "cpuMs" | "perSecond") => (measured.get(name) ?? []).map((each) => each[key]);
+  for (const [row, name, peers] of HANDSHAKES) {
+    for (const peer of peers) {
+      const [own, other] = [of(name, "cpuMs"), median(of(peer, "cpuMs"))];
+      const minimum = Math.min(...own);
+      report.add({ name: `${row}, server CPU`, value: median(own), minimum, unit: "ms", peer, peerValue: other });
+    }
+    const [own, other] = [of(name, "perSecond"), median(of(CLASSICAL, "perSecond"))];
+    const minimum = Math.max(...own);
+    const figure = { value: median(own), minimum, unit: "1/s", peer: CLASSICAL, peerValue: other };
+    report.add({ name: `${row}, connections here`, ...figure });
   }
 }
 
@@ -107,7 +108,7 @@ export async function measureBulk(report: Reporter, ways: Ways): Promise<void> {
   const [ours, peer]: [number[], number[]] = [[], []];
   for (let turn = 0; turn < 7; turn++) {
     ours.push(await throughput(ways.byTicket, mebibytes));
-    peer.push(await throughput(ways.mutualTls, mebibytes));
+    peer.push(await throughput(() => ways.mutualTls("X25519"), mebibytes));
   }
   report.add({
     name: "bulk throughput",
@@ -171,7 +172,7 @@ export async function measureIdle(report: Reporter, server: BenchServer, ways: W
     return (after - before) / IDLE;
   };
   const ours = await bytesEach(ways.byTicket);
-  const peer = await bytesEach(ways.mutualTls);
+  const peer = await bytesEach(() => ways.mutualTls("X25519"));
   report.add({
     name: `memory per idle channel, of ${IDLE}`,
     value: ours / 1024,

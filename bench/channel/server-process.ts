@@ -15,9 +15,13 @@ export interface ServerOrder {
   readonly party: PartyText;
   readonly certificates: Certificates;
 }
+/** Of mutual TLS: the classical one, and the hybrid that Node chooses by itself and that a channel's agreement has too. */
+export type KeyExchange = "X25519" | "X25519MLKEM768";
+
 export interface ServerPorts {
   readonly channel: number;
-  readonly mtls: number;
+  /** By key exchange. */
+  readonly mtls: Readonly<Record<KeyExchange, number>>;
   readonly plain: number;
 }
 /** What the process can be asked: microseconds of processor time so far; resident bytes after a collection, which takes some. */
@@ -52,20 +56,27 @@ async function start({ party, certificates }: ServerOrder): Promise<ServerPorts>
     { self: openParty(engine, party), allow: ["milagro:bench.example/service/*"], ...limits },
     serve,
   );
-  const mtls = createTlsServer(
-    {
-      ...certificates,
-      requestCert: true,
-      rejectUnauthorized: true,
-      minVersion: "TLSv1.3",
-      ecdhCurve: "X25519",
-      ciphers: "TLS_AES_128_GCM_SHA256",
-      noDelay: true,
-    },
-    serve,
-  );
+  const mutualTls = (ecdhCurve: KeyExchange): Promise<number> =>
+    listen(
+      createTlsServer(
+        {
+          ...certificates,
+          requestCert: true,
+          rejectUnauthorized: true,
+          minVersion: "TLSv1.3",
+          ecdhCurve,
+          ciphers: "TLS_AES_128_GCM_SHA256",
+          noDelay: true,
+        },
+        serve,
+      ),
+    );
   const plain = createPlainServer({ noDelay: true }, serve);
-  return { channel: await listen(channel), mtls: await listen(mtls), plain: await listen(plain) };
+  return {
+    channel: await listen(channel),
+    mtls: { X25519: await mutualTls("X25519"), X25519MLKEM768: await mutualTls("X25519MLKEM768") },
+    plain: await listen(plain),
+  };
 }
 
 function processorTime(): number {

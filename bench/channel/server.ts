@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { type Channel, connect, createTicketCache } from "@milagro/channel";
 import type { ChannelSelf } from "@milagro/runtime/channel/self";
 import { type Certificates, SERVER } from "./parties.ts";
-import type { ServerOrder, ServerPorts, ServerQuestion } from "./server-process.ts";
+import type { KeyExchange, ServerOrder, ServerPorts, ServerQuestion } from "./server-process.ts";
 
 const PROGRAM = fileURLToPath(new URL("server-process.ts", import.meta.url));
 const HOST = "127.0.0.1";
@@ -45,7 +45,7 @@ export async function startServer(order: ServerOrder): Promise<BenchServer> {
 export interface Ways {
   firstContact(): Promise<Channel>;
   byTicket(): Promise<Channel>;
-  mutualTls(): Promise<Duplex>;
+  mutualTls(keyExchange: KeyExchange): Promise<Duplex>;
   plain(): Promise<Duplex>;
 }
 
@@ -55,13 +55,13 @@ export function waysTo({ ports }: BenchServer, self: ChannelSelf, certificates: 
   return {
     firstContact: () => connect(to),
     byTicket: () => connect({ ...to, tickets }),
-    async mutualTls() {
+    async mutualTls(ecdhCurve) {
       const socket = connectTls({
         host: HOST,
-        port: ports.mtls,
+        port: ports.mtls[ecdhCurve],
         ...certificates,
         servername: "localhost",
-        ecdhCurve: "X25519",
+        ecdhCurve,
         minVersion: "TLSv1.3",
         ciphers: "TLS_AES_128_GCM_SHA256",
       });

@@ -10,6 +10,7 @@ import { connect as connectTls } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { type Channel, connect, createTicketCache } from "@milagro/channel";
 import type { ChannelSelf } from "@milagro/runtime/channel/self";
+import { serviceStartup } from "../harness/startup.ts";
 import { type Certificates, SERVER } from "./parties.ts";
 import type { KeyExchange, ServerOrder, ServerPorts, ServerQuestion } from "./server-process.ts";
 
@@ -23,7 +24,12 @@ export interface BenchServer {
 }
 
 export async function startServer(order: ServerOrder): Promise<BenchServer> {
-  const child: ChildProcess = fork(PROGRAM, { execArgv: ["--conditions=@milagro/source", "--expose-gc"] });
+  // As services are launched.
+  const { flags, environment } = serviceStartup;
+  const child: ChildProcess = fork(PROGRAM, {
+    execArgv: ["--conditions=@milagro/source", "--expose-gc", ...flags],
+    env: { ...environment, ...process.env },
+  });
   const answer = async <T>(message: ServerOrder | ServerQuestion): Promise<T> => {
     const reply = once(child, "message");
     child.send(message);

@@ -3,6 +3,7 @@
  * through `rclone crypt`. Everything that serves is a process of its own; the client sends and takes bytes and looks at none.
  * @module
  */
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
@@ -15,6 +16,7 @@ import { planRead, SEGMENT_LENGTH, sealedLength } from "../../apps/gateway/src/f
 import { BLOCK_LENGTH, openPlan, sealPart } from "../../apps/gateway/src/format/segments.ts";
 import { S3RequestPresigner, type Target } from "../../apps/gateway/test/presign.ts";
 import type { Reporter } from "../harness/reporter.ts";
+import { streamingStartup } from "../harness/startup.ts";
 import { hasRclone, startRclone } from "./rclone.ts";
 
 const MIB = 1024 * 1024;
@@ -84,10 +86,7 @@ async function compareTransfers(report: Reporter): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "milagro-bench-"));
   const served: ChildProcess[] = [];
   // As its launcher starts a gateway.
-  const { startupOf } = (await import("@milagro/runtime/launch" as string)) as {
-    startupOf(kind: object): { readonly flags: readonly string[]; readonly environment: Record<string, string> };
-  };
-  const { flags, environment } = startupOf({ service: true, streaming: true });
+  const { flags, environment } = streamingStartup;
   const start = async (script: string, args: readonly string[]): Promise<Served> => {
     const file = fileURLToPath(new URL(script, import.meta.url));
     const child = spawn(process.execPath, [...flags, "--conditions=@milagro/source", file, ...args], {

@@ -5,8 +5,8 @@
  * Source: RFC 8410 §7 (the encoding of private keys), RFC 8037 §2 (JWK).
  * @module
  */
-import { createPublicKey, diffieHellman, type KeyObject } from "node:crypto";
-import type { X25519 } from "@milagro/crypto/hpke";
+import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from "node:crypto";
+import type { X25519, X25519Agreement } from "@milagro/crypto/hpke";
 import { readPrivateKey, readPublicKey } from "./key-object.ts";
 
 /** All that comes before the 32 bytes of the key: SEQUENCE, version, OID 1.3.101.110, wrapping. */
@@ -26,11 +26,18 @@ function publicKeyOf(bytes: Uint8Array): KeyObject {
   return readPublicKey({ key: { kty: "OKP", crv: "X25519", x }, format: "jwk" });
 }
 
+const agreementOf = (privateKey: KeyObject, publicKey: () => KeyObject): X25519Agreement => ({
+  publicKey: () => new Uint8Array(Buffer.from(publicKey().export({ format: "jwk" }).x as string, "base64url")),
+  sharedSecret: (peer) => new Uint8Array(diffieHellman({ privateKey, publicKey: publicKeyOf(peer) })),
+});
+
 export const nativeX25519: X25519 = (bytes) => {
   const privateKey = privateKeyOf(bytes);
-  return {
-    publicKey: () =>
-      new Uint8Array(Buffer.from(createPublicKey(privateKey).export({ format: "jwk" }).x as string, "base64url")),
-    sharedSecret: (peer) => new Uint8Array(diffieHellman({ privateKey, publicKey: publicKeyOf(peer) })),
-  };
+  return agreementOf(privateKey, () => createPublicKey(privateKey));
 };
+
+/** A key pair for once, by the system's source: half of what it takes to read one that was drawn elsewhere. */
+export function drawX25519(): X25519Agreement {
+  const { privateKey, publicKey } = generateKeyPairSync("x25519");
+  return agreementOf(privateKey, () => publicKey);
+}

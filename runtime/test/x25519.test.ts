@@ -1,9 +1,10 @@
 import { encodeHex, parseHex } from "@milagro/crypto/bytes";
 import { generateHpkeKeyPair, hpkeOpen, hpkeSeal, parseHpkePrivateKey } from "@milagro/crypto/hpke";
+import { nobleX25519 } from "@milagro/crypto/hpke-suite";
 import { expect, test } from "vitest";
 import published from "../../vectors/published/rfc9180/base-x25519-aes256gcm.json" with { type: "json" };
 import { systemRandom as random } from "../src/random.ts";
-import { nativeX25519 } from "../src/x25519.ts";
+import { drawX25519, nativeX25519 } from "../src/x25519.ts";
 
 test("the published key pair of RFC 9180, and what it is sealed", async () => {
   const [receiver, ephemeral] = [parseHex(published.skRm), parseHex(published.enc)];
@@ -52,4 +53,12 @@ test("a public key of small order is refused when sealing and when opening", asy
   await expect(
     hpkeOpen({ ...common, privateKey, encapsulatedKey: small, ciphertext: new Uint8Array(16) }),
   ).rejects.toMatchObject({ code: "ERR_HPKE_OPEN_FAILED" });
+});
+
+test("a drawn key pair agrees with noble's function, and is another each time", () => {
+  const [one, other] = [drawX25519(), drawX25519()];
+  const secret = random(32);
+  const noble = nobleX25519(secret);
+  expect(one.sharedSecret(noble.publicKey())).toEqual(noble.sharedSecret(one.publicKey()));
+  expect(one.publicKey()).not.toEqual(other.publicKey());
 });

@@ -15,7 +15,7 @@ import { type HpkePorts, nobleX25519, suite, type X25519 } from "./hpke-suite.ts
 import { Secret } from "./secret.ts";
 
 export { type HpkePrivateKey, type HpkePublicKey, parseHpkePrivateKey, parseHpkePublicKey } from "./hpke-key.ts";
-export type { HpkePorts, X25519 } from "./hpke-suite.ts";
+export type { HpkePorts, X25519, X25519Agreement } from "./hpke-suite.ts";
 
 export interface HpkeKeyPair {
   readonly publicKey: HpkePublicKey;

@@ -34,6 +34,8 @@ export type HybridSecret = Secret<"hybrid secret">;
 /** What a shell may do faster than JavaScript; noble's where absent. */
 export interface HybridPorts {
   readonly x25519?: X25519 | undefined;
+  /** A fresh key pair of the shell's own drawing, as `mlKem` draws; instead of `random` and `x25519`. */
+  readonly drawX25519?: (() => X25519Agreement) | undefined;
   readonly mlKem?: MlKem | undefined;
 }
 
@@ -45,8 +47,7 @@ class HybridOffer {
   readonly #kem: MlKemKeyPair;
 
   constructor(random: RandomBytes, ports: HybridPorts) {
-    const scalar = random(X25519_LENGTH);
-    this.#curve = (ports.x25519 ?? nobleX25519)(scalar);
+    this.#curve = drawCurve(random, ports);
     this.#kem = (ports.mlKem ?? nobleMlKem).generate(random);
     this.share = concat(this.#curve.publicKey(), this.#kem.publicKey);
   }
@@ -92,7 +93,7 @@ export function answerHybrid(
   ports: HybridPorts = {},
 ): { readonly share: Uint8Array; readonly secret: HybridSecret } {
   if (offer.length !== HYBRID_OFFER_LENGTH) throw refused();
-  const curve = (ports.x25519 ?? nobleX25519)(random(X25519_LENGTH));
+  const curve = drawCurve(random, ports);
   const first = curveSecret(curve, offer.subarray(0, X25519_LENGTH));
   try {
     const { ciphertext, sharedSecret } = (ports.mlKem ?? nobleMlKem).encapsulate(random, offer.subarray(X25519_LENGTH));
@@ -102,6 +103,9 @@ export function answerHybrid(
     throw refused(cause);
   }
 }
+
+const drawCurve = (random: RandomBytes, { x25519 = nobleX25519, drawX25519 }: HybridPorts): X25519Agreement =>
+  drawX25519 ? drawX25519() : x25519(random(X25519_LENGTH));
 
 function curveSecret(curve: X25519Agreement, publicKey: Uint8Array): Uint8Array {
   let secret: Uint8Array;

@@ -13,7 +13,7 @@ import { answerAgreement, type ResponderOptions } from "@milagro/protocol/channe
 import type { ErrorCode } from "@milagro/protocol/error-codes";
 import { nativeAead } from "../aead.ts";
 import { nativeMlKem } from "../ml-kem.ts";
-import { nativeX25519 } from "../x25519.ts";
+import { drawX25519 } from "../x25519.ts";
 import { readFrame, TLS_ACCESS_DENIED } from "./frame-stream.ts";
 import type { ChannelSelf } from "./self.ts";
 
@@ -25,7 +25,7 @@ const portsOf = (self: ChannelSelf, decide: Decide): ChannelPorts => ({
   domain: self.domain,
   clock: self.clock,
   aead: nativeAead,
-  x25519: nativeX25519,
+  drawX25519,
   mlKem: nativeMlKem,
   verify: (claim) => self.verify(claim),
   decide,

@@ -88,34 +88,7 @@ export function lengthPrefixed(bits: 8 | 16 | 32, bytes: Uint8Array): Uint8Array
 
 /** The injective encoding of the header comment. @param label - 1 to 255 ASCII characters, unique to the place it is used */
 export function transcript(label: string, ...fields: readonly Uint8Array[]): Uint8Array {
-  const head = labelHead(label);
-  let length = head.length;
-  for (const field of fields) length += 4 + field.length;
-  const out = new Uint8Array(length);
-  out.set(head);
-  let offset = head.length;
-  for (const field of fields) {
-    const size = field.length;
-    out[offset] = size >>> 24;
-    out[offset + 1] = size >>> 16;
-    out[offset + 2] = size >>> 8;
-    out[offset + 3] = size;
-    out.set(field, offset + 4);
-    offset += 4 + size;
-  }
-  return out;
-}
-
-/** Labels are a few dozen constants of the code; encoding one takes longer than all the rest of a transcript. */
-const MAX_HEADS = 256;
-const heads = new Map<string, Uint8Array>();
-
-function labelHead(label: string): Uint8Array {
-  const known = heads.get(label);
-  if (known) return known;
-  const head = lengthPrefixed(8, utf8(label));
-  if (heads.size < MAX_HEADS) heads.set(label, head);
-  return head;
+  return concat(lengthPrefixed(8, utf8(label)), ...fields.flatMap((field) => [u32(field.length), field]));
 }
 
 /** Whether two byte strings are equal, in time that depends on their lengths only. */

@@ -1,10 +1,12 @@
 /** The S3 interface as the AWS SDK v3 uses it, against the folder backend. */
+
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import * as S3 from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeTempFolder } from "../../../tests/support/temp-folder.ts";
 import { S3RequestPresigner } from "./presign.ts";
+import { nameOf, s3Calls } from "./s3-calls.ts";
 import { alice, bob, bytesOf, startWorld } from "./world.ts";
 
 const Bucket = "first-bucket";
@@ -30,20 +32,7 @@ afterAll(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
-const put = (Key: string, Body: Uint8Array | string, more: Partial<S3.PutObjectCommandInput> = {}) =>
-  s3.send(new S3.PutObjectCommand({ Bucket, Key, Body, ...more }));
-const get = async (Key: string, more: Partial<S3.GetObjectCommandInput> = {}, client = s3) => {
-  const answer = await client.send(new S3.GetObjectCommand({ Bucket, Key, ...more }));
-  return {
-    ...answer,
-    bytes: await (answer.Body as { transformToByteArray(): Promise<Uint8Array> }).transformToByteArray(),
-  };
-};
-const nameOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "no error",
-    (error: Error) => error.name,
-  );
+const { put, get } = s3Calls(() => s3, Bucket);
 const clientOf = (index: number) => world.client(world.extra[index]);
 
 describe("objects", () => {

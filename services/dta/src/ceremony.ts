@@ -48,6 +48,7 @@ export interface Ceremonies {
 
 export function createCeremonies(context: DtaContext): Ceremonies {
   const { store, audit, clock, issuer } = context;
+
   async function load(id: Uint8Array): Promise<CeremonyState> {
     const row = await store.db.selectFrom("ceremony").select("state").where("id", "=", id).executeTakeFirst();
     if (row === undefined)

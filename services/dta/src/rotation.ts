@@ -52,6 +52,7 @@ const LONGEST_MS = 400 * 86_400_000;
 
 export function createRotations(context: DtaContext): Rotations {
   const { store, audit, clock, issuer } = context;
+
   async function load(id: Uint8Array): Promise<RotationState> {
     const row = await store.db.selectFrom("rotation").select("state").where("id", "=", id).executeTakeFirst();
     if (row === undefined)

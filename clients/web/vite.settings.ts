@@ -5,7 +5,7 @@
 import { globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { UserConfig } from "vite";
+import type { Plugin, UserConfig } from "vite";
 
 /** Every page of a folder. */
 export const inputsOf = (folder: string): Record<string, string> =>
@@ -18,6 +18,13 @@ export const inputsOf = (folder: string): Record<string, string> =>
 const OF_EVERY_LOGIN =
   /\/(?:core\/(?:engine\/src\/(?:error|short-hash)|crypto\/src\/(?:utf8|bytes|base64url|domain-id|epoch|identity|hash-tag|precomputed|usage|identity-input|mpin-identity)|protocol\/src\/canonical)|clients\/(?:sdk\/src\/mpin-(?:read|call)|web\/src\/(?:secure-random|record-seal|screen|texts-controller|language)))\.ts$/;
 
+/** Vite puts every `import()` into a helper that loads the styles of what is imported first. Each page names its one style sheet itself. */
+const plainImports: Plugin = {
+  name: "plain-imports",
+  enforce: "pre",
+  load: (id) => (id === "\0vite/preload-helper.js" ? "export const __vitePreload = (load) => load();" : null),
+};
+
 export function settings(options: {
   readonly root: string;
   readonly outDir: string;
@@ -27,6 +34,7 @@ export function settings(options: {
     root: options.root,
     base: "/",
     publicDir: false,
+    plugins: [plainImports],
     resolve: {
       conditions: ["@milagro/source", "browser", "module", "import", "default"],
       alias: { "typebox/schema": fileURLToPath(new URL("./src/no-compiler.ts", import.meta.url)) },

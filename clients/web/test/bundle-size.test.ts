@@ -79,6 +79,11 @@ test("pages hold no script, style or handler of their own, and name no other hos
   }
 });
 
+test("each page names its styles itself, and no script waits for any", () => {
+  for (const { text } of named(/\.html$/)) expect(text).toMatch(/<link rel="stylesheet"[^>]*\.css"/);
+  for (const { fileName, text } of named(/\.js$/)) expect(text, fileName).not.toMatch(/modulepreload|vite:preload/);
+});
+
 test("no script makes code from text, and none loads from another host", () => {
   const scripts = named(/\.js$/);
   expect(scripts.length).toBeGreaterThan(20);

@@ -66,7 +66,14 @@ function isNameSegment(text: string): boolean {
 
 /** @throws `ERR_IDENTITY_INVALID` for anything outside the grammar above */
 export function parseIdentity(text: string): Identity {
-  splitText(text);
+  if (text.length > MAX_BYTES || !text.isWellFormed() || utf8(text).length > MAX_BYTES)
+    refuse("too long, or broken text");
+  if (!text.startsWith(PREFIX)) refuse("no milagro: in front");
+  const [domain = "", kind = "", ...segments] = text.slice(PREFIX.length).split("/");
+  if (!isDomainName(domain)) refuse("the domain is not a lower-case DNS-like name");
+  if (!isIdentityKind(kind)) refuse("the kind is not a short lower-case word");
+  if (segments.length === 0 || !segments.every(isNameSegment)) refuse("the name has a segment that is not allowed");
+  // Segments are each in form C and a slash never composes, so the whole text is.
   return text as Identity;
 }
 
@@ -78,18 +85,7 @@ export function identityOf(parts: IdentityParts): Identity {
 
 /** Takes an identity apart; `identityOf` puts the same one together again. */
 export function splitIdentity(identity: Identity): IdentityParts {
-  return splitText(identity);
-}
-
-function splitText(text: string): IdentityParts {
-  if (text.length > MAX_BYTES || !text.isWellFormed() || utf8(text).length > MAX_BYTES)
-    refuse("too long, or broken text");
-  if (!text.startsWith(PREFIX)) refuse("no milagro: in front");
-  const [domain = "", kind = "", ...segments] = text.slice(PREFIX.length).split("/");
-  if (!isDomainName(domain)) refuse("the domain is not a lower-case DNS-like name");
-  if (!isIdentityKind(kind)) refuse("the kind is not a short lower-case word");
-  if (segments.length === 0 || !segments.every(isNameSegment)) refuse("the name has a segment that is not allowed");
-  // Segments are each in form C and a slash never composes, so the whole text is.
+  const [domain = "", kind = "", ...segments] = identity.slice(PREFIX.length).split("/");
   return { domain, kind, name: segments.join("/") };
 }
 

@@ -75,9 +75,7 @@ export function u32(value: number): Uint8Array {
 /** Eight bytes, big-endian. @param value - a non-negative safe integer: the top eleven bits are always 0 */
 export function u64(value: number): Uint8Array {
   integer(value, 64, Number.MAX_SAFE_INTEGER);
-  const out = new Uint8Array(8);
-  new DataView(out.buffer).setBigUint64(0, BigInt(value));
-  return out;
+  return concat(u32(Math.floor(value / 2 ** 32)), u32(value >>> 0));
 }
 
 /** `lenN ‖ bytes` with an N-bit big-endian length. @throws TypeError when the bytes do not fit the prefix */
@@ -88,7 +86,16 @@ export function lengthPrefixed(bits: 8 | 16 | 32, bytes: Uint8Array): Uint8Array
 
 /** The injective encoding of the header comment. @param label - 1 to 255 ASCII characters, unique to the place it is used */
 export function transcript(label: string, ...fields: readonly Uint8Array[]): Uint8Array {
-  return concat(lengthPrefixed(8, utf8(label)), ...fields.flatMap((field) => [u32(field.length), field]));
+  const out = new Uint8Array(fields.reduce((length, field) => length + 4 + field.length, 1 + label.length));
+  out.set(u8(label.length));
+  for (let i = 0; i < label.length; i++) out[i + 1] = label.charCodeAt(i);
+  let at = 1 + label.length;
+  for (const field of fields) {
+    for (let shift = 24; shift >= 0; shift -= 8) out[at++] = field.length >>> shift;
+    out.set(field, at);
+    at += field.length;
+  }
+  return out;
 }
 
 /** Whether two byte strings are equal, in time that depends on their lengths only. */

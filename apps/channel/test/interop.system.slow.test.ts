@@ -116,26 +116,32 @@ needs("openssl")("the library reaches openssl s_server with an agreed key", asyn
   expect(String(chunk)).toContain("olleh");
 });
 
-needs("gnutls-cli")("gnutls-cli reaches a channel server by ticket", async () => {
+/** @param exchange - of GnuTLS: "DHE-PSK" makes one, "PSK" makes none */
+async function gnutlsClient(exchange: "DHE-PSK" | "PSK") {
   const { server, identity, key } = await serverAndTicket();
-  const priority =
-    "NONE:+VERS-TLS1.3:+AES-128-GCM:+AEAD:+SHA256:+DHE-PSK:+GROUP-X25519:+SIGN-ALL:+COMP-NULL:+CTYPE-ALL";
-  const client = start(
-    "gnutls-cli",
-    "--pskusername",
-    identity,
-    "--pskkey",
-    key,
-    "--priority",
-    priority,
-    "-p",
-    String(server.port),
-    server.host,
-  );
+  const priority = `NONE:+VERS-TLS1.3:+AES-128-GCM:+AEAD:+SHA256:+${exchange}:+GROUP-X25519:+SIGN-ALL:+COMP-NULL:+CTYPE-ALL`;
+  const whom = ["-p", String(server.port), server.host];
+  const client = start("gnutls-cli", "--pskusername", identity, "--pskkey", key, "--priority", priority, ...whom);
+  return { server, client };
+}
+
+needs("gnutls-cli")("gnutls-cli reaches a channel server by ticket", async () => {
+  const { client } = await gnutlsClient("DHE-PSK");
   await client.says("Simple Client Mode");
   client.write("hello\n");
   await client.says(ANSWER);
 });
+
+needs("gnutls-cli")(
+  "gnutls-cli with a ticket and without a key exchange of TLS's own is refused: nothing would be forward secret",
+  async () => {
+    const { server, client } = await gnutlsClient("PSK");
+    await client.ended;
+    expect(client.output()).toMatch(/alert|error/i);
+    expect(client.output()).not.toContain("Simple Client Mode");
+    expect(server.server.channels.size).toBe(0);
+  },
+);
 
 needs("gnutls-serv")("the library reaches gnutls-serv with an agreed key", async () => {
   const { identity, bytes, key } = await provisioned("service-alice");

@@ -1,12 +1,13 @@
 /** What TLS-PSK in Node lets happen unless somebody sees to it, each tried against the library and, where it shows something, against plain node:tls. */
+import { constants } from "node:crypto";
 import { once } from "node:events";
 import type { AddressInfo, Socket } from "node:net";
 import { connect as connectNet, createServer as createNetServer } from "node:net";
 import { connect as connectTls, createSecureContext, createServer as createTlsServer, TLSSocket } from "node:tls";
-import { tlsClient, tlsServer } from "@milagro/runtime/channel/tls";
+import { type TlsOptions, tlsClient, tlsServer } from "@milagro/runtime/channel/tls";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { needs } from "../../../tests/support/needs.ts";
-import { connect, createTicketCache } from "../src/index.ts";
+import { connect, createTicketCache, requestKey } from "../src/index.ts";
 import { makeCertificate } from "./certificate.ts";
 import { ALICE, ask, BOB, codeOf, listen, party, until } from "./fixture.ts";
 
@@ -111,6 +112,55 @@ describe("an unknown key", () => {
     onTestFinished(() => void socket.destroy());
     await once(socket, "secureConnect");
     expect(socket.getPeerCertificate().subject).toBeDefined();
+  });
+});
+
+describe("TLS's own key exchange", () => {
+  /** Its group as the client sees it; undefined where there was none. */
+  async function groupOfTls(client: TlsOptions, server: TlsOptions): Promise<unknown> {
+    const accepted: Promise<TLSSocket>[] = [];
+    const port = await serve((socket) => accepted.push(tlsServer(socket, () => KEY, server)));
+    const dialled = await tlsClient(await dial(port), { identity: "x", key: KEY }, client);
+    const answered = await accepted[0];
+    const exported = [dialled, answered].map((socket) => socket?.exportKeyingMaterial(32, "test", Buffer.alloc(0)).toString("hex"));
+    expect(exported[0]).toBe(exported[1]);
+    return groupOf(dialled);
+  }
+  const groupOf = (socket: TLSSocket): unknown => (socket.getEphemeralKeyInfo() as { name?: string }).name;
+
+  test("is made with every key but one that was agreed on for this connection, and with that too where one side wants it", async () => {
+    expect(await groupOfTls({}, {})).toBe("X25519");
+    expect(await groupOfTls({ agreedJustNow: true }, {})).toBe("X25519");
+    expect(await groupOfTls({}, { agreedJustNow: true })).toBe("X25519");
+    expect(await groupOfTls({ agreedJustNow: true }, { agreedJustNow: true })).toBeUndefined();
+  });
+
+  test("is left out in band, where the key is ephemeral itself, and never by ticket", async () => {
+    const { port, host } = await listen({});
+    const options = { self: party(ALICE), to: BOB, host, port, tickets: createTicketCache() };
+    const [first, second] = [await connect(options), await connect(options)];
+    expect([first, second].map((channel) => [channel.origin, groupOf(channel)])).toEqual([
+      ["agreement", undefined],
+      ["ticket", "X25519"],
+    ]);
+    expect(await ask(first, "hello")).toBe("hello");
+    first.destroy();
+    second.destroy();
+  });
+
+  test("cannot be talked out of a server by whoever holds a ticket", async () => {
+    const { port, host } = await listen({});
+    const { identity, psk } = await requestKey({ self: party(ALICE), to: BOB, host, port });
+    const key = psk.use((bytes) => bytes.slice());
+    const secureOptions = constants.SSL_OP_ALLOW_NO_DHE_KEX;
+    const socket = connectTls({
+      ...{ port, host, minVersion: "TLSv1.3", ciphers: "TLS_AES_128_GCM_SHA256", secureOptions },
+      pskCallback: () => ({ identity, psk: key }),
+      checkServerIdentity: () => undefined,
+    });
+    onTestFinished(() => void socket.destroy());
+    await once(socket, "secureConnect");
+    expect(groupOf(socket)).toBe("X25519");
   });
 });
 

@@ -7,6 +7,7 @@ import { helloMessages, record } from "./recorder.ts";
 
 const PRE_SHARED_KEY = 41;
 const SERVER_NAME = 0;
+const KEY_SHARE = 51;
 const self = party(ALICE);
 
 test("no certificate and no identity of the initiator is on the wire, neither in band nor by ticket", async () => {
@@ -33,6 +34,8 @@ test("no certificate and no identity of the initiator is on the wire, neither in
     expect(extensions).toContain(PRE_SHARED_KEY);
     expect(extensions).not.toContain(SERVER_NAME);
   }
+  // In band the agreement was the key exchange: the server's hello holds no second one.
+  expect(hellos.map(({ extensions }) => extensions.includes(KEY_SHARE))).toEqual([true, true, false, true]);
 });
 
 test("the TLS names of two channels in band have nothing in common", async () => {

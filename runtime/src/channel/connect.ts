@@ -116,7 +116,12 @@ async function overTls(
   origin: ChannelOrigin,
 ): Promise<Channel> {
   try {
-    return toChannel(await tlsClient(socket, psk, options), peer, origin, options.self.clock());
+    return toChannel(
+      await tlsClient(socket, psk, { ...options, agreedJustNow: origin === "agreement" }),
+      peer,
+      origin,
+      options.self.clock(),
+    );
   } finally {
     psk.key.fill(0);
   }

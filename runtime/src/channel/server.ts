@@ -208,7 +208,7 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
     agreed.psk.destroy();
     try {
       const find = (identity: string) => (identity === agreed.pskName ? key : undefined);
-      return channelOf(await tlsServer(socket, find, options), agreed.peer, "agreement");
+      return channelOf(await tlsServer(socket, find, { ...options, agreedJustNow: true }), agreed.peer, "agreement");
     } finally {
       key.fill(0);
     }

@@ -26,11 +26,16 @@ export interface Psk {
 
 export interface TlsOptions {
   readonly ALPNProtocols?: readonly string[] | undefined;
+  /**
+   * The key comes from an agreement on this very connection, serves it alone and is wiped when TLS is set up. Then TLS makes no key exchange
+   * of its own (`psk_ke`), where both sides say so: it would be the second of its kind. With any other key that would cost forward secrecy. Default false.
+   */
+  readonly agreedJustNow?: boolean | undefined;
 }
 
 /**
- * SHA-256 suites only: an external PSK belongs to one hash (RFC 8446 §4.2.11). X25519 alone: what an attacker with a quantum computer
- * would have to know is the PSK, which comes from an agreement with ML-KEM in it.
+ * SHA-256 suites only: an external PSK belongs to one hash (RFC 8446 §4.2.11). X25519 alone, where TLS makes an exchange: what an attacker with a
+ * quantum computer would have to know is the PSK, which comes from an agreement with ML-KEM in it.
  */
 const CONTEXT = {
   minVersion: "TLSv1.3",
@@ -41,12 +46,18 @@ const CONTEXT = {
   secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
 } as const;
 
-let shared: SecureContext | undefined;
-/** One for all connections: it holds no key. */
-const secureContext = (): SecureContext => {
-  shared ??= createSecureContext({ ...CONTEXT, ca: [...CONTEXT.ca] });
-  return shared;
-};
+/** `SSL_OP_PREFER_NO_DHE_KEX` of OpenSSL 3.3 and later, which Node does not name. Before, TLS makes its exchange all the same. */
+const PREFER_NO_EXCHANGE = 2 ** 35;
+const WITHOUT_EXCHANGE = constants.SSL_OP_ALLOW_NO_DHE_KEX + PREFER_NO_EXCHANGE;
+
+const shared = new Map<boolean, SecureContext>();
+/** One for all connections of a kind: it holds no key. */
+function secureContext({ agreedJustNow = false }: TlsOptions): SecureContext {
+  const secureOptions = CONTEXT.secureOptions + (agreedJustNow ? WITHOUT_EXCHANGE : 0);
+  const context = shared.get(agreedJustNow) ?? createSecureContext({ ...CONTEXT, ca: [...CONTEXT.ca], secureOptions });
+  shared.set(agreedJustNow, context);
+  return context;
+}
 
 const untrusted = (): MilagroError =>
   new MilagroError("ERR_CHANNEL_PEER", "the other side did not show that it knows the agreed key");
@@ -83,7 +94,7 @@ export function tlsClient(socket: Socket, psk: Psk, options: TlsOptions): Promis
   return new Promise((resolve, reject) => {
     const tls = connect({
       socket,
-      secureContext: secureContext(),
+      secureContext: secureContext(options),
       minVersion: CONTEXT.minVersion,
       ...(options.ALPNProtocols ? { ALPNProtocols: [...options.ALPNProtocols] } : {}),
       pskCallback: () => ({ identity: psk.identity, psk: psk.key }),
@@ -105,7 +116,7 @@ export function tlsServer(
   return new Promise((resolve, reject) => {
     const tls = new TLSSocket(socket, {
       isServer: true,
-      secureContext: secureContext(),
+      secureContext: secureContext(options),
       requestCert: false,
       rejectUnauthorized: false,
       ...(options.ALPNProtocols ? { ALPNProtocols: [...options.ALPNProtocols] } : {}),

@@ -54,7 +54,7 @@ export async function invite({ self, index, host, port, timeoutMs = TIMEOUT_MS }
     agreed.psk.destroy();
     if (!purpose.stream) throw new MilagroError("ERR_CHANNEL_MESSAGE", "an agreement about something else");
     const find = (identity: string) => (identity === agreed.pskName ? key : undefined);
-    const tls = await tlsServer(socket, find, { ALPNProtocols: [ALPN] });
+    const tls = await tlsServer(socket, find, { ALPNProtocols: [ALPN], agreedJustNow: true });
     if (tls.alpnProtocol !== ALPN)
       throw new MilagroError("ERR_CHANNEL_REFUSED", "the other side speaks something else");
     return toChannel(tls, agreed.peer, "agreement", self.clock());

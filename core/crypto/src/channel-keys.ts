@@ -9,16 +9,25 @@
  * Source: Krawczyk: SIGMA (CRYPTO 2003) for what is hashed; RFC 5869.
  * @module
  */
-import { shortHmac } from "@milagro/engine/short-hash";
+import { shortHash, shortHmac } from "@milagro/engine/short-hash";
 import { transcript, wipe } from "./bytes.ts";
-import { hkdf } from "./hkdf.ts";
+import { hkdf, hkdfExpand, hkdfExtract } from "./hkdf.ts";
 import type { HybridSecret } from "./hybrid-agreement.ts";
-import { digest } from "./kdf.ts";
+
+/** SHA-256: 32 bytes. What is hashed is public. */
+export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
 /** A running hash, and after `useSecret` the keys that hang on it. */
 class ChannelKeys {
-  #hash = new Uint8Array(32);
+  readonly #sha256: Sha256;
+  #hash: Uint8Array = new Uint8Array(32);
   #secret: Uint8Array | undefined;
+  /** Of `#secret` at `#hash`: several keys are taken at the same place. */
+  #extracted: Uint8Array | undefined;
+
+  constructor(sha256: Sha256) {
+    this.#sha256 = sha256;
+  }
 
   /** 32 bytes over all that was absorbed; a copy. */
   get hash(): Uint8Array {
@@ -26,12 +35,14 @@ class ChannelKeys {
   }
 
   absorb(part: Uint8Array): void {
-    this.#hash = digest("MILAGRO-V1-CHANNEL-TRANSCRIPT", this.#hash, part) as Uint8Array<ArrayBuffer>;
+    this.#hash = this.#sha256(transcript("MILAGRO-V1-CHANNEL-TRANSCRIPT", this.#hash, part));
+    this.#moveOn();
   }
 
   /** Takes the key material over. */
   useSecret(secret: HybridSecret): void {
     this.#secret = secret.use((bytes) => bytes.slice());
+    this.#moveOn();
     secret.destroy();
   }
 
@@ -39,17 +50,25 @@ class ChannelKeys {
   mix(extra: Uint8Array): void {
     const old = this.#need();
     this.#secret = hkdf(old, extra, transcript("MILAGRO-V1-CHANNEL-MIX", this.#hash), 64);
+    this.#moveOn();
     wipe(old);
   }
 
   /** 32 bytes, the caller's to wipe. */
   key(label: string, ...fields: readonly Uint8Array[]): Uint8Array {
-    return hkdf(this.#need(), this.#hash, transcript(label, ...fields), 32);
+    this.#extracted ??= hkdfExtract(this.#need(), this.#hash);
+    return hkdfExpand(this.#extracted, transcript(label, ...fields), 32);
   }
 
   destroy(): void {
     this.#secret?.fill(0);
     this.#secret = undefined;
+    this.#moveOn();
+  }
+
+  #moveOn(): void {
+    this.#extracted?.fill(0);
+    this.#extracted = undefined;
   }
 
   #need(): Uint8Array {
@@ -60,9 +79,9 @@ class ChannelKeys {
 
 export type { ChannelKeys };
 
-/** A schedule that has absorbed nothing. */
-export function startChannelKeys(): ChannelKeys {
-  return new ChannelKeys();
+/** A schedule that has absorbed nothing. @param sha256 - one that a shell does faster than JavaScript */
+export function startChannelKeys(sha256: Sha256 = shortHash): ChannelKeys {
+  return new ChannelKeys(sha256);
 }
 
 /** HMAC-SHA-256 over `transcript(label, fields)`: 32 bytes. */

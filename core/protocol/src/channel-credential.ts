@@ -50,6 +50,16 @@ const STATEMENT_LENGTH = 48;
 /** Bytes of U ‖ R. */
 const MPIN_LENGTH = 96;
 
+/** A credential and its encoding, which an agreement needs several times. */
+export interface EncodedCredential {
+  readonly credential: Credential;
+  readonly encoded: Uint8Array;
+}
+
+export function withEncoding(credential: Credential): EncodedCredential {
+  return { credential, encoded: encodeCredential(credential) };
+}
+
 export function encodeCredential(credential: Credential): Uint8Array {
   switch (credential.kind) {
     case "anonymous":
@@ -143,14 +153,14 @@ export function objectionTo(
 export function channelStatement(
   role: ChannelRole,
   hash: Uint8Array,
-  own: Credential,
+  { credential, encoded }: EncodedCredential,
   other: Uint8Array = new Uint8Array(0),
 ): Uint8Array {
-  const message = transcript("MILAGRO-V1-CHANNEL-SIGNATURE", utf8(role), hash, encodeCredential(own), other);
-  if (own.kind === "identity") return message;
-  if (own.kind !== "authority") return new Uint8Array(0);
+  const message = transcript("MILAGRO-V1-CHANNEL-SIGNATURE", utf8(role), hash, encoded, other);
+  if (credential.kind === "identity") return message;
+  if (credential.kind !== "authority") return new Uint8Array(0);
   const binding = encodeBase64url(digest("MILAGRO-V1-CHANNEL-BINDING", message));
-  return statementBytes("channel", { v: 1, role, index: own.index, binding });
+  return statementBytes("channel", { v: 1, role, index: credential.index, binding });
 }
 
 /** What it takes to verify: a `TrustDomain` has it, a worker thread is given no more. */

@@ -40,6 +40,8 @@ export type FrameType = keyof typeof TYPES;
 /** A frame that was read whole. */
 export interface Frame {
   readonly type: FrameType;
+  /** Header and body. */
+  readonly bytes: Uint8Array;
   readonly header: Uint8Array;
   readonly body: Uint8Array;
 }
@@ -76,13 +78,16 @@ export function parseFrameHeader(bytes: Uint8Array): FrameHeader {
   throw malformed("a message of an unknown type");
 }
 
-/** @throws as `parseFrameHeader`, and for a body of another length */
+/**
+ * @param bytes - the frame's from here on
+ * @throws as `parseFrameHeader`, and for a body of another length
+ */
 export function parseFrame(bytes: Uint8Array): Frame {
-  const header = bytes.slice(0, FRAME_HEADER_LENGTH);
+  const header = bytes.subarray(0, FRAME_HEADER_LENGTH);
   const { type, length } = parseFrameHeader(header);
-  const body = bytes.slice(FRAME_HEADER_LENGTH);
+  const body = bytes.subarray(FRAME_HEADER_LENGTH);
   if (body.length !== length) throw malformed("a message of another length than it says");
-  return { type, header, body };
+  return { type, bytes, header, body };
 }
 
 /** The header of a frame whose body has this length. */
@@ -141,12 +146,12 @@ export interface AnswerBody {
 }
 
 /** @throws `ERR_CHANNEL_MESSAGE` */
-export function parseAnswer({ header, body }: Frame): AnswerBody {
+export function parseAnswer({ bytes, body }: Frame): AnswerBody {
   const reader = new ByteReader(body, "ERR_CHANNEL_MESSAGE");
   const nonce = reader.take(32);
   const share = reader.take(HYBRID_ANSWER_LENGTH);
-  const sealed = reader.take(reader.remaining);
-  return { nonce, share, head: concat(header, nonce, share), sealed };
+  const head = bytes.subarray(0, bytes.length - reader.remaining);
+  return { nonce, share, head, sealed: reader.take(reader.remaining) };
 }
 
 /** Why a responder goes no further, before it knows the initiator. Nothing vouches for it: it helps people, it decides nothing. */

@@ -12,7 +12,7 @@ import { ByteReader, concat, parseUtf8 } from "@milagro/crypto/bytes";
 import { type HybridOffer, offerHybrid } from "@milagro/crypto/hybrid-agreement";
 import type { FullAttempt } from "@milagro/crypto/mpin-full";
 import { MilagroError } from "@milagro/engine/error";
-import { type Credential, channelStatement, encodeCredential } from "./channel-credential.ts";
+import { channelStatement, type EncodedCredential, withEncoding } from "./channel-credential.ts";
 import { type ChannelPurpose, encodeOffer, type Frame, parseAnswer, throwRefusal } from "./channel-frame.ts";
 import { type MpinInitiator, readMpinOffer } from "./channel-mpin.ts";
 import {
@@ -39,15 +39,17 @@ class ChannelInitiator {
   readonly offer: Uint8Array;
   readonly #options: InitiatorOptions;
   readonly #party: ChannelParty;
+  readonly #own: EncodedCredential;
   readonly #hybrid: HybridOffer;
   #state: State = "answer";
-  #peer: Credential | undefined;
+  #peer: EncodedCredential | undefined;
   #attempt: FullAttempt | undefined;
 
   constructor(options: InitiatorOptions) {
-    const { random, domain, aead } = options.ports;
+    const { random, domain } = options.ports;
     this.#options = options;
-    this.#party = startParty(aead);
+    this.#party = startParty(options.ports);
+    this.#own = withEncoding(options.own.credential);
     const nonce = random(32);
     this.#hybrid = offerHybrid(random, options.ports);
     const { domainId } = domain;
@@ -94,31 +96,30 @@ class ChannelInitiator {
     party.useSecret(this.#hybrid.finish(share));
     const hash = party.keys.hash;
     const peer = party.identified("responder", await party.open("responder", sealed));
-    const message = channelStatement("responder", hash, peer.credential);
+    const message = channelStatement("responder", hash, peer);
     await admit(ports, "responder", peer.credential, { message, signature: peer.evidence });
-    this.#peer = peer.credential;
+    this.#peer = peer;
     party.keys.absorb(sealed);
-    return this.#identify(peer.encoded, own);
+    return this.#identify(peer, own);
   }
 
-  async #identify(peer: Uint8Array, own: OwnCredential | MpinInitiator): Promise<ChannelStep> {
-    const { credential } = own;
+  async #identify(peer: EncodedCredential, own: OwnCredential | MpinInitiator): Promise<ChannelStep> {
     const hash = this.#party.keys.hash;
     if ("begin" in own) {
-      if (this.#peer?.kind !== "identity") throw disagree("a person talks to an identity");
-      const attempt = own.begin(hash, this.#peer.identity);
+      if (peer.credential.kind !== "identity") throw disagree("a person talks to an identity");
+      const attempt = own.begin(hash, peer.credential.identity);
       this.#attempt = attempt;
       return {
         send: await this.#send(
           "proof",
-          this.#party.identify("initiator", credential, concat(attempt.u, attempt.r)),
+          this.#party.identify("initiator", this.#own, concat(attempt.u, attempt.r)),
           "mpin-offer",
         ),
       };
     }
-    const message = channelStatement("initiator", hash, credential, peer);
-    const evidence = credential.kind === "anonymous" ? new Uint8Array(0) : await own.sign(message);
-    const send = await this.#send("proof", this.#party.identify("initiator", credential, evidence));
+    const message = channelStatement("initiator", hash, this.#own, peer.encoded);
+    const evidence = own.credential.kind === "anonymous" ? new Uint8Array(0) : await own.sign(message);
+    const send = await this.#send("proof", this.#party.identify("initiator", this.#own, evidence));
     return { send, ...this.#finish() };
   }
 
@@ -161,13 +162,13 @@ class ChannelInitiator {
   }
 
   #agreed(): Agreed {
-    const agreed = this.#party.agreed(this.#peer as Credential, ...this.#names());
+    const agreed = this.#party.agreed((this.#peer as EncodedCredential).credential, ...this.#names());
     this.destroy();
     return agreed;
   }
 
   #names(): readonly [Uint8Array, Uint8Array] {
-    return [encodeCredential(this.#options.own.credential), encodeCredential(this.#peer as Credential)];
+    return [this.#own.encoded, (this.#peer as EncodedCredential).encoded];
   }
 
   async #open(frame: Frame): Promise<Uint8Array> {

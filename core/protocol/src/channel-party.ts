@@ -13,7 +13,7 @@
 import { AEAD_OVERHEAD, type AeadPort, nobleAead } from "@milagro/crypto/aead";
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { ByteReader, concat, equalBytes, lengthPrefixed, utf8, wipe } from "@milagro/crypto/bytes";
-import { type ChannelKeys, channelMac, startChannelKeys } from "@milagro/crypto/channel-keys";
+import { type ChannelKeys, channelMac, type Sha256, startChannelKeys } from "@milagro/crypto/channel-keys";
 import type { HybridPorts, HybridSecret } from "@milagro/crypto/hybrid-agreement";
 import { Secret } from "@milagro/crypto/secret";
 import type { RandomBytes } from "@milagro/engine/engine";
@@ -23,7 +23,7 @@ import {
   type ChannelRole,
   type Credential,
   type CredentialClaim,
-  encodeCredential,
+  type EncodedCredential,
   evidenceLength,
   objectionTo,
   parseCredential,
@@ -39,6 +39,7 @@ export interface ChannelPorts extends HybridPorts {
   readonly random: RandomBytes;
   readonly domain: ChannelDomain;
   readonly aead?: AeadPort | undefined;
+  readonly sha256?: Sha256 | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   /** `verifyCredential`, here or in another thread. */
@@ -83,11 +84,12 @@ export const disagree = (detail: string): MilagroError => new MilagroError("ERR_
 
 /** One side's running state. */
 class ChannelParty {
-  readonly keys: ChannelKeys = startChannelKeys();
+  readonly keys: ChannelKeys;
   readonly #aead: AeadPort;
   readonly #directions = new Map<ChannelRole, { readonly seal: Uint8Array; readonly mac: Uint8Array; count: number }>();
 
-  constructor(aead: AeadPort | undefined) {
+  constructor({ aead, sha256 }: Pick<ChannelPorts, "aead" | "sha256">) {
+    this.keys = startChannelKeys(sha256);
     this.#aead = aead ?? nobleAead;
   }
 
@@ -134,7 +136,7 @@ class ChannelParty {
   }
 
   absorbFrame(frame: Frame): void {
-    this.keys.absorb(concat(frame.header, frame.body));
+    this.keys.absorb(frame.bytes);
   }
 
   #next(sender: ChannelRole): { readonly key: Uint8Array; readonly nonce: Uint8Array } {
@@ -153,16 +155,12 @@ class ChannelParty {
   }
 
   /** The plaintext that says who one is. */
-  identify(role: ChannelRole, credential: Credential, evidence: Uint8Array): Uint8Array {
-    const encoded = encodeCredential(credential);
+  identify(role: ChannelRole, { encoded }: EncodedCredential, evidence: Uint8Array): Uint8Array {
     return concat(lengthPrefixed(16, encoded), lengthPrefixed(8, evidence), this.#mac(role, encoded));
   }
 
   /** The other way. The MAC holds; the evidence is yet to be verified. @throws `ERR_CHANNEL_AGREEMENT`, `ERR_CHANNEL_MESSAGE` */
-  identified(
-    role: ChannelRole,
-    plaintext: Uint8Array,
-  ): { readonly credential: Credential; readonly encoded: Uint8Array; readonly evidence: Uint8Array } {
+  identified(role: ChannelRole, plaintext: Uint8Array): EncodedCredential & { readonly evidence: Uint8Array } {
     const reader = new ByteReader(plaintext, "ERR_CHANNEL_MESSAGE");
     const encoded = reader.prefixed(16);
     const evidence = reader.prefixed(8);
@@ -194,8 +192,8 @@ class ChannelParty {
 
 export type { ChannelParty };
 
-export function startParty(aead: AeadPort | undefined): ChannelParty {
-  return new ChannelParty(aead);
+export function startParty(ports: Pick<ChannelPorts, "aead" | "sha256">): ChannelParty {
+  return new ChannelParty(ports);
 }
 
 /**

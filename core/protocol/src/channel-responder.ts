@@ -6,7 +6,7 @@
 import { concat, equalBytes, lengthPrefixed, u32, utf8 } from "@milagro/crypto/bytes";
 import { answerHybrid } from "@milagro/crypto/hybrid-agreement";
 import { MilagroError } from "@milagro/engine/error";
-import { type Credential, channelStatement, encodeCredential } from "./channel-credential.ts";
+import { type Credential, channelStatement, type EncodedCredential, withEncoding } from "./channel-credential.ts";
 import { type ChannelPurpose, type Frame, frameHeader, parseOffer } from "./channel-frame.ts";
 import { beginMpinAttempt, type MpinAttempt, type MpinResponder, readMpinAnswer } from "./channel-mpin.ts";
 import {
@@ -38,14 +38,16 @@ type State = "offer" | "proof" | "mpin-answer" | "over";
 class ChannelResponder {
   readonly #options: ResponderOptions;
   readonly #party: ChannelParty;
+  readonly #own: EncodedCredential;
   #state: State = "offer";
   #purpose: ChannelPurpose | undefined;
-  #peer: Credential | undefined;
+  #peer: EncodedCredential | undefined;
   #attempt: MpinAttempt | undefined;
 
   constructor(options: ResponderOptions) {
     this.#options = options;
-    this.#party = startParty(options.ports.aead);
+    this.#party = startParty(options.ports);
+    this.#own = withEncoding(options.own.credential);
   }
 
   /** Whether TLS is to follow on this stream; known after the offer. */
@@ -82,15 +84,14 @@ class ChannelResponder {
     party.absorbFrame(frame);
     const nonce = ports.random(32);
     const answer = answerHybrid(ports.random, share, ports);
-    const credentialLength = encodeCredential(own.credential).length;
     const evidence = own.credential.kind === "authority" ? 48 : 96;
-    const sealedLength = 2 + credentialLength + 1 + evidence + 32 + 16;
+    const sealedLength = 2 + this.#own.encoded.length + 1 + evidence + 32 + 16;
     const head = concat(frameHeader("answer", 32 + answer.share.length + sealedLength), nonce, answer.share);
     party.keys.absorb(head);
     party.useSecret(answer.secret);
-    const message = channelStatement("responder", party.keys.hash, own.credential);
+    const message = channelStatement("responder", party.keys.hash, this.#own);
     const signature = await own.sign(message);
-    const sealed = await party.seal("responder", party.identify("responder", own.credential, signature));
+    const sealed = await party.seal("responder", party.identify("responder", this.#own, signature));
     party.keys.absorb(sealed);
     this.#state = "proof";
     return { send: concat(head, sealed) };
@@ -100,18 +101,19 @@ class ChannelResponder {
     const { ports, own, mpin } = this.#options;
     const party = this.#party;
     const hash = party.keys.hash;
-    const { credential, evidence } = party.identified("initiator", await party.openFrame("initiator", frame));
+    const peer = party.identified("initiator", await party.openFrame("initiator", frame));
+    const { credential, evidence } = peer;
     if (credential.kind === "mpin") {
       if (!mpin || own.credential.kind !== "identity")
         throw new MilagroError("ERR_CHANNEL_REFUSED", "persons are not let in here");
       await admit(ports, "initiator", credential, undefined);
       this.#attempt = await beginMpinAttempt(mpin, credential, evidence, hash, own.credential.identity);
     } else {
-      const message = channelStatement("initiator", hash, credential, encodeCredential(own.credential));
+      const message = channelStatement("initiator", hash, peer, this.#own.encoded);
       await admit(ports, "initiator", credential, { message, signature: evidence });
     }
     party.absorbFrame(frame);
-    this.#peer = credential;
+    this.#peer = peer;
     if (!this.#attempt) return this.#finish();
     const { nonce, w } = this.#attempt.session.offer;
     const send = await party.sealFrame("responder", "mpin-offer", concat(nonce, w));
@@ -135,10 +137,10 @@ class ChannelResponder {
 
   /** @param before - what is to be sent before anything else */
   async #finish(before?: Uint8Array): Promise<ChannelStep> {
-    const peer = this.#peer as Credential;
-    const [initiator, responder] = [encodeCredential(peer), encodeCredential(this.#options.own.credential)];
-    const granted = this.#purpose?.grant ? await this.#grant(peer, initiator, responder) : undefined;
-    const agreed = this.#party.agreed(peer, initiator, responder);
+    const { credential, encoded: initiator } = this.#peer as EncodedCredential;
+    const responder = this.#own.encoded;
+    const granted = this.#purpose?.grant ? await this.#grant(credential, initiator, responder) : undefined;
+    const agreed = this.#party.agreed(credential, initiator, responder);
     this.destroy();
     const parts = [before, granted].filter((part) => part !== undefined);
     return { ...(parts.length === 0 ? {} : { send: concat(...parts) }), agreed };

@@ -2,7 +2,7 @@ import { parseEpoch } from "@milagro/crypto/epoch";
 import { parseIdentity } from "@milagro/crypto/identity";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { channelStatement, parseCredential, verifyCredential } from "../src/channel-credential.ts";
+import { channelStatement, parseCredential, verifyCredential, withEncoding } from "../src/channel-credential.ts";
 import { parseFrame } from "../src/channel-frame.ts";
 import { beginAgreement } from "../src/channel-initiator.ts";
 import { answerAgreement } from "../src/channel-responder.ts";
@@ -278,10 +278,10 @@ describe("whoever is in between gets nowhere", () => {
   test("by a signature for another peer: the proof that Carol got from Alice is worth nothing to Bob", () => {
     const hash = new Uint8Array(32);
     const carol = Uint8Array.of(1, 2, 3);
-    const made = channelStatement("initiator", hash, alice.credential, carol);
+    const made = channelStatement("initiator", hash, withEncoding(alice.credential), carol);
     const signature = alice.sign(made) as Uint8Array;
-    const wanted = channelStatement("initiator", hash, alice.credential, Uint8Array.of(3, 2, 1));
-    const asResponder = channelStatement("responder", hash, alice.credential, carol);
+    const wanted = channelStatement("initiator", hash, withEncoding(alice.credential), Uint8Array.of(3, 2, 1));
+    const asResponder = channelStatement("responder", hash, withEncoding(alice.credential), carol);
     const claim = { credential: alice.credential, signature };
     expect(verifyCredential(engine, founded.domain, { ...claim, message: made })).toBe(true);
     expect(verifyCredential(engine, founded.domain, { ...claim, message: wanted })).toBe(false);

@@ -13,6 +13,7 @@ import { answerAgreement, type ResponderOptions } from "@milagro/protocol/channe
 import type { ErrorCode } from "@milagro/protocol/error-codes";
 import { nativeAead } from "../aead.ts";
 import { nativeMlKem } from "../ml-kem.ts";
+import { nativeSha256 } from "../sha256.ts";
 import { drawX25519 } from "../x25519.ts";
 import { readFrame, TLS_ACCESS_DENIED } from "./frame-stream.ts";
 import type { ChannelSelf } from "./self.ts";
@@ -25,6 +26,7 @@ const portsOf = (self: ChannelSelf, decide: Decide): ChannelPorts => ({
   domain: self.domain,
   clock: self.clock,
   aead: nativeAead,
+  sha256: nativeSha256,
   drawX25519,
   mlKem: nativeMlKem,
   verify: (claim) => self.verify(claim),
@@ -55,6 +57,8 @@ export interface RespondOptions {
   readonly decide: Decide;
   readonly mpin?: MpinResponder | undefined;
   readonly grant?: ResponderOptions["grant"];
+  /** The first bytes of the offer, where they have been read. */
+  readonly begun?: Buffer;
 }
 
 /** What the responder comes to. */
@@ -67,11 +71,11 @@ export interface Responded {
 export async function respond(socket: Socket, self: ChannelSelf, options: RespondOptions): Promise<Responded> {
   const own = self.own();
   if (!isResponder(own)) throw new TypeError("a channel server is an identity or a D-TA");
-  const { decide, mpin, grant } = options;
+  const { decide, mpin, grant, begun } = options;
   const responder = answerAgreement({ ports: portsOf(self, decide), own, mpin, ...(grant ? { grant } : {}) });
   try {
-    for (;;) {
-      const { send, agreed } = await responder.receive(await readFrame(socket));
+    for (let frame = await readFrame(socket, begun); ; frame = await readFrame(socket)) {
+      const { send, agreed } = await responder.receive(frame);
       if (send) socket.write(send);
       if (agreed && responder.purpose) return { agreed, purpose: responder.purpose };
     }

@@ -13,18 +13,16 @@ const TLS_ALERT = 0x15;
 const ended = (): MilagroError => new MilagroError("ERR_UNREACHABLE", "the connection ended before the agreement did");
 
 /**
- * The next `length` bytes, once they are there. The socket is left paused, without a listener.
+ * What is there by now, or comes next: a byte or more. The socket is left paused, without a listener.
  * @throws `ERR_UNREACHABLE` when the connection ends or fails before
  */
-export function readBytes(socket: Socket, length: number): Promise<Buffer> {
-  if (!socket.destroyed && socket.readableLength >= length) return Promise.resolve(socket.read(length) as Buffer);
+export function readSome(socket: Socket): Promise<Buffer> {
+  const there = socket.destroyed ? null : (socket.read() as Buffer | null);
+  if (there) return Promise.resolve(there);
   return new Promise((resolve, reject) => {
     const attempt = (): void => {
-      const bytes = socket.destroyed ? undefined : (socket.read(length) as Buffer | null);
-      if (bytes === null) return;
-      // At its end a stream hands out what is left, however short.
-      if (bytes?.length === length) finish(() => resolve(bytes));
-      else fail();
+      const bytes = socket.destroyed ? null : (socket.read() as Buffer | null);
+      if (bytes) finish(() => resolve(bytes));
     };
     const fail = (): void => finish(() => reject(ended()));
     const finish = (then: () => void): void => {
@@ -37,13 +35,20 @@ export function readBytes(socket: Socket, length: number): Promise<Buffer> {
   });
 }
 
-/** @throws `ERR_CHANNEL_MESSAGE`, `ERR_VERSION_UNSUPPORTED`, `ERR_UNREACHABLE`; `ERR_CHANNEL_REFUSED` for a TLS alert in a frame's place */
-export async function readFrame(socket: Socket): Promise<Frame> {
-  // An alert is shorter than a header.
-  const first = await readBytes(socket, socket.readableLength >= FRAME_HEADER_LENGTH ? FRAME_HEADER_LENGTH : 1);
-  if (first[0] === TLS_ALERT) throw new MilagroError("ERR_CHANNEL_REFUSED", "the other side refused this peer");
-  const rest = FRAME_HEADER_LENGTH - first.length;
-  const header = rest === 0 ? first : Buffer.concat([first, await readBytes(socket, rest)]);
-  const { length } = parseFrameHeader(header);
-  return parseFrame(new Uint8Array(Buffer.concat([header, await readBytes(socket, length)])));
+/**
+ * @param begun - its first bytes, where they have been read. Those after it, if any, go back.
+ * @throws `ERR_CHANNEL_MESSAGE`, `ERR_VERSION_UNSUPPORTED`, `ERR_UNREACHABLE`; `ERR_CHANNEL_REFUSED` for a TLS alert in a frame's place
+ */
+export async function readFrame(socket: Socket, begun?: Buffer): Promise<Frame> {
+  let bytes = begun ?? (await readSome(socket));
+  for (;;) {
+    // An alert is shorter than a header.
+    if (bytes[0] === TLS_ALERT) throw new MilagroError("ERR_CHANNEL_REFUSED", "the other side refused this peer");
+    if (bytes.length >= FRAME_HEADER_LENGTH) {
+      const end = FRAME_HEADER_LENGTH + parseFrameHeader(bytes.subarray(0, FRAME_HEADER_LENGTH)).length;
+      if (bytes.length > end) socket.unshift(bytes.subarray(end));
+      if (bytes.length >= end) return parseFrame(new Uint8Array(bytes.subarray(0, end)));
+    }
+    bytes = Buffer.concat([bytes, await readSome(socket)]);
+  }
 }

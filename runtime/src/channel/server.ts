@@ -21,7 +21,7 @@ import { type AccessOptions, decideBy } from "./access.ts";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
 import { respond } from "./agree.ts";
 import { type Channel, type ChannelOrigin, toChannel } from "./channel.ts";
-import { readBytes } from "./frame-stream.ts";
+import { readSome } from "./frame-stream.ts";
 import { openPresentedKey, type PresentedKey } from "./presented-key.ts";
 import type { ChannelSelf } from "./self.ts";
 import { createSokPeers, type SokKeys } from "./sok.ts";
@@ -196,9 +196,9 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
     return epoch === NO_EXPIRY ? ticketSeconds : (signingEndMs(domain, epoch) - clock()) / 1000;
   }
 
-  async function byAgreement(socket: Socket): Promise<Channel | undefined> {
+  async function byAgreement(socket: Socket, begun: Buffer): Promise<Channel | undefined> {
     const grant = options.grant ?? (tickets ? ticketFor : undefined);
-    const { agreed, purpose } = await respond(socket, self, { decide, mpin: options.mpin, grant });
+    const { agreed, purpose } = await respond(socket, self, { decide, mpin: options.mpin, grant, begun });
     if (!purpose.stream) {
       agreed.psk.destroy();
       socket.end();
@@ -243,10 +243,12 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
     toChannel(tls, peer, origin, clock());
 
   return async (socket) => {
-    const first = await readBytes(socket, 1);
-    socket.unshift(first);
-    if (isFrameStart(first[0] as number)) return byAgreement(socket);
-    if (first[0] === TLS_HANDSHAKE) return byPresentedKey(socket);
+    const begun = await readSome(socket);
+    if (isFrameStart(begun[0] as number)) return byAgreement(socket, begun);
+    if (begun[0] === TLS_HANDSHAKE) {
+      socket.unshift(begun);
+      return byPresentedKey(socket);
+    }
     throw new MilagroError("ERR_CHANNEL_MESSAGE", "neither an agreement nor TLS");
   };
 }

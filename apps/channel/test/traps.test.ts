@@ -122,7 +122,9 @@ describe("TLS's own key exchange", () => {
     const port = await serve((socket) => accepted.push(tlsServer(socket, () => KEY, server)));
     const dialled = await tlsClient(await dial(port), { identity: "x", key: KEY }, client);
     const answered = await accepted[0];
-    const exported = [dialled, answered].map((socket) => socket?.exportKeyingMaterial(32, "test", Buffer.alloc(0)).toString("hex"));
+    const exported = [dialled, answered].map((socket) =>
+      socket?.exportKeyingMaterial(32, "test", Buffer.alloc(0)).toString("hex"),
+    );
     expect(exported[0]).toBe(exported[1]);
     return groupOf(dialled);
   }

@@ -70,7 +70,7 @@ beforeAll(async () => {
   const rule = {
     effect: "allow",
     identities: ["milagro:acme/person/*"],
-    actions: ["put", "read", "list", "rotate"],
+    actions: ["put", "import", "read", "list", "rotate"],
     paths: ["**"],
   };
   await writeFile(path("kms", "policy.json"), JSON.stringify({ v: 1, version: 1, rules: [rule] }));
@@ -162,13 +162,38 @@ describe("attribute keys", () => {
     expect(used.trim()).toBe(String(SECRET.length));
     expect(await run(`secret get app/key ${alice}`)).toBe(SECRET);
     expect(await failure(`secret get app/key ${bob}`)).toBe("ERR_POLICY_UNSATISFIED");
-    await run(`secret rotate app/key - ${alice}`, [], `${SECRET}2`);
+    const rotated = JSON.parse(await run(`secret rotate app/key - ${alice} --format json`, [], `${SECRET}2`));
+    expect(rotated).toMatchObject({ version: 2, policy: stored.policy });
     expect(await run(`secret get app/key ${alice}`)).toBe(`${SECRET}2`);
     expect(await failure(`secret get app/key ${bob}`)).toBe("ERR_POLICY_UNSATISFIED");
     for (const form of forms(SECRET)) {
       expect(allFiles(path("kms")).filter(({ content }) => content.includes(form))).toEqual([]);
     }
   }, 180_000);
+
+  test("open what was imported to a policy: each value to whoever satisfies it; a policy that is none imports nothing", async () => {
+    const env = `USER=${SECRET}u\nPASSWORD=${SECRET}p\n`;
+    const imported = `secret import - --prefix imported/ ${alice} --format json`;
+    const to = (policy: string, ...more: string[]) => call(imported, ["--policy", policy, ...more], env);
+    for (const [policy, more, code] of [
+      ["regoin = DE", [], "ERR_POLICY_INVALID"],
+      ["region = ", [], "ERR_POLICY_INVALID"],
+      ["region = DE", ["--opens-at", "2999-01-01"], "ERR_USAGE"],
+      ["region = DE", ["--to", "milagro:other/endpoint/web-1"], "ERR_DOMAIN_MISMATCH"],
+    ] as const)
+      expect((await to(policy, ...more)).stderr).toContain(code);
+    expect(JSON.parse(await run(`secret list imported/ ${alice} --format json`))).toEqual([]);
+    const stored = await to("region in {DE, FR} and group = staff", "-t", "person/bob");
+    const policy = "region in {DE, FR} and group = staff";
+    expect(JSON.parse(stored.stdout)).toEqual(
+      ["imported/USER", "imported/PASSWORD"].map((path) => ({ path, version: 1, recipients: [BOB], policy })),
+    );
+    expect(await run(`secret get imported/USER ${alice}`)).toBe(`${SECRET}u`);
+    expect(await run(`secret get imported/PASSWORD ${alice}`)).toBe(`${SECRET}p`);
+    expect(await failure(`secret get imported/PASSWORD ${bob}`)).toBe("ERR_POLICY_UNSATISFIED");
+    for (const form of forms(SECRET))
+      expect(allFiles(path("kms")).filter(({ content }) => content.includes(form))).toEqual([]);
+  }, 120_000);
 
   test("with a policy open files that carry attributes which satisfy it", async () => {
     await run(`attributes request ${pager} --policy`, ["topic = alarm"]);

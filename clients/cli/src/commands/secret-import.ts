@@ -3,15 +3,15 @@
  * @module
  */
 import { putSecret } from "@milagro/client/secrets";
+import { formatPolicy } from "@milagro/crypto/policy-format";
 import { MilagroError } from "@milagro/engine/error";
 import { parseSecretPath, type SecretPath } from "@milagro/protocol/secret-path";
 import type { CommandSpec } from "../command.ts";
-import { OPENS_AT_OPTION, parseOpensAt } from "../opens-at.ts";
 import { ACTING_OPTIONS } from "../options.ts";
-import { parseRecipients } from "../recipients.ts";
 import { asIdentity } from "../session.ts";
 import { readText } from "../value.ts";
-import { recipientsIn, TO_OPTION } from "./secret-value.ts";
+import { parseReaders, READER_OPTIONS } from "./secret-readers.ts";
+import { recipientsIn } from "./secret-value.ts";
 
 export const secretImport: CommandSpec = {
   name: "import",
@@ -21,14 +21,17 @@ export const secretImport: CommandSpec = {
   arguments: [["<file>", "@file, a file name, or - for stdin"]],
   options: [
     ...ACTING_OPTIONS,
-    TO_OPTION,
-    OPENS_AT_OPTION,
+    ...READER_OPTIONS,
     { flags: "--prefix <path>", text: "put in front of every name, e.g. app/", default: "" },
   ],
   examples: [
     {
       text: "What an application had in its environment",
       line: "milagro secret import .env --prefix app/ --to endpoint/web-1",
+    },
+    {
+      text: "To whoever has an attribute, told to one endpoint",
+      line: "milagro secret import .env --prefix app/ --policy 'group = db' -t endpoint/db-1",
     },
     {
       text: "From another vault",
@@ -40,20 +43,19 @@ export const secretImport: CommandSpec = {
     const text = await readText(context.io, file === "-" || file.startsWith("@") ? file : `@${file}`);
     const entries = parseImport(text, invocation.text("prefix") ?? "");
     return asIdentity(context, async (deps, { ring }) => {
-      const opensAt = parseOpensAt(context, invocation.text("opensAt"), deps.domain.epochSeconds);
-      const texts = invocation.list("to");
-      const recipients = opensAt !== undefined && texts.length === 0 ? [] : parseRecipients(texts, deps.domain.name);
-      const rows: { path: string; version: number; recipients: readonly string[] }[] = [];
+      const readers = await parseReaders(context, invocation, deps.domain);
+      const to = readers.policy && formatPolicy(readers.policy);
+      const rows: { path: string; version: number; recipients: readonly string[]; policy?: string }[] = [];
       const work = async () => {
         for (const [path, value] of entries) {
           const { record, stored } = await putSecret(deps, ring, {
             path,
-            recipients,
-            opensAt,
+            ...readers,
             plaintext: new TextEncoder().encode(value),
             operation: "import",
           });
-          rows.push({ path, version: stored.version, recipients: recipientsIn(record) });
+          const policy = to === undefined ? {} : { policy: to };
+          rows.push({ path, version: stored.version, recipients: recipientsIn(record), ...policy });
         }
       };
       await context.progress(`storing ${entries.length} secrets`, work()).catch((error: unknown) => {

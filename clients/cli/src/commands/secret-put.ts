@@ -4,22 +4,17 @@
  */
 import { putSecret } from "@milagro/client/secrets";
 import { wipe } from "@milagro/crypto/bytes";
-import { MilagroError } from "@milagro/engine/error";
 import { parseSecretPath } from "@milagro/protocol/secret-path";
 import type { CommandSpec } from "../command.ts";
-import { OPENS_AT_OPTION, parseOpensAt } from "../opens-at.ts";
 import { ACTING_OPTIONS } from "../options.ts";
-import { parseRecipients } from "../recipients.ts";
 import { asIdentity } from "../session.ts";
+import { parseReaders, READER_OPTIONS } from "./secret-readers.ts";
 import {
   describeStored,
   LABEL_OPTION,
-  POLICY_OPTION,
   parseLabels,
-  policyOption,
   readSecretValue,
   recipientsIn,
-  TO_OPTION,
   TYPE_OPTION,
 } from "./secret-value.ts";
 
@@ -33,9 +28,7 @@ export const secretPut: CommandSpec = {
   ],
   options: [
     ...ACTING_OPTIONS,
-    TO_OPTION,
-    POLICY_OPTION,
-    OPENS_AT_OPTION,
+    ...READER_OPTIONS,
     LABEL_OPTION,
     TYPE_OPTION,
     {
@@ -62,27 +55,19 @@ export const secretPut: CommandSpec = {
     const labels = parseLabels(invocation.list("label"));
     const version = invocation.integer("nextVersion", { min: 1, max: Number.MAX_SAFE_INTEGER });
     return asIdentity(context, async (deps, { ring }) => {
-      const opensAt = parseOpensAt(context, invocation.text("opensAt"), deps.domain.epochSeconds);
-      const policy = await policyOption(context, deps.domain, invocation.text("policy"));
-      if (policy && opensAt !== undefined)
-        throw new MilagroError("ERR_USAGE", "--policy and --opens-at exclude each other");
-      const texts = invocation.list("to");
-      const others = opensAt !== undefined || policy !== undefined;
-      const recipients = others && texts.length === 0 ? [] : parseRecipients(texts, deps.domain.name);
+      const readers = await parseReaders(context, invocation, deps.domain);
       const plaintext = await readSecretValue(context, invocation.optionalArgument(1));
       try {
         const put = putSecret(deps, ring, {
           path,
-          recipients,
-          policy,
-          opensAt,
+          ...readers,
           plaintext,
           labels,
           contentType: invocation.text("contentType"),
           version,
         });
         const { record, stored } = await context.progress("storing", put);
-        return describeStored(stored, recipientsIn(record), plaintext.length, policy);
+        return describeStored(stored, recipientsIn(record), plaintext.length, readers.policy);
       } finally {
         wipe(plaintext);
       }

@@ -5,6 +5,7 @@
 import { rotateSecret } from "@milagro/client/secrets";
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { wipe } from "@milagro/crypto/bytes";
+import { policyEnvelopeOf } from "@milagro/protocol/secret";
 import { parseSecretPath } from "@milagro/protocol/secret-path";
 import { systemRandom } from "@milagro/runtime/random";
 import type { CommandSpec } from "../command.ts";
@@ -35,7 +36,7 @@ export const secretRotate: CommandSpec = {
           : await readSecretValue(context, given);
       try {
         const { record, stored } = await context.progress("storing", rotateSecret(deps, ring, path, plaintext));
-        return describeStored(stored, recipientsIn(record), plaintext.length);
+        return describeStored(stored, recipientsIn(record), plaintext.length, policyEnvelopeOf(record)?.abe.policy);
       } finally {
         wipe(plaintext);
       }

@@ -15,15 +15,8 @@ import {
 } from "./operations/buckets.ts";
 import { copyObject } from "./operations/copy-object.ts";
 import { listObjects, listObjectsV2, listVersions } from "./operations/list-objects.ts";
-import {
-  abortUpload,
-  completeUpload,
-  createUpload,
-  listParts,
-  listUploads,
-  uploadPart,
-  uploadPartCopy,
-} from "./operations/multipart.ts";
+import { listParts, listUploads } from "./operations/list-uploads.ts";
+import { abortUpload, completeUpload, createUpload, uploadPart, uploadPartCopy } from "./operations/multipart.ts";
 import { getObject } from "./operations/read-object.ts";
 import { getTags, putTags } from "./operations/tagging.ts";
 import { deleteObject, deleteObjects, putObject } from "./operations/write-object.ts";

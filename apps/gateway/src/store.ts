@@ -31,6 +31,8 @@ export interface PartRow {
   backend_etag: string;
   /** The record's name; empty for a part at the store. */
   aside: string;
+  /** JSON: base64 by algorithm. */
+  checksums: string;
   modified_ms: number;
 }
 
@@ -78,6 +80,15 @@ const migrations: MigrationSet = {
         const rotationTexts = ["id", "level", "bucket", "prefix", "after_name"];
         await table("rotation", ["id"], rotationTexts, ["epoch", "done", "skipped", "started_ms"])
           .addColumn("finished_ms", integer)
+          .execute();
+      },
+    },
+    {
+      name: "checksums of parts",
+      async up(schema: Kysely<unknown>, { text }: ColumnTypes) {
+        await schema.schema
+          .alterTable("upload_part")
+          .addColumn("checksums", text, (spec) => spec.notNull().defaultTo("{}"))
           .execute();
       },
     },

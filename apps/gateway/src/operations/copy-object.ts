@@ -12,6 +12,7 @@ import type { OpenedObject } from "../object-reader.ts";
 import { checkRead, conditionsOf } from "../s3/conditions.ts";
 import { S3Error } from "../s3/errors.ts";
 import { writeXml } from "../s3/xml.ts";
+import { algorithmOf, CHECKSUM_ALGORITHMS, isOfAllBytes, objectChecksumElements } from "./checksums.ts";
 import type { CopySource } from "./copy-source.ts";
 import { parseCopySource } from "./copy-source.ts";
 import { keptHeaders, metadataOf, ownPolicy, refuseUnsupported, tagsOf } from "./object-metadata.ts";
@@ -41,9 +42,12 @@ export async function copyObject(exchange: Exchange): Promise<Reply> {
     throw new S3Error("InvalidRequest", "a copy onto itself must change the metadata");
   const condition = await writeCondition(exchange, bucket, key);
   await exchange.allow("object.copy", { bucket, key, policy });
+  const asked = algorithmOf(headers);
+  const algorithms = asked ? [asked] : CHECKSUM_ALGORITHMS.filter((name) => manifest.checksums[name] !== undefined);
+  const lacksAsked = asked !== undefined && !isOfAllBytes(manifest.checksums[asked]);
   const replacesTags = headers.get("x-amz-tagging-directive")?.toUpperCase() === "REPLACE";
   const written: Written & { readonly manifest?: Manifest } =
-    replaces || replacesTags || source.bucket !== bucket
+    replaces || replacesTags || source.bucket !== bucket || lacksAsked
       ? await gateway.objects.write(
           {
             bucket,
@@ -54,19 +58,20 @@ export async function copyObject(exchange: Exchange): Promise<Reply> {
             tags: replacesTags ? tagsOf(headers.get("x-amz-tagging")) : await tagsOfSource(exchange, source),
             size: manifest.size,
             body: gateway.objects.read(source, 0, manifest.size, signal),
-            algorithms: [],
-            kept: [],
+            algorithms,
+            kept: algorithms,
             check: () => {},
           },
           condition,
         )
       : await copyAtStore(exchange, source, policy, condition);
-  const { etag } = written.manifest ?? manifest;
+  const { etag, checksums } = written.manifest ?? manifest;
   const name = await gateway.names.toStore(bucket, key);
   const info = await gateway.backend.head(bucket, name);
   const xml = writeXml("CopyObjectResult", {
     LastModified: isoTime(info?.modifiedMs ?? gateway.clock()),
     ETag: quoted(etag),
+    ...objectChecksumElements(checksums),
   });
   return {
     status: 200,

@@ -4,14 +4,12 @@
  * record, and sent together with the manifest at the end.
  * @module
  */
-import type { UploadPlace } from "../backend/backend.ts";
 import { type Exchange, isoTime, policyForWriting, quoted, type Reply } from "../exchange.ts";
 import { sealedLength } from "../format/layout.ts";
 import { type Manifest, sealManifest } from "../format/manifest.ts";
 import { encodeObjectHeader, generateDek, parseObjectHeader, unwrapDek, wrapDek } from "../format/object-header.ts";
 import type { Chunks, Dek } from "../format/segments.ts";
 import { RESERVED_PREFIX } from "../kek-reader.ts";
-import { compareUtf8 } from "../listing.ts";
 import { multipartEtag } from "../objects.ts";
 import { readSmallBody } from "../s3/body.ts";
 import { asS3Error, S3Error } from "../s3/errors.ts";
@@ -19,17 +17,19 @@ import { parseRange } from "../s3/range.ts";
 import type { Verified } from "../s3/signature.ts";
 import { childrenOf, readXml, textOf, writeXml } from "../s3/xml.ts";
 import type { PartRow, UploadRow } from "../store.ts";
-import { openSource } from "./copy-object.ts";
 import {
   type Announced,
   announcedOf,
+  type Checksums,
+  checksumElements,
   checksumHeaders,
-  keptHeaders,
-  metadataOf,
-  ownPolicy,
-  refuseUnsupported,
-  tagsOf,
-} from "./object-metadata.ts";
+  checksumsInXml,
+  objectChecksumElements,
+} from "./checksums.ts";
+import { openSource } from "./copy-object.ts";
+import { completedChecksums, uploadChecksumOf } from "./multipart-checksum.ts";
+import { keptHeaders, metadataOf, ownPolicy, refuseUnsupported, tagsOf } from "./object-metadata.ts";
+import { checksumsOf, detailsOf, findUpload, forgetUpload, partRows, placeOf, type UploadDetails } from "./uploads.ts";
 import { writeCondition } from "./write-object.ts";
 
 export const MIN_PART_BYTES = 5 * 1024 * 1024;
@@ -37,14 +37,13 @@ const MAX_PART_BYTES = 5 * 1024 ** 3;
 const MAX_PARTS = 10_000;
 const NOTHING_ANNOUNCED: Announced = { algorithms: [], kept: [], check: () => {} };
 
-type Details = Pick<Manifest, "headers" | "metadata">;
-
 export async function createUpload(exchange: Exchange): Promise<Reply> {
   const { gateway, request, caller } = exchange;
   const { bucket, key, headers } = request;
   const { backend, store, names, keks } = gateway;
   refuseUnsupported(headers);
-  const details: Details = { headers: keptHeaders(headers), metadata: metadataOf(headers) };
+  const checksum = uploadChecksumOf(headers);
+  const details: UploadDetails = { headers: keptHeaders(headers), metadata: metadataOf(headers), checksum };
   const policy = policyForWriting(exchange, bucket, key, ownPolicy(headers, details.metadata));
   const tags = tagsOf(headers.get("x-amz-tagging"));
   await exchange.allow("upload.create", { bucket, key, policy });
@@ -70,7 +69,13 @@ export async function createUpload(exchange: Exchange): Promise<Reply> {
     };
     await tx.insertInto("upload").values(row).execute();
   });
-  return { status: 200, body: writeXml("InitiateMultipartUploadResult", { Bucket: bucket, Key: key, UploadId: id }) };
+  return {
+    status: 200,
+    headers: checksum
+      ? { "x-amz-checksum-algorithm": checksum.algorithm.toUpperCase(), "x-amz-checksum-type": checksum.type }
+      : {},
+    body: writeXml("InitiateMultipartUploadResult", { Bucket: bucket, Key: key, UploadId: id }),
+  };
 }
 
 export const uploadPart =
@@ -81,9 +86,8 @@ export const uploadPart =
     await exchange.allow("upload.part", { bucket: upload.bucket, key: upload.object_key, count: number });
     const body = exchange.body();
     const announced = announcedOf(headers, verified.payload, body);
-    const { md5, digests } = await storePart(exchange, upload, number, body.length, body.chunks, announced);
-    const kept = announced.kept.map((name) => [name, Buffer.from(digests[name] as Uint8Array).toString("base64")]);
-    return { status: 200, headers: { etag: quoted(md5), ...checksumHeaders(Object.fromEntries(kept)) } };
+    const { md5, checksums } = await storePart(exchange, upload, number, body.length, body.chunks, announced);
+    return { status: 200, headers: { etag: quoted(md5), ...checksumHeaders(checksums) } };
   };
 
 export async function uploadPartCopy(exchange: Exchange): Promise<Reply> {
@@ -98,8 +102,12 @@ export async function uploadPartCopy(exchange: Exchange): Promise<Reply> {
   const [from, length] = range.kind === "part" ? [range.first, range.last - range.first + 1] : [0, size];
   await exchange.allow("upload.part", { bucket: upload.bucket, key: upload.object_key, count: number });
   const body = gateway.objects.read(source, from, length, signal);
-  const { md5 } = await storePart(exchange, upload, number, length, body, NOTHING_ANNOUNCED);
-  const xml = writeXml("CopyPartResult", { LastModified: isoTime(gateway.clock()), ETag: quoted(md5) });
+  const { md5, checksums } = await storePart(exchange, upload, number, length, body, NOTHING_ANNOUNCED);
+  const xml = writeXml("CopyPartResult", {
+    LastModified: isoTime(gateway.clock()),
+    ETag: quoted(md5),
+    ...checksumElements(checksums),
+  });
   return { status: 200, body: xml };
 }
 
@@ -110,24 +118,6 @@ async function findPart(exchange: Exchange): Promise<{ readonly upload: UploadRo
     throw new S3Error("InvalidArgument", "partNumber is 1 to 10000");
   return { upload: await findUpload(exchange), number };
 }
-
-/** Of this request's bucket and key, by a caller who may write there. */
-async function findUpload(exchange: Exchange): Promise<UploadRow> {
-  const { gateway, request } = exchange;
-  const { bucket, key, query } = request;
-  const upload = await gateway.store.db
-    .selectFrom("upload")
-    .selectAll()
-    .where("id", "=", query.get("uploadId") ?? "")
-    .executeTakeFirst();
-  if (upload?.bucket !== bucket || upload.object_key !== key)
-    throw new S3Error("NoSuchUpload", "there is no such upload of this object");
-  const { metadata } = JSON.parse(upload.details) as Details;
-  policyForWriting(exchange, bucket, key, ownPolicy(new Map(), metadata));
-  return upload;
-}
-
-const placeOf = ({ bucket, name, backend_id: id }: UploadRow): UploadPlace => ({ bucket, name, id });
 
 async function openDek({ gateway }: Exchange, upload: UploadRow): Promise<Dek> {
   const header = parseObjectHeader(upload.header);
@@ -142,12 +132,14 @@ async function storePart(
   size: number,
   body: Chunks,
   announced: Announced,
-): Promise<{ readonly md5: string; readonly digests: Readonly<Record<string, Uint8Array>> }> {
+): Promise<{ readonly md5: string; readonly checksums: Checksums }> {
   const { gateway } = exchange;
   const { backend, store, objects } = gateway;
   if (size > MAX_PART_BYTES) throw new S3Error("EntityTooLarge", "a part has at most 5 GiB");
   const dek = await openDek(exchange, upload);
-  const part = objects.sealPart(dek, body, announced.algorithms, announced.check);
+  const { checksum } = detailsOf(upload);
+  const kept = new Set([...announced.kept, ...(checksum ? [checksum.algorithm] : [])]);
+  const part = objects.sealPart(dek, body, [...new Set([...announced.algorithms, ...kept])], announced.check);
   try {
     const length = sealedLength(size);
     const nonce = Buffer.from(gateway.policyKeys.random(8)).toString("hex");
@@ -158,6 +150,9 @@ async function storePart(
         : (await backend.write(upload.bucket, aside, { header: "", length, body: part.chunks })).etag;
     const { salt, digests } = part.finished();
     const md5 = Buffer.from(digests["md5"] as Uint8Array).toString("hex");
+    const checksums = Object.fromEntries(
+      [...kept].map((name) => [name, Buffer.from(digests[name] as Uint8Array).toString("base64")]),
+    );
     const row: PartRow = {
       upload: upload.id,
       number,
@@ -166,6 +161,7 @@ async function storePart(
       md5,
       backend_etag: etag,
       aside,
+      checksums: JSON.stringify(checksums),
       modified_ms: gateway.clock(),
     };
     const before = await store.transaction(async (tx) => {
@@ -180,7 +176,7 @@ async function storePart(
       return old?.aside ?? "";
     });
     if (before !== "") await backend.remove(upload.bucket, before).catch(() => {});
-    return { md5, digests };
+    return { md5, checksums };
   } finally {
     part.drop();
     dek.destroy();
@@ -194,16 +190,22 @@ export async function completeUpload(exchange: Exchange): Promise<Reply> {
   const upload = await findUpload(exchange);
   const content = readXml(await readSmallBody(exchange.body(), 4 * 1024 * 1024), "CompleteMultipartUpload");
   const parts = await chosenParts(exchange, upload, content);
+  const { headers, metadata, checksum } = detailsOf(upload);
+  const checksums = await completedChecksums(
+    request.headers,
+    checksum,
+    parts.map((part) => ({ size: part.size, checksums: checksumsOf(part) })),
+  );
   const condition = await writeCondition(exchange, bucket, key);
   await exchange.allow("upload.complete", { bucket, key, count: parts.length });
-  const details = JSON.parse(upload.details) as Details;
   const manifest: Manifest = {
     v: 1,
     size: parts.reduce((sum, { size }) => sum + size, 0),
     etag: multipartEtag(parts.map(({ md5 }) => md5)),
     parts: parts.map(({ size, salt }) => [size, salt]),
-    ...details,
-    checksums: {},
+    headers,
+    metadata,
+    checksums,
   };
   const last = parts.at(-1) as PartRow;
   const isAside = last.aside !== "";
@@ -243,6 +245,7 @@ export async function completeUpload(exchange: Exchange): Promise<Reply> {
     Bucket: bucket,
     Key: key,
     ETag: quoted(manifest.etag),
+    ...objectChecksumElements(checksums),
   });
   return {
     status: 200,
@@ -262,13 +265,17 @@ async function chosenParts(
   const listed = childrenOf(content, "Part").map((part) => ({
     number: Number(textOf(part, "PartNumber")),
     etag: (textOf(part, "ETag") ?? "").replace(/^"|"$/g, ""),
+    checksums: checksumsInXml(part),
   }));
   if (listed.length === 0) throw new S3Error("MalformedXML", "a list of parts is needed");
-  const parts = listed.map(({ number, etag }, i) => {
+  const parts = listed.map(({ number, etag, checksums }, i) => {
     if (i > 0 && number <= (listed[i - 1]?.number ?? 0))
       throw new S3Error("InvalidPartOrder", "parts are listed by rising number");
     const row = byNumber.get(number);
     if (row?.md5 !== etag) throw new S3Error("InvalidPart", "a part was not uploaded, or is another by now");
+    const known = checksumsOf(row);
+    if (checksums.some(([algorithm, value]) => known[algorithm] !== value))
+      throw new S3Error("InvalidPart", "a part does not have the checksum that is listed");
     return row;
   });
   if (parts.slice(0, -1).some(({ size }) => size < MIN_PART_BYTES))
@@ -283,85 +290,4 @@ export async function abortUpload(exchange: Exchange): Promise<Reply> {
   await gateway.backend.abortUpload(placeOf(upload));
   await forgetUpload(exchange, upload);
   return { status: 204 };
-}
-
-async function forgetUpload({ gateway }: Exchange, upload: UploadRow): Promise<void> {
-  const { backend, store } = gateway;
-  for (const { aside } of await partRows(gateway, upload.id))
-    if (aside !== "") await backend.remove(upload.bucket, aside).catch(() => {});
-  await store.transaction(async (tx) => {
-    await tx.deleteFrom("upload_part").where("upload", "=", upload.id).execute();
-    await tx.deleteFrom("upload").where("id", "=", upload.id).execute();
-  });
-}
-
-const partRows = ({ store }: Exchange["gateway"], id: string): Promise<PartRow[]> =>
-  store.db.selectFrom("upload_part").selectAll().where("upload", "=", id).orderBy("number").execute();
-
-export async function listParts(exchange: Exchange): Promise<Reply> {
-  const { gateway, request } = exchange;
-  const { bucket, key, query } = request;
-  const upload = await findUpload(exchange);
-  await exchange.allow("upload.list", { bucket, key });
-  const limit = Math.min(1000, Number(query.get("max-parts") ?? 1000) || 1000);
-  const marker = Number(query.get("part-number-marker") ?? 0) || 0;
-  const rows = (await partRows(gateway, upload.id)).filter(({ number }) => number > marker);
-  const page = rows.slice(0, limit);
-  const xml = writeXml("ListPartsResult", {
-    Bucket: bucket,
-    Key: key,
-    UploadId: upload.id,
-    StorageClass: "STANDARD",
-    PartNumberMarker: marker,
-    NextPartNumberMarker: page.at(-1)?.number ?? 0,
-    MaxParts: limit,
-    IsTruncated: rows.length > limit,
-    Part: page.map(({ number, md5, size, modified_ms }) => ({
-      PartNumber: number,
-      LastModified: isoTime(modified_ms),
-      ETag: quoted(md5),
-      Size: size,
-    })),
-  });
-  return { status: 200, body: xml };
-}
-
-export async function listUploads(exchange: Exchange): Promise<Reply> {
-  const { gateway, request } = exchange;
-  const { bucket, query } = request;
-  await exchange.allow("upload.list", { bucket });
-  const limit = Math.min(1000, Number(query.get("max-uploads") ?? 1000) || 1000);
-  const prefix = query.get("prefix") ?? "";
-  const [keyMarker, idMarker] = [query.get("key-marker") ?? "", query.get("upload-id-marker") ?? ""];
-  const rows = await gateway.store.db
-    .selectFrom("upload")
-    .selectAll()
-    .where("bucket", "=", bucket)
-    .orderBy("object_key")
-    .orderBy("id")
-    .execute();
-  const after = rows.filter(
-    ({ object_key: key, id }) =>
-      key.startsWith(prefix) &&
-      (compareUtf8(key, keyMarker) > 0 || (key === keyMarker && idMarker !== "" && id > idMarker)),
-  );
-  const page = after.slice(0, limit);
-  const isTruncated = after.length > limit;
-  const xml = writeXml("ListMultipartUploadsResult", {
-    Bucket: bucket,
-    KeyMarker: keyMarker,
-    UploadIdMarker: idMarker,
-    NextKeyMarker: isTruncated ? page.at(-1)?.object_key : undefined,
-    NextUploadIdMarker: isTruncated ? page.at(-1)?.id : undefined,
-    Prefix: prefix,
-    MaxUploads: limit,
-    IsTruncated: isTruncated,
-    Upload: page.map(({ object_key, id, created_ms }) => ({
-      Key: object_key,
-      UploadId: id,
-      StorageClass: "STANDARD",
-      Initiated: isoTime(created_ms),
-    })),
-  });
-  return { status: 200, body: xml };
 }

@@ -1,14 +1,11 @@
 /**
- * What a client says about an object beside its bytes: headers, metadata, tags, checksums.
+ * What a client says about an object beside its bytes: headers, metadata, tags.
  * @module
  */
 import type { Tags } from "../backend/backend.ts";
-import { DIGEST_ALGORITHMS, type DigestAlgorithm } from "../digest-algorithms.ts";
 import { MAX_TAG_KEY_BYTES, MAX_TAG_VALUE_BYTES } from "../format/tags.ts";
-import type { RequestBody } from "../s3/body.ts";
 import { S3Error } from "../s3/errors.ts";
 import { headerText } from "../s3/request.ts";
-import type { Payload } from "../s3/signature.ts";
 
 const KEPT_HEADERS = [
   "cache-control",
@@ -19,7 +16,6 @@ const KEPT_HEADERS = [
   "expires",
 ] as const;
 const META = "x-amz-meta-";
-const CHECKSUM = "x-amz-checksum-";
 /** An object's own policy: a header of ours, or metadata, which every client can send. */
 const POLICY_METADATA = "milagro-policy";
 const MAX_METADATA_BYTES = 2048;
@@ -95,49 +91,3 @@ export function refuseUnsupported(headers: Headers): void {
       throw new S3Error("NotImplemented", "the gateway does not do this");
   }
 }
-
-/** What was announced about a body, and has to turn out true. */
-export interface Announced {
-  /** Beside MD5. */
-  readonly algorithms: readonly DigestAlgorithm[];
-  /** Those that the client named: kept with the object and given back. */
-  readonly kept: readonly DigestAlgorithm[];
-  /** @throws `BadDigest`, `XAmzContentSHA256Mismatch`, `InvalidDigest` */
-  check(digests: Readonly<Record<string, Uint8Array>>): void;
-}
-
-export function announcedOf(headers: Headers, payload: Payload, body: RequestBody): Announced {
-  const named = DIGEST_ALGORITHMS.filter(
-    (name) => headers.has(CHECKSUM + name) || trailerNames(headers).includes(CHECKSUM + name),
-  );
-  const contentMd5 = headers.get("content-md5");
-  const wanted = payload.kind === "hash" ? payload.sha256 : undefined;
-  const algorithms = new Set<DigestAlgorithm>([...named, ...(wanted === undefined ? [] : (["sha256"] as const))]);
-  algorithms.delete("md5");
-  if (contentMd5 !== undefined && Buffer.from(contentMd5, "base64").length !== 16)
-    throw new S3Error("InvalidDigest", "Content-MD5 is not an MD5 in base64");
-  return {
-    algorithms: [...algorithms],
-    kept: named.filter((name) => name !== "md5"),
-    check(digests) {
-      const base64 = (name: string): string => Buffer.from(digests[name] as Uint8Array).toString("base64");
-      if (wanted !== undefined && Buffer.from(digests["sha256"] as Uint8Array).toString("hex") !== wanted)
-        throw new S3Error("XAmzContentSHA256Mismatch", "the body is not the one whose SHA-256 was signed");
-      if (contentMd5 !== undefined && base64("md5") !== contentMd5)
-        throw new S3Error("BadDigest", "the body is not the one whose MD5 was sent");
-      for (const name of named) {
-        const announced = headers.get(CHECKSUM + name) ?? body.trailers.get(CHECKSUM + name);
-        if (announced !== base64(name))
-          throw new S3Error("BadDigest", `the body does not have the ${name} that was sent`);
-      }
-    },
-  };
-}
-
-/** As the headers of an answer. */
-export function checksumHeaders(checksums: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(checksums).map(([name, value]) => [CHECKSUM + name, value]));
-}
-
-const trailerNames = (headers: Headers): readonly string[] =>
-  (headers.get("x-amz-trailer") ?? "").split(",").map((name) => name.trim().toLowerCase());

@@ -9,7 +9,7 @@ import { checkRead, conditionsOf } from "../s3/conditions.ts";
 import { S3Error } from "../s3/errors.ts";
 import { parseRange } from "../s3/range.ts";
 import { headerBytes } from "../s3/request.ts";
-import { checksumHeaders } from "./object-metadata.ts";
+import { objectChecksumHeaders } from "./checksums.ts";
 
 /** Headers that a presigned address may ask for. */
 const OVERRIDES = [
@@ -46,7 +46,7 @@ export async function getObject(exchange: Exchange): Promise<Reply> {
     ...(part.isPart
       ? { "content-range": `bytes ${part.from}-${part.from + part.length - 1}/${manifest.size}` }
       : wantsChecksum
-        ? checksumHeaders(manifest.checksums)
+        ? objectChecksumHeaders(manifest.checksums)
         : {}),
     ...part.headers,
   };

@@ -9,15 +9,8 @@ import { checkWrite, conditionsOf, hasWriteCondition } from "../s3/conditions.ts
 import { asS3Error, S3Error } from "../s3/errors.ts";
 import type { Verified } from "../s3/signature.ts";
 import { childrenOf, readXml, textOf, writeXml } from "../s3/xml.ts";
-import {
-  announcedOf,
-  checksumHeaders,
-  keptHeaders,
-  metadataOf,
-  ownPolicy,
-  refuseUnsupported,
-  tagsOf,
-} from "./object-metadata.ts";
+import { announcedOf, objectChecksumHeaders } from "./checksums.ts";
+import { keptHeaders, metadataOf, ownPolicy, refuseUnsupported, tagsOf } from "./object-metadata.ts";
 
 /** S3's own limit for an object in one piece. */
 const MAX_PUT_BYTES = 5 * 1024 ** 3;
@@ -56,7 +49,7 @@ export const putObject =
       status: 200,
       headers: {
         etag: quoted(written.manifest.etag),
-        ...checksumHeaders(written.manifest.checksums),
+        ...objectChecksumHeaders(written.manifest.checksums),
         ...(written.version === undefined ? {} : { "x-amz-version-id": written.version }),
       },
     };

@@ -36,6 +36,9 @@ const TYPES = {
 } as const;
 
 export type FrameType = keyof typeof TYPES;
+const BY_CODE = new Map(
+  Object.entries(TYPES).map(([type, bounds]) => [bounds.code as number, { type: type as FrameType, ...bounds }]),
+);
 
 /** A frame that was read whole. */
 export interface Frame {
@@ -70,12 +73,10 @@ export function parseFrameHeader(bytes: Uint8Array): FrameHeader {
   const code = reader.integer(8);
   const length = reader.integer(16);
   reader.end();
-  for (const [type, bounds] of Object.entries(TYPES) as [FrameType, (typeof TYPES)[FrameType]][]) {
-    if (bounds.code !== code) continue;
-    if (length < bounds.least || length > bounds.most) throw malformed("a message of another length");
-    return { type, length };
-  }
-  throw malformed("a message of an unknown type");
+  const known = BY_CODE.get(code);
+  if (!known) throw malformed("a message of an unknown type");
+  if (length < known.least || length > known.most) throw malformed("a message of another length");
+  return { type: known.type, length };
 }
 
 /**

@@ -10,6 +10,8 @@ import { type BenchServer, touch, type Ways } from "./server.ts";
 type Open = () => Promise<Duplex>;
 
 const AT_ONCE = 8;
+/** Functions of a server that has run for a while are compiled; before that many connections threads are still at it, whose time counts as well. */
+const WARM_UP = 3000;
 const IDLE = 10_000;
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
@@ -63,8 +65,10 @@ export async function measureHandshakes(report: Reporter, server: BenchServer, w
   };
   type Contender = keyof typeof contenders;
   const names = Object.keys(contenders) as Contender[];
-  // Engines compile what runs often, in threads whose time counts as well: not before they are done.
-  for (const name of names) await connections(contenders[name], 600);
+  for (const name of names) {
+    report.progress(`channel: handshakes, warming up: ${name}`);
+    await connections(contenders[name], WARM_UP);
+  }
   const measured = new Map<Contender, Awaited<ReturnType<typeof cost>>[]>(names.map((name) => [name, []]));
   for (let turn = 0; turn < 7; turn++) {
     report.progress(`channel: handshakes, turn ${turn + 1} of 7`);

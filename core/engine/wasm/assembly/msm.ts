@@ -1,5 +1,5 @@
 /**
- * Σ kᵢ·Pᵢ for public scalars, by Pippenger's buckets: variable time.
+ * Σ kᵢ·Pᵢ for public scalars, by Pippenger's buckets where there are more than a few points: variable time.
  *
  * The endomorphism turns each point into two of half the scalar's length in G1, and four of a quarter in G2. Buckets
  * are added up in affine coordinates with shared inversions. In G1 the lanes serve two such additions, and then two
@@ -20,6 +20,7 @@ import {
   spreadLane,
 } from "./field";
 import { enterFrame, leaveFrame } from "./memory";
+import { sumProducts, sumProductsWork } from "./multiply";
 import { addPoints, doublePoint, isIdentity, normalisePoints, POINT, psi, setIdentity } from "./points";
 import { partsG1Public, partsG2, recodeWide } from "./windows";
 
@@ -58,8 +59,14 @@ function windowsAtOnce(group: i32, parts: i32, windows: i32): i32 {
   return min(max(BATCH / (parts * lanes), 1), (windows + lanes - 1) / lanes) * lanes;
 }
 
+/** Few points cost less with a table for each than with buckets for all. */
+function areFew(group: i32, count: i32): bool {
+  return count <= (HAS_G2 && group === 2 ? 4 : 8);
+}
+
 /** Bytes that `multiScalar` needs beside its operands. */
 export function multiScalarWork(group: i32, count: i32): usize {
+  if (areFew(group, count)) return sumProductsWork(group, count);
   const parts = partsOf(group) * count;
   const bits = windowBits(parts);
   const windows = windowCount(group, bits);
@@ -72,6 +79,10 @@ export function multiScalarWork(group: i32, count: i32): usize {
 
 /** @param points - become affine @param work - `multiScalarWork` bytes */
 export function multiScalar(group: i32, d: usize, points: usize, scalars: usize, count: i32, work: usize): void {
+  if (areFew(group, count)) {
+    sumProducts(group, d, points, scalars, count, work);
+    return;
+  }
   const parts = partsOf(group) * count;
   const bits = windowBits(parts);
   const windows = windowCount(group, bits);

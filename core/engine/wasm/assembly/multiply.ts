@@ -82,22 +82,42 @@ function mergeLanes(d: usize): void {
 /** k·P with one sequence of operations for every k and P. */
 export function multiplyPoint(group: i32, d: usize, a: usize, k: usize): void {
   const t = enterFrame(4 * TABLE + 80);
-  const windows = t + 4 * TABLE;
+  sumProducts(group, d, a, k, 1, t);
+  leaveFrame(t);
+}
+
+/** Bytes that `sumProducts` needs beside its operands: the tables and the windows of each point. */
+export function sumProductsWork(group: i32, count: i32): usize {
+  const tables: usize = HAS_G2 && group === 2 ? 4 : 1;
+  return <usize>count * (tables * TABLE + 80);
+}
+
+/** Σ kᵢ·Pᵢ in the same way: the points share the doublings. For a few points, since each has tables of its own. @param work - `sumProductsWork` bytes */
+export function sumProducts(group: i32, d: usize, points: usize, scalars: usize, count: i32, work: usize): void {
+  const parts = HAS_G2 && group === 2 ? 4 : 1;
+  const windows = work + <usize>(parts * count) * TABLE;
+  for (let i = 0; i < count; i++) {
+    const point = points + <usize>i * POINT;
+    const table = work + <usize>(parts * i) * TABLE;
+    if (HAS_G2 && group === 2) {
+      windowsG2(windows + 4 * WINDOWS_G2 * i, scalars + 32 * i);
+      buildTable(2, table, point);
+      for (let j: usize = 0; j < 3; j++) mapTable(table + (j + 1) * TABLE, table + j * TABLE);
+    } else {
+      windowsG1(windows + 2 * WINDOWS_G1 * i, scalars + 32 * i);
+      const lanes = enterFrame(POINT);
+      pairMul(lanes, point, BETA);
+      copyPairs(lanes + PAIR, point + PAIR, 2);
+      buildTable(1, table, lanes);
+      leaveFrame(lanes);
+    }
+  }
   if (HAS_G2 && group === 2) {
-    windowsG2(windows, k);
-    buildTable(2, t, a);
-    for (let i: usize = 0; i < 3; i++) mapTable(t + (i + 1) * TABLE, t + i * TABLE);
-    walk(2, d, t, 4, windows, WINDOWS_G2, WINDOWS_G2, 0);
+    walk(2, d, work, 4 * count, windows, WINDOWS_G2, WINDOWS_G2, 0);
   } else {
-    windowsG1(windows, k);
-    const lanes = t + TABLE;
-    pairMul(lanes, a, BETA);
-    copyPairs(lanes + PAIR, a + PAIR, 2);
-    buildTable(1, t, lanes);
-    walk(1, d, t, 1, windows, 0, WINDOWS_G1, WINDOWS_G1);
+    walk(1, d, work, count, windows, 2 * WINDOWS_G1, WINDOWS_G1, WINDOWS_G1);
     mergeLanes(d);
   }
-  leaveFrame(t);
 }
 
 /**

@@ -13,6 +13,8 @@ import {
   parseCeremonySignature,
 } from "@milagro/protocol/ceremony-messages";
 import { masterEpochOf, parseSignedDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
+import { parseDtaStatus } from "@milagro/protocol/dta-messages";
+import { MAX_NUMBERS_AHEAD } from "@milagro/protocol/rotation";
 import {
   encodeRotationReveals,
   parseRotationReveal,
@@ -43,9 +45,10 @@ export interface RotationStep {
 }
 
 /**
- * A proposal that follows on what the D-TAs serve now.
+ * A proposal that follows on what the D-TAs serve now, with a number above all that any of them has signed.
  * @param until - unix seconds
- * @throws `ERR_CEREMONY_STATE` when they serve different descriptors: a rotation was not finished; `ERR_DESCRIPTOR_…`
+ * @throws `ERR_CEREMONY_STATE` when they serve different descriptors: a rotation was not finished; `ERR_CEREMONY_FAULT` for a D-TA
+ * that claims to have signed what no D-TA signs; `ERR_DESCRIPTOR_…`
  */
 export async function proposeRotation(deps: RotationDeps, until: number): Promise<RotationProposal> {
   const { domain, http, engine, random } = deps;
@@ -61,17 +64,35 @@ export async function proposeRotation(deps: RotationDeps, until: number): Promis
       "ERR_CEREMONY_STATE",
       "the D-TAs serve different descriptors: finish the last rotation first",
     );
+  const ahead = (await highestSigned(deps, first.descriptor.sequence)) + 1 - first.descriptor.sequence;
   return {
     v: 1,
     type: "mpin-rotation",
     name: domain.name,
     domainId: domain.domainId,
     previous: first.hash,
-    sequence: first.descriptor.sequence + 1,
-    epoch: masterEpochOf(first.descriptor) + 1,
+    sequence: first.descriptor.sequence + ahead,
+    epoch: masterEpochOf(first.descriptor) + ahead,
     until,
     nonce: random(16),
   };
+}
+
+/** Of all D-TAs. @param served - number of the descriptor that they serve */
+async function highestSigned({ domain, http }: RotationDeps, served: number): Promise<number> {
+  const signed = await Promise.all(
+    domain.authorities.map(async ({ entry: { index, name, url } }) => {
+      const { domains } = await callJson(
+        http,
+        { method: "GET", url: apiUrl(url, "/v1/dta"), idempotent: true },
+        parseDtaStatus,
+      );
+      const own = domains.find(({ domainId }) => equalBytes(domainId, domain.domainId))?.signed ?? 0;
+      if (own < served + MAX_NUMBERS_AHEAD) return own;
+      throw new MilagroError("ERR_CEREMONY_FAULT", `D-TA ${index} (${name}) claims to have signed descriptor ${own}`);
+    }),
+  );
+  return Math.max(served, ...signed);
 }
 
 /**

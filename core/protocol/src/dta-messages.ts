@@ -17,6 +17,7 @@ import {
   IdentityPatternText,
   IdentityText,
   line,
+  Ordinal,
   type Parsed,
   parserOf,
   strict,
@@ -35,7 +36,16 @@ export const DtaStatusSchema = strict({
   jurisdiction: line(64, "Under whose law"),
   software: Type.String({ maxLength: 32 }),
   sealed: Type.Boolean(),
-  domains: Type.Array(strict({ domainId: DomainIdBytes, name: DomainName, index: AuthorityIndex }), { maxItems: 256 }),
+  domains: Type.Array(
+    strict({
+      domainId: DomainIdBytes,
+      name: DomainName,
+      index: AuthorityIndex,
+      /** The highest number of a descriptor that it has signed for a rotation and not adopted, also of one that was given up; absent for none. */
+      signed: Type.Optional(Ordinal),
+    }),
+    { maxItems: 256 },
+  ),
   log: Head,
 });
 export type DtaStatus = Parsed<typeof DtaStatusSchema>;

@@ -29,9 +29,9 @@ export const RotationProposalSchema = strict(
     domainId: DomainIdBytes,
     /** Hash of the descriptor that the rotation starts from. */
     previous: Hash,
-    /** Of the descriptor that it ends with: one more. */
+    /** Of the descriptor that it ends with: one more, or as many as it takes to be above all that any member has signed. */
     sequence: Ordinal,
-    /** Of the new master: one more. */
+    /** Of the new master: as many more as `sequence`. */
     epoch: Ordinal,
     /** Until when tokens of the master before can be updated. */
     until: UnixSeconds,
@@ -71,7 +71,13 @@ export const RotationPhase = Type.Enum(["proposed", "committed", "revealed", "si
 export type RotationPhaseName = Parsed<typeof RotationPhase>;
 
 /** Answer of `GET /v1/rotations/:id`. */
-export const RotationStatusSchema = strict({ ...head, phase: RotationPhase, proposal: RotationProposalSchema });
+export const RotationStatusSchema = strict({
+  ...head,
+  phase: RotationPhase,
+  proposal: RotationProposalSchema,
+  /** To the operator alone: given up after this member had signed. */
+  givenUp: Type.Optional(Type.Literal(true)),
+});
 export type RotationStatus = Parsed<typeof RotationStatusSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */
 export const parseRotationStatus = parserOf("rotation status", RotationStatusSchema);

@@ -86,23 +86,39 @@ const reached = (state: RotationState, phase: RotationPhaseName) =>
 const roundOf = ({ ceremonyId, base }: RotationState): Round => ({ ceremonyId, members: base.authorities });
 const fault = (state: RotationState, index: number, what: string): never => memberFault(roundOf(state), index, what);
 
+/** Whether this member's signature may be out. */
+export const hasSigned = (state: RotationState): boolean => reached(state, "signed");
+
+/**
+ * How many numbers one rotation may go on at most. It takes more than one where rotations were given up after a member had signed; a
+ * member that claims to have signed nonsense must not use up the numbers there are.
+ */
+export const MAX_NUMBERS_AHEAD = 1000;
+
 /**
  * A new rotation, approved by the operator of member `index`.
  * @param domain - as this member serves it now
+ * @param signed - the highest number of a descriptor that this member has ever signed: it signs none of that or a lower one
  * @throws `ERR_CEREMONY_STATE` for a proposal that does not follow on it
  */
 export function startRotation(
   domain: Pick<TrustDomain, "domainId" | "descriptor" | "hash">,
   proposal: RotationProposal,
   index: number,
+  signed: number,
 ): RotationState {
   const { descriptor } = domain;
   if (descriptor.authorities[index - 1] === undefined) outOfTurn("the domain has no member of this index");
   if (!equalBytes(proposal.domainId, domain.domainId) || proposal.name !== descriptor.name)
     outOfTurn("the proposal is for another domain");
-  if (!equalBytes(proposal.previous, domain.hash) || proposal.sequence !== descriptor.sequence + 1)
+  const ahead = proposal.sequence - descriptor.sequence;
+  if (!equalBytes(proposal.previous, domain.hash) || ahead < 1 || ahead > MAX_NUMBERS_AHEAD)
     outOfTurn("the proposal starts from another descriptor than this member's newest one");
-  if (proposal.epoch !== masterEpochOf(descriptor) + 1)
+  if (proposal.sequence <= signed)
+    outOfTurn(
+      `this member has signed a descriptor number ${signed} for a rotation that was given up: propose one with a higher number`,
+    );
+  if (proposal.epoch !== masterEpochOf(descriptor) + ahead)
     outOfTurn("the proposal's epoch does not follow on that of the mpin master");
   return {
     v: 1,

@@ -6,7 +6,9 @@
  * are not zero.
  * A later descriptor (sequence > 0) is believed only beside an older one of the same domain and only with unchanged keys:
  * a domain id alone says nothing about who signed what came after. The keys of the `mpin` master alone may be others, all of
- * them, when its epoch has risen.
+ * them, when its epoch has risen. It need not name the known one as its predecessor: a rotation that was given up after all had
+ * signed is overtaken by the next, and who was shown it must not be stuck there. That there is one descriptor of a number is for
+ * the D-TAs to see to (`rotation-memory.ts`).
  * @module
  */
 import { type StatementClaim, verifyStatement, verifyStatements } from "@milagro/crypto/bls";
@@ -132,8 +134,6 @@ function checkPlace(
   const ahead = descriptor.sequence - newest.descriptor.sequence;
   if (ahead < 0) throw new MilagroError("ERR_DESCRIPTOR_STALE", "a newer descriptor of this domain was seen before");
   if (ahead === 0 && !equalBytes(newest.hash, hash)) throw forged("two different descriptors with one sequence number");
-  if (ahead === 1 && !(descriptor.previous && equalBytes(descriptor.previous, newest.hash)))
-    throw forged("the descriptor does not follow the one before it");
   if (ahead > 0 && lasting(descriptor) !== lasting(newest.descriptor))
     throw forged("a later descriptor may not change keys, name or epoch length");
   if (ahead > 0) checkRotation(newest.descriptor, descriptor);

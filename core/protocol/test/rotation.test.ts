@@ -51,7 +51,7 @@ const proposalFor = ({ domainId, descriptor, hash, name }: TrustDomain): Rotatio
 
 /** All members' way through a rotation. */
 function rotate(domain: TrustDomain, wanted: RotationProposal, fresh: readonly Share[]) {
-  const proposed = fresh.map((_, i) => startRotation(domain, wanted, i + 1));
+  const proposed = fresh.map((_, i) => startRotation(domain, wanted, i + 1, 0));
   const committed = proposed.map((state, i) =>
     step(state, { type: "commit", own: makeRotationReveal(engine, fresh[i] as Share, state) }),
   );
@@ -153,15 +153,31 @@ describe("a rotation", () => {
     ["another domain", () => ({ domainId: random(32) as RotationProposal["domainId"] })],
     ["another name", () => ({ name: "example.com" })],
     ["another descriptor", ({ previous }) => ({ previous: flip(previous) })],
-    ["a sequence too high", () => ({ sequence: 2 })],
-    ["an epoch too high", () => ({ epoch: 2 })],
+    ["a sequence too high for its epoch", () => ({ sequence: 2 })],
+    ["an epoch too high for its sequence", () => ({ epoch: 2 })],
+    ["the number that it starts from", () => ({ sequence: 0, epoch: 0 })],
+    ["a number far ahead", () => ({ sequence: 1001, epoch: 1001 })],
   ])("does not start for %s", (_, change) => {
     const wrong = { ...proposal, ...change(proposal) };
-    expect(codeOf(() => startRotation(founded.domain, wrong, 1))).toBe("ERR_CEREMONY_STATE");
+    expect(codeOf(() => startRotation(founded.domain, wrong, 1, 0))).toBe("ERR_CEREMONY_STATE");
+  });
+
+  test("takes a number above all that this member has signed, and not one more than a thousand ahead", () => {
+    const numbered = (sequence: number) => ({ ...proposal, sequence, epoch: sequence });
+    const start = (sequence: number, signed: number) =>
+      codeOf(() => startRotation(founded.domain, numbered(sequence), 1, signed));
+    expect([start(1, 0), start(2, 0), start(2, 1), start(1000, 999)]).toEqual(["ok", "ok", "ok", "ok"]);
+    for (const [sequence, signed] of [
+      [1, 1],
+      [1, 2],
+      [2, 2],
+      [1001, 0],
+    ] as const)
+      expect(start(sequence, signed)).toBe("ERR_CEREMONY_STATE");
   });
 
   test("does not start for a place that the domain does not have, nor go on out of turn", () => {
-    expect(codeOf(() => startRotation(founded.domain, proposal, 4))).toBe("ERR_CEREMONY_STATE");
+    expect(codeOf(() => startRotation(founded.domain, proposal, 4, 0))).toBe("ERR_CEREMONY_STATE");
     const { proposed, committed, revealed, signed } = states;
     for (const early of [
       () => ownRotationCommitment(proposed),

@@ -30,7 +30,7 @@ import { createMailer } from "./mailer.ts";
 import { createOidcAttestor } from "./oidc.ts";
 import { createPermits } from "./permits.ts";
 import { openPolicyFile } from "./policy-file.ts";
-import { createRotations, forgetPastMasters, type Rotations } from "./rotation.ts";
+import { createRotations, forgetOvertakenRotations, forgetPastMasters, type Rotations } from "./rotation.ts";
 import { addPublicRoutes } from "./routes.ts";
 import { addCeremonyRoutes } from "./routes-ceremony.ts";
 import { addMpinRoutes } from "./routes-mpin.ts";
@@ -112,6 +112,7 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     const housekeeping = startHousekeeping(() =>
       forgetOld(store, clock(), context.now.domain)
         .then(() => forgetPastMasters(context))
+        .then(() => forgetOvertakenRotations(context))
         .catch((error: unknown) => log.error("housekeeping failed", errorFields(error))),
     );
     closers.push(() => housekeeping.stop());
@@ -123,6 +124,7 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     }
     await unsealFromFile(options, context);
     await forgetPastMasters(context);
+    await forgetOvertakenRotations(context);
 
     const issue = createIssuance(context, issuanceCounters(metrics));
     const ceremonies = createCeremonies(context);

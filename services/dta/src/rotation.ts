@@ -21,8 +21,14 @@ import {
   ownRotationReveal,
   parseRotationState,
   type RotationState,
-  startRotation,
 } from "@milagro/protocol/rotation";
+import {
+  approveRotation,
+  giveUpRotation,
+  highestSigned,
+  isOvertaken,
+  type RememberedRotation,
+} from "@milagro/protocol/rotation-memory";
 import type { RotationProposal, RotationReveal, RotationStatus } from "@milagro/protocol/rotation-messages";
 import { parseJson } from "@milagro/protocol/wire";
 import { createCeremonySteps } from "./ceremony-steps.ts";
@@ -30,15 +36,16 @@ import { type DtaContext, domainOf } from "./context.ts";
 import type { RotationStep } from "./issuer-messages.ts";
 import { usableMasters } from "./master-epochs.ts";
 import { loadDomain, ownMpinKey, serveDomain } from "./served-domain.ts";
-import type { StoreTransaction } from "./store.ts";
+import type { Store, StoreTransaction } from "./store.ts";
 
 export interface Rotations {
-  /** The operator says yes. @throws `ERR_CEREMONY_STATE` */
+  /** The operator says yes, also to one that was given up. @throws `ERR_CEREMONY_STATE` */
   approve(proposal: RotationProposal): Promise<RotationStatus>;
   /** The operator gives one up that is not adopted. @throws `ERR_CEREMONY_STATE` once it is */
   abandon(id: Uint8Array): Promise<void>;
-  /** @throws `ERR_CEREMONY_UNKNOWN` */
+  /** @throws `ERR_CEREMONY_UNKNOWN`, also for one that was given up */
   status(id: Uint8Array): Promise<RotationStatus>;
+  /** Those that were given up after this D-TA had signed as well. */
   list(): Promise<RotationStatus[]>;
   commit(id: Uint8Array): Promise<CeremonyCommit>;
   takeCommitments(id: Uint8Array, commitments: readonly CeremonyCommit[]): Promise<RotationReveal>;
@@ -54,7 +61,12 @@ export function createRotations(context: DtaContext): Rotations {
   const { store, audit, clock, issuer } = context;
 
   async function load(id: Uint8Array): Promise<RotationState> {
-    const row = await store.db.selectFrom("rotation").select("state").where("id", "=", id).executeTakeFirst();
+    const row = await store.db
+      .selectFrom("rotation")
+      .select("state")
+      .where("id", "=", id)
+      .where("given_up_ms", "is", null)
+      .executeTakeFirst();
     if (row === undefined)
       throw new MilagroError("ERR_CEREMONY_UNKNOWN", "this D-TA's operator has not approved such a rotation");
     return parseRotationState(parseJson(row.state));
@@ -67,6 +79,7 @@ export function createRotations(context: DtaContext): Rotations {
       phase: state.phase,
       state: JSON.stringify(encodeRotationState(state)),
       updated_ms: clock(),
+      given_up_ms: null,
     };
     await tx
       .insertInto("rotation")
@@ -93,40 +106,34 @@ export function createRotations(context: DtaContext): Rotations {
         const domain = domainOf(context);
         const { descriptor } = domain.signed;
         const known = { domainId: domain.domainId, descriptor, hash: hashDescriptor(descriptor) };
-        const state = startRotation(known, proposal, domain.index);
-        checkUntil(proposal, clock());
-        await store.transaction(async (tx) => {
-          const rows = await tx.selectFrom("rotation").select(["id", "phase"]).execute();
-          if (rows.some(({ id }) => Buffer.compare(id, state.ceremonyId) === 0)) return;
-          if (rows.some(({ phase }) => phase !== "adopted"))
-            throw new MilagroError("ERR_CEREMONY_STATE", "this D-TA takes part in another rotation: give it up first");
-          await save(tx, state);
+        return store.transaction(async (tx) => {
+          const memory = await remembered(tx);
+          const state = approveRotation(known, proposal, domain.index, memory);
+          const before = memory.find((one) => one.state === state);
+          if (before === undefined) checkUntil(proposal, clock());
+          if (before === undefined || before.givenUp) await save(tx, state);
+          return statusOf({ state, givenUp: false });
         });
-        return statusOf(await load(state.ceremonyId));
       }),
 
     abandon: (id) =>
       inTurn(async () => {
         const state = await load(id);
-        if (state.phase === "adopted")
-          throw new MilagroError("ERR_CEREMONY_STATE", "the rotation is over: the new master is in use");
-        // What was signed may yet be adopted elsewhere: the share stays, and approving the same proposal again goes on with it.
-        if (state.own !== undefined && state.phase !== "signed") {
+        const kept = giveUpRotation(state) === "keep";
+        if (!kept && state.own !== undefined) {
           const oldest = domainOf(context).masters[0]?.key ?? state.own.key;
           await issuer.call("forgetMaster", { keys: [state.own.key], oldest });
         }
         await store.transaction(async (tx) => {
-          await tx.deleteFrom("rotation").where("id", "=", id).execute();
+          if (kept) await tx.updateTable("rotation").set({ given_up_ms: clock() }).where("id", "=", id).execute();
+          else await tx.deleteFrom("rotation").where("id", "=", id).execute();
           await audit.append(tx, { action: "rotation", outcome: "abandoned", details: detailsOf(state) });
         });
       }),
 
-    status: async (id) => statusOf(await load(id)),
+    status: async (id) => statusOf({ state: await load(id), givenUp: false }),
 
-    list: async () => {
-      const rows = await store.db.selectFrom("rotation").select("state").orderBy("updated_ms").execute();
-      return rows.map((row) => statusOf(parseRotationState(parseJson(row.state))));
-    },
+    list: async () => (await remembered(store.db)).map(statusOf),
 
     commit: (id) =>
       inTurn(async () => {
@@ -169,11 +176,8 @@ async function adopt(context: DtaContext, tx: StoreTransaction, state: RotationS
   const { domainId, signed: old, index } = domainOf(context);
   const signed = adoptedDescriptor(state);
   const { sequence, until, epoch } = state.proposal;
-  if (old.descriptor.sequence + 1 !== sequence)
-    throw new MilagroError(
-      "ERR_CEREMONY_STATE",
-      "this D-TA's descriptor is another one than the rotation started from",
-    );
+  if (sequence <= old.descriptor.sequence)
+    throw new MilagroError("ERR_CEREMONY_STATE", "this D-TA serves a descriptor that is as new, or newer");
   await tx
     .insertInto("past_descriptor")
     .values({
@@ -235,12 +239,44 @@ export async function forgetPastMasters(context: DtaContext): Promise<void> {
   await serveDomain(context, await loadDomain(context));
 }
 
-const statusOf = ({ ceremonyId, index, phase, proposal }: RotationState): RotationStatus => ({
+/**
+ * Forgets rotations that were given up and nobody goes back to, now that this D-TA serves a later descriptor: their shares first, on disk.
+ * A sealed D-TA does it once it is unsealed.
+ */
+export async function forgetOvertakenRotations(context: DtaContext): Promise<void> {
+  const { now, issuer, store } = context;
+  const { domain } = now;
+  if (domain === undefined || issuer.sealed) return;
+  const overtaken = (await remembered(store.db)).filter((one) => isOvertaken(one, domain.signed.descriptor.sequence));
+  const [oldest] = domain.masters;
+  if (oldest === undefined || overtaken.length === 0) return;
+  const keys = overtaken.flatMap(({ state: { own } }) => own?.key ?? []);
+  await issuer.call("forgetMaster", { keys, oldest: oldest.key });
+  const ids = overtaken.map(({ state: { ceremonyId } }) => ceremonyId);
+  await store.db.deleteFrom("rotation").where("id", "in", ids).execute();
+}
+
+/** All that this D-TA remembers, what it has adopted among it, in the order in which it went on. */
+async function remembered(db: Store["db"]): Promise<RememberedRotation[]> {
+  const rows = await db.selectFrom("rotation").select(["state", "given_up_ms"]).orderBy("updated_ms").execute();
+  return rows.map(({ state, given_up_ms }) => ({
+    state: parseRotationState(parseJson(state)),
+    givenUp: given_up_ms !== null,
+  }));
+}
+
+/** The highest number of a descriptor that this D-TA has signed and not adopted; 0 for none. */
+export async function signedAhead(db: Store["db"]): Promise<number> {
+  return highestSigned((await remembered(db)).filter(({ state }) => state.phase !== "adopted"));
+}
+
+const statusOf = ({ state: { ceremonyId, index, phase, proposal }, givenUp }: RememberedRotation): RotationStatus => ({
   v: 1,
   ceremonyId,
   index,
   phase,
   proposal,
+  ...(givenUp ? { givenUp } : {}),
 });
 
 const detailsOf = (state: RotationState) => ({

@@ -25,6 +25,7 @@ import { publishAttributeSchema } from "./attribute-schema.ts";
 import { type DtaContext, domainOf } from "./context.ts";
 import { publishEpochShare } from "./epoch-share.ts";
 import { logPage, MAX_LOG_PAGE, signedLogHead } from "./log-page.ts";
+import { signedAhead } from "./rotation.ts";
 import { earlierDescriptor } from "./served-domain.ts";
 import { VERSION } from "./version.ts";
 
@@ -142,8 +143,12 @@ export function addPublicRoutes(
 export async function dtaStatus(context: DtaContext): Promise<DtaStatus> {
   const { config, issuer, now, audit, store } = context;
   const { name, operator, jurisdiction } = config;
-  const domains =
-    now.domain === undefined ? [] : [{ domainId: now.domain.domainId, name: now.domain.name, index: now.domain.index }];
+  const domains = [];
+  if (now.domain !== undefined) {
+    const { domainId, name: domain, index } = now.domain;
+    const signed = await signedAhead(store.db);
+    domains.push({ domainId, name: domain, index, ...(signed > 0 ? { signed } : {}) });
+  }
   return {
     v: 1,
     name,

@@ -12,6 +12,8 @@ export interface RotationRow {
   /** JSON of the pure state machine. */
   state: string;
   updated_ms: number;
+  /** When the operator gave it up, after this D-TA had signed. What was given up before is not kept. */
+  given_up_ms: number | null;
 }
 
 /** A descriptor that has a successor. */
@@ -85,5 +87,12 @@ export const rotationMigration: Migration = {
       .addColumn("epoch", integer, (c) => c.notNull())
       .addPrimaryKeyConstraint("token_update_pk", ["domain_id", "identity", "request_hash"])
       .execute();
+  },
+};
+
+export const givenUpMigration: Migration = {
+  name: "rotations that were given up after they were signed",
+  up: async (db, { integer }) => {
+    await db.schema.alterTable("rotation").addColumn("given_up_ms", integer).execute();
   },
 };

@@ -8,7 +8,7 @@ import { type Database, type MigrationSet, openDatabase } from "@milagro/runtime
 import type { Transaction } from "kysely";
 import { type AttributeTables, attributeMigration } from "./store-attributes.ts";
 import { type MpinTables, mpinMigration } from "./store-mpin.ts";
-import { type RotationTables, rotationMigration } from "./store-rotation.ts";
+import { givenUpMigration, type RotationTables, rotationMigration } from "./store-rotation.ts";
 
 /** A one-time bearer token; only a digest of it is kept. */
 export interface JoinTokenRow {
@@ -178,6 +178,7 @@ const dtaMigrations: MigrationSet = {
     mpinMigration,
     attributeMigration,
     rotationMigration,
+    givenUpMigration,
   ],
 };
 

@@ -1,6 +1,5 @@
 /** A rotation of the `mpin` master at real D-TAs: the ceremony with crashes, what is issued meanwhile and after, updates and who gets none. */
 import { DatabaseSync } from "node:sqlite";
-import { encodeBase64url } from "@milagro/crypto/base64url";
 import { utf8 } from "@milagro/crypto/bytes";
 import type { IdentityKey } from "@milagro/crypto/identity-key";
 import { type MpinIdentity, mpinInput } from "@milagro/crypto/mpin-identity";
@@ -13,7 +12,7 @@ import { parseSignedDescriptor } from "@milagro/protocol/descriptor";
 import { finishMpinEnrolment } from "@milagro/protocol/mpin-issuance";
 import { finishServerEnrolment } from "@milagro/protocol/mpin-server-issuance";
 import { encodePermitRequest, parsePermitAnswer } from "@milagro/protocol/permit-messages";
-import { encodeRotationProposal, type RotationProposal, rotationIdOf } from "@milagro/protocol/rotation-messages";
+import type { RotationProposal } from "@milagro/protocol/rotation-messages";
 import {
   beginTokenUpdate,
   combineTokenUpdates,
@@ -27,6 +26,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { forgetPastMasters } from "../src/rotation.ts";
 import { changePassphrase } from "../src/seal.ts";
 import { askFor, beginDevice, enrolDevice, LAPTOP, LOGIN_POLICY, PHONE, SERVER } from "./mpin-support.ts";
+import { approve, codeOf, pathOf, proposalOn } from "./rotation-support.ts";
 import {
   ask,
   cleanUp,
@@ -45,26 +45,6 @@ import {
 } from "./support.ts";
 
 afterAll(cleanUp);
-
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "ok",
-    (error: { code: string }) => error.code,
-  );
-const proposalOn = (domain: TrustDomain, nowMs: number, seconds = 86_400): RotationProposal => ({
-  v: 1,
-  type: "mpin-rotation",
-  name: domain.name,
-  domainId: domain.domainId,
-  previous: domain.hash,
-  sequence: domain.descriptor.sequence + 1,
-  epoch: domain.masterEpoch + 1,
-  until: Math.floor(nowMs / 1000) + seconds,
-  nonce: random(16),
-});
-const pathOf = (proposal: RotationProposal) => `/v1/rotations/${encodeBase64url(rotationIdOf(proposal))}`;
-const approve = (dta: TestDta, proposal: RotationProposal) =>
-  post(dta.admin, "/v1/rotations", encodeRotationProposal(proposal));
 
 /** A coordinator. @param between - after each step, before its answers are looked at */
 async function carry(

@@ -40,6 +40,9 @@ export const dtaStatus: CommandSpec = {
           ...status.domains.map(
             ({ name, domainId, index }) => ["domain", `${name}, member ${index}, ${formatDomainId(domainId)}`] as const,
           ),
+          ...status.domains.flatMap(({ signed }) =>
+            signed === undefined ? [] : [["signed, not adopted", `descriptor ${signed}`] as const],
+          ),
           ["log entries", String(status.log.index)],
           ["log head", encodeBase64url(status.log.hash)],
         ],

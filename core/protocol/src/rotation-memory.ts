@@ -1,0 +1,62 @@
+/**
+ * What a member remembers of rotations, and what it may therefore take part in. With this no domain has two descriptors of one number, and
+ * whoever believes one that was given up moves on to the next, as long as one D-TA keeps to it, whatever coordinators and the others do:
+ *
+ *   a member signs at most one descriptor of a number, and no lower one later
+ *   a rotation that it has signed may be complete somewhere: given up, it is kept, and may be gone on with until a higher one is adopted
+ *   what is gone on with may start from an earlier descriptor than the member's newest: of two that all have signed, the higher one counts
+ *
+ * Pure; the shell stores the memory.
+ * @module
+ */
+import { equalBytes } from "@milagro/crypto/bytes";
+import { outOfTurn } from "./ceremony-round.ts";
+import { hasSigned, type RotationState, startRotation } from "./rotation.ts";
+import { type RotationProposal, rotationIdOf } from "./rotation-messages.ts";
+import type { TrustDomain } from "./trust-domain.ts";
+
+export interface RememberedRotation {
+  readonly state: RotationState;
+  /** By this member's operator, after it had signed. */
+  readonly givenUp: boolean;
+}
+
+/** The highest number of a descriptor that this member has signed for a rotation; 0 for none. */
+export const highestSigned = (memory: readonly RememberedRotation[]): number =>
+  Math.max(0, ...memory.map(({ state }) => (hasSigned(state) ? state.proposal.sequence : 0)));
+
+/**
+ * The operator of member `index` says yes: a new rotation, or one that is known, as it stands.
+ * @param domain - as this member serves it now
+ * @throws `ERR_CEREMONY_STATE`
+ */
+export function approveRotation(
+  domain: Pick<TrustDomain, "domainId" | "descriptor" | "hash">,
+  proposal: RotationProposal,
+  index: number,
+  memory: readonly RememberedRotation[],
+): RotationState {
+  const id = rotationIdOf(proposal);
+  const known = memory.find(({ state }) => equalBytes(state.ceremonyId, id));
+  if (known && !known.givenUp) return known.state;
+  if (memory.some(({ state, givenUp }) => state.phase !== "adopted" && !givenUp))
+    outOfTurn("this D-TA takes part in another rotation: give it up first");
+  if (!known) return startRotation(domain, proposal, index, highestSigned(memory));
+  if (isOvertaken(known, domain.descriptor.sequence))
+    outOfTurn("the rotation was given up, and this member serves what came after it");
+  return known.state;
+}
+
+/**
+ * The operator gives a rotation up. A share that was shown and not signed for is worth nothing and is forgotten with the rotation.
+ * @returns whether it has to be kept, because it may be complete somewhere
+ * @throws `ERR_CEREMONY_STATE` once it is adopted
+ */
+export function giveUpRotation(state: RotationState): "keep" | "forget" {
+  if (state.phase === "adopted") outOfTurn("the rotation is over: the new master is in use");
+  return hasSigned(state) ? "keep" : "forget";
+}
+
+/** Whether a rotation that was given up can be forgotten, because nobody goes back to it. @param sequence - of the member's newest descriptor */
+export const isOvertaken = ({ state, givenUp }: RememberedRotation, sequence: number): boolean =>
+  givenUp && state.proposal.sequence <= sequence;

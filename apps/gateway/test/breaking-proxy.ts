@@ -15,6 +15,8 @@ export type Fault =
   | { readonly kind: "500" }
   /** So many bytes of the request are read, then status 500. The store sees nothing of it. */
   | { readonly kind: "500 in the body"; readonly after: number }
+  /** All of the request is read, and no answer comes. The store sees nothing of it. */
+  | { readonly kind: "no end" }
   /** So many bytes of the request are read, then the connection breaks. The store sees nothing of it, or as many bytes. */
   | { readonly kind: "request cut" | "request cut at the store"; readonly after: number }
   /** So many bytes of the answer's body come, then the connection breaks. */
@@ -30,17 +32,22 @@ export interface BreakingProxy {
   readonly url: string;
   /** What happens to requests that this picks; default: nothing to any. */
   fault: ((method: string, path: string) => Fault | undefined) | undefined;
+  /** Requests that are under way. */
+  readonly open: ReadonlySet<IncomingMessage>;
   close(): Promise<void>;
 }
 
 export async function startBreakingProxy(store: string): Promise<BreakingProxy> {
-  const proxy: { fault: BreakingProxy["fault"] } = { fault: undefined };
+  const open = new Set<IncomingMessage>();
+  const proxy: Pick<BreakingProxy, "fault" | "open"> = { fault: undefined, open };
   const server = createServer((message, response) => {
     const fault = proxy.fault?.(message.method ?? "", message.url ?? "");
     message.on("error", () => {});
     response.on("error", () => {});
+    open.add(message);
+    response.on("close", () => open.delete(message));
     if (fault?.kind === "down") message.socket.destroy();
-    else if (fault?.kind === "silent") message.resume();
+    else if (fault?.kind === "silent" || fault?.kind === "no end") message.resume();
     else if (fault?.kind === "500") fail(response);
     else if (fault?.kind === "500 in the body" || fault?.kind === "request cut") swallow(message, response, fault);
     else pass(store, message, response, fault);

@@ -1,4 +1,5 @@
 /** A store behind S3 that fails on real connections, in every stage of a request: what clients get, and that the store holds nothing half. */
+import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
@@ -23,9 +24,7 @@ beforeAll(async () => {
   await mkdir(join(home, "s3rver"));
   store = new S3rver({ port: 0, address: "127.0.0.1", directory: join(home, "s3rver"), silent: true });
   proxy = await startBreakingProxy(`http://127.0.0.1:${(await store.run()).port}`);
-  const credentials = { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
-  const backend = openS3Backend({ region: "us-east-1", endpoint: proxy.url, credentials, timeoutMs: 300 });
-  world = await startWorld(home, { backend });
+  world = await startWorld(home, { backend: backendOf(300) });
   s3 = world.client();
   await s3.send(new S3.CreateBucketCommand({ Bucket }));
   await put("old", OLD);
@@ -40,6 +39,10 @@ afterAll(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
+const backendOf = (timeoutMs: number) => {
+  const credentials = { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
+  return openS3Backend({ region: "us-east-1", endpoint: proxy.url, credentials, timeoutMs });
+};
 const put = (Key: string, Body: Uint8Array) => s3.send(new S3.PutObjectCommand({ Bucket, Key, Body }));
 const nameOf = (work: Promise<unknown>): Promise<string> =>
   work.then(
@@ -130,6 +133,52 @@ describe("writing over an object", () => {
     expect(await nameOf(put("over", fresh))).toBe("ok");
     expect(Buffer.compare((await read("over")).bytes, fresh)).toBe(0);
   });
+});
+
+describe("a client that sends something wrong", () => {
+  // This one is patient with the store: a request that is not ended by the gateway stays.
+  let patientHome: string;
+  let patient: World;
+  beforeAll(async () => {
+    patientHome = await makeTempFolder();
+    patient = await startWorld(patientHome, { backend: backendOf(60_000) });
+  });
+  afterAll(async () => {
+    await patient.close();
+    await rm(patientHome, { recursive: true, force: true });
+  });
+  const expectToServe = async (): Promise<void> => {
+    await expect.poll(() => proxy.open.size, { timeout: 10_000 }).toBe(0);
+    proxy.fault = undefined;
+    expect(await nameOf(patient.client().send(new S3.ListObjectsV2Command({ Bucket })))).toBe("ok");
+    await expectOld();
+  };
+
+  test.each([1000, 700_000, 6_000_000])(
+    "goes away after %i bytes: so does the request to the store, and the gateway serves on",
+    async (length) => {
+      breakOn("PUT", "gone", { kind: "no end" });
+      const url = await new S3RequestPresigner(patient).url("PUT", Bucket, "gone", 60);
+      const request = httpRequest(url, { method: "PUT", headers: { "content-length": 10_000_000 } });
+      const closed = new Promise<void>((resolve) => request.on("error", () => resolve()));
+      request.write(bytesOf(length));
+      await expect.poll(() => proxy.open.size, { timeout: 10_000 }).toBe(1);
+      request.destroy();
+      await closed;
+      await expectToServe();
+    },
+  );
+
+  test.each([1000, 700_000, 6_000_000])(
+    "%i bytes of another MD5: BadDigest, and the request to the store ends",
+    async (length) => {
+      breakOn("PUT", "other", { kind: "no end" });
+      const ContentMD5 = createHash("md5").digest("base64");
+      const put = new S3.PutObjectCommand({ Bucket, Key: "other", Body: bytesOf(length), ContentMD5 });
+      expect(await nameOf(patient.client().send(put))).toBe("BadDigest");
+      await expectToServe();
+    },
+  );
 });
 
 test("a store that keeps the half of an upload that was cut, as s3rver does: what it holds is refused, not served", async () => {

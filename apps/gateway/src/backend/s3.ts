@@ -59,19 +59,24 @@ export function openS3Backend(options: S3BackendOptions): Backend {
       return undefined;
     }
   };
-  const streamed = async <T>(body: Chunks, work: (stream: Readable) => Promise<T>): Promise<T> => {
+  const streamed = async <T>(body: Chunks, work: (stream: Readable, signal: AbortSignal) => Promise<T>): Promise<T> => {
     let failure: unknown;
+    const stop = new AbortController();
     const source = async function* () {
       try {
         yield* body;
       } catch (error) {
         failure = error;
+        // The store waits for the rest: a request that merely gets no more bytes stays until somebody's patience ends.
+        stop.abort();
         throw error;
       }
     };
     const stream = Readable.from(source(), { objectMode: false, highWaterMark: 1024 * 1024 });
+    // The client pipes it and listens for nothing: an error that nobody hears would end the process.
+    stream.on("error", ignore);
     try {
-      return await work(stream);
+      return await work(stream, stop.signal);
     } catch (error) {
       // What the client sent wrong is not the store's fault.
       throw failure ?? storeError(error);
@@ -153,7 +158,7 @@ export function openS3Backend(options: S3BackendOptions): Backend {
     },
     async write(bucket, name, { header, length, body, tags }, condition) {
       await precheck(bucket, name, condition);
-      const answer = await streamed(body, (stream) =>
+      const answer = await streamed(body, (stream, abortSignal) =>
         client.send(
           new S3.PutObjectCommand({
             Bucket: bucket,
@@ -165,6 +170,7 @@ export function openS3Backend(options: S3BackendOptions): Backend {
             Tagging: tagHeader(tags),
             ...conditionOf(condition),
           }),
+          { abortSignal },
         ),
       );
       return writtenOf(answer);
@@ -264,9 +270,10 @@ export function openS3Backend(options: S3BackendOptions): Backend {
       return UploadId;
     },
     async writePart(upload, number, length, body) {
-      const answer = await streamed(body, (stream) =>
+      const answer = await streamed(body, (stream, abortSignal) =>
         client.send(
           new S3.UploadPartCommand({ ...placeOf(upload), PartNumber: number, Body: stream, ContentLength: length }),
+          { abortSignal },
         ),
       );
       return unquoted(answer.ETag);

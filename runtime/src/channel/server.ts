@@ -6,7 +6,7 @@
  * Who is refused costs little: places and rates are counted first, form and domain come before keys, the policy before signatures.
  * @module
  */
-import { createServer as createNetServer, type Server, type Socket } from "node:net";
+import { createServer as createNetServer, Server as NetServer, type Server, type Socket } from "node:net";
 import { NO_EXPIRY } from "@milagro/crypto/epoch";
 import { MilagroError } from "@milagro/engine/error";
 import { type ChannelDomain, type Credential, credentialName } from "@milagro/protocol/channel-credential";
@@ -63,7 +63,10 @@ export interface ChannelServerEvents {
   channelError: [error: Error, address: string];
 }
 
-/** A `net.Server` with two more events, `channel` and `channelError`; `connection` is for nobody. */
+/**
+ * A `net.Server` with two more events, `channel` and `channelError`; `connection` is for nobody. `close` also ends connections that are being set up: after it nobody
+ * comes in any more. Channels live on.
+ */
 export interface ChannelServer extends Server {
   /** Live ones. */
   readonly channels: ReadonlySet<Channel>;
@@ -101,17 +104,20 @@ export function createServer(options: ServerOptions, onChannel?: (channel: Chann
   const self = pool ? { ...options.self, verify: pool.verify } : options.self;
   const admission = createAdmission(options);
   const channels = new Set<Channel>();
+  const settingUp = new Set<Socket>();
+  let closed = false;
   const mpin = options.mpin && pool ? { ...options.mpin, check: pool.checkPerson } : options.mpin;
   const establish = establisher({ ...options, self, mpin });
 
   const onConnection = (socket: Socket): void => {
     const address = socket.remoteAddress ?? "local";
     socket.on("error", ignore);
-    const leave = channels.size < maxChannels ? admission.enter(address, self.clock()) : undefined;
+    const leave = !closed && channels.size < maxChannels ? admission.enter(address, self.clock()) : undefined;
     if (!leave) {
       socket.destroy();
       return;
     }
+    settingUp.add(socket);
     socket.setNoDelay(true);
     let late = false;
     const timer = setTimeout(() => {
@@ -126,6 +132,8 @@ export function createServer(options: ServerOptions, onChannel?: (channel: Chann
           channel.once("close", () => channels.delete(channel));
           socket.off("error", ignore);
           server.emit("channel", channel);
+          // Of an end that came while a verdict was waited for, nobody has heard who listens only now.
+          if (channel.readableEnded) channel.emit("end");
         },
         (error: unknown) => {
           // What was written, a refusal, still goes out.
@@ -137,12 +145,20 @@ export function createServer(options: ServerOptions, onChannel?: (channel: Chann
       )
       .finally(() => {
         clearTimeout(timer);
+        settingUp.delete(socket);
         leave();
       });
   };
 
   const net = createNetServer({ allowHalfOpen: options.allowHalfOpen ?? false }, onConnection);
   const server = Object.defineProperties(net, {
+    close: {
+      value(done?: (error?: Error) => void) {
+        closed = true;
+        for (const socket of settingUp) socket.destroy();
+        return NetServer.prototype.close.call(net, done);
+      },
+    },
     channels: { value: channels },
     pending: { get: () => admission.pending },
     closePeers: {
@@ -201,7 +217,7 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
     const { agreed, purpose } = await respond(socket, self, { decide, mpin: options.mpin, grant, begun });
     if (!purpose.stream) {
       agreed.psk.destroy();
-      socket.end();
+      socket.destroySoon(); // the other side may keep its end open as long as it likes
       return undefined;
     }
     const key = agreed.psk.use((bytes) => bytes.slice());
@@ -230,7 +246,10 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
       const tls = await tlsServer(socket, find, options).catch((error: unknown) => {
         throw refused ?? error;
       });
+      tls.on("error", ignore); // nobody else listens while the verdict takes its time
       const late = await presented?.verdict;
+      if (tls.destroyed) throw new MilagroError("ERR_UNREACHABLE", "the connection ended before it was a channel");
+      tls.off("error", ignore);
       if (late === undefined && presented) return channelOf(tls, presented.peer, presented.origin);
       tls.destroy();
       throw new MilagroError(late ?? "ERR_CHANNEL_TICKET", "this peer is not let in");

@@ -33,7 +33,9 @@ export interface ServiceFront {
   accept(socket: Socket): void;
   /** Live ones. */
   readonly count: number;
-  /** Ends all channels. */
+  /** Lets nobody in any more, and ends what is not a channel yet. Channels live on, so that their requests can end. */
+  stop(): void;
+  /** Stops, and ends all channels. */
   close(): void;
 }
 
@@ -53,30 +55,41 @@ export function createServiceFront(options: ServiceFrontOptions): ServiceFront {
     server = { self, channels };
     return channels;
   }
-  let invitations = 0;
+  let stopped = false;
+  const inviting = new Set<Socket>();
   async function acceptInvited(socket: Socket, invited: NonNullable<ServiceFrontOptions["invited"]>): Promise<void> {
     socket.on("error", () => {});
-    if (invitations >= MAX_INVITATIONS) return void socket.destroy();
-    invitations += 1;
+    if (inviting.size >= MAX_INVITATIONS) return void socket.destroy();
+    inviting.add(socket);
     try {
       const channel = await acceptInvitation(socket, invited);
       invited.onChannel(channel, channel.peer.index);
     } catch (error) {
       log.debug("a connection did not become an invitation", errorFields(error));
     } finally {
-      invitations -= 1;
+      inviting.delete(socket);
     }
   }
+  const stop = (): void => {
+    stopped = true;
+    server?.channels.close();
+    for (const socket of inviting) socket.destroy();
+  };
   return {
     accept(socket) {
-      const self = options.self();
-      if (self) serverFor(self).emit("connection", socket);
+      const self = stopped ? undefined : options.self();
+      if (stopped) socket.destroy();
+      else if (self) serverFor(self).emit("connection", socket);
       else if (options.invited) void acceptInvited(socket, options.invited);
       else socket.destroy();
     },
     get count() {
       return server?.channels.channels.size ?? 0;
     },
-    close: () => void server?.channels.closePeers(() => true),
+    stop,
+    close() {
+      stop();
+      server?.channels.closePeers(() => true);
+    },
   };
 }

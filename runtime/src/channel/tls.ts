@@ -100,7 +100,7 @@ export function tlsClient(socket: Socket, psk: Psk, options: TlsOptions): Promis
       pskCallback: () => ({ identity: psk.identity, psk: psk.key }),
       checkServerIdentity: untrusted,
     });
-    settle(tls, "secureConnect", resolve, reject);
+    settle(tls, socket, "secureConnect", resolve, reject);
   });
 }
 
@@ -122,18 +122,24 @@ export function tlsServer(
       ...(options.ALPNProtocols ? { ALPNProtocols: [...options.ALPNProtocols] } : {}),
       pskCallback: (_: TLSSocket, identity: string) => find(identity) ?? null,
     } as ConstructorParameters<typeof TLSSocket>[1]);
-    settle(tls, "secure", resolve, reject);
+    settle(tls, socket, "secure", resolve, reject);
   });
 }
 
+/**
+ * Who ends before TLS is set up never sets it up: its last message is still missing. Node does not say so where a socket may be half open, and a socket that had
+ * ended before TLS came to it (while a signature was checked, say) never says it again.
+ */
 function settle(
   tls: TLSSocket,
+  under: Socket,
   event: "secure" | "secureConnect",
   resolve: (socket: TLSSocket) => void,
   reject: (error: unknown) => void,
 ): void {
   const finish = (): void => {
-    tls.off(event, onSecure).off("error", onError).off("close", onClose);
+    tls.off(event, onSecure).off("error", onError).off("end", onGone).off("close", onGone);
+    under.off("end", onGone);
   };
   const onSecure = (): void => {
     finish();
@@ -151,9 +157,11 @@ function settle(
     tls.on("error", () => {}).destroy();
     reject(meaningOf(error));
   };
-  const onClose = (): void => {
-    finish();
-    reject(new MilagroError(...UNREACHABLE));
-  };
-  tls.on(event, onSecure).on("error", onError).on("close", onClose);
+  const onGone = (): void => onError(new MilagroError(...UNREACHABLE));
+  if (under.destroyed || under.readableEnded) {
+    onGone();
+    return;
+  }
+  tls.on(event, onSecure).on("error", onError).on("end", onGone).on("close", onGone);
+  under.on("end", onGone);
 }

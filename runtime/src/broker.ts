@@ -3,7 +3,7 @@
  * sessions that outlive a connection, no wills, no QoS 2; what a consumer missed it fetches from the service.
  * @module
  */
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { Duplex, pipeline } from "node:stream";
 import { MilagroError } from "@milagro/engine/error";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
@@ -134,6 +134,12 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     if (connection) aedes.handle(connection);
   });
   addFront(server, options.front ?? {});
+  /** Whoever is connected, whatever it has said: aedes closes those only that it knows. */
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.maxConnections = options.maxConnections ?? 10_000;
   try {
     await listen(server, options.host, options.port);
@@ -168,6 +174,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
         await bus.close();
         const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
         await new Promise<void>((resolve) => aedes.close(resolve));
+        for (const socket of sockets) socket.destroy();
         await stopped;
       })();
       return closed;

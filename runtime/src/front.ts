@@ -34,8 +34,14 @@ export function checkPlainListen(host: string, options: FrontOptions): void {
   );
 }
 
+export interface Front {
+  /** Ends connections that are not told apart yet. */
+  close(): void;
+}
+
 /** Tells apart what a server accepts, before its own listener sees it. Call once, when that listener is on it. */
-export function addFront(server: Server, options: FrontOptions): void {
+export function addFront(server: Server, options: FrontOptions): Front {
+  const silent = new Set<Socket>();
   const listeners = server.listeners("connection") as ((this: Server, socket: Socket) => void)[];
   server.removeAllListeners("connection");
   const plain = (socket: Socket): void => {
@@ -48,12 +54,20 @@ export function addFront(server: Server, options: FrontOptions): void {
     const plainAllowed = options.plain === "anywhere" || near(socket);
     if (!options.channel && plainAllowed) return plain(socket);
     if (!options.channel) return void socket.destroy();
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
     tellApart(socket, options.silentMs ?? 10_000, (first) => {
+      silent.delete(socket);
       if (CHANNEL_START.includes(first)) options.channel?.(socket);
       else if (plainAllowed) plain(socket);
       else socket.destroy();
     });
   });
+  return {
+    close() {
+      for (const socket of silent) socket.destroy();
+    },
+  };
 }
 
 function tellApart(socket: Socket, silentMs: number, decide: (first: number) => void): void {

@@ -9,6 +9,7 @@ import { monotonicMs } from "./clock.ts";
 import { addFront, checkPlainListen, type FrontOptions } from "./front.ts";
 import { createHttpApp, type HttpApp } from "./http-app.ts";
 import { addContentTypes } from "./http-content.ts";
+import { addDrain } from "./http-drain.ts";
 import { answerError, unknownRoute } from "./http-error.ts";
 import { addHealthRoutes, type ReadinessCheck } from "./http-health.ts";
 import { type ListenAddress, type Listening, listenOn } from "./http-listen.ts";
@@ -51,7 +52,7 @@ export interface HttpServer {
   listen(address: ListenAddress): Promise<Listening>;
   /** HTTP on a stream that came another way, such as a channel. It ends with the server as other connections do. */
   accept(stream: Duplex): void;
-  /** Stops accepting, lets running requests end, closes idle connections. Idempotent. */
+  /** Stops accepting, lets running requests end for as long as `http-drain` says, ends everything else at once. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -81,8 +82,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   });
 
   const front = options.front ?? {};
-  const [onConnection] = app.server.listeners("connection") as [(this: Server, stream: Duplex) => void];
-  addFront(app.server, front);
+  const drain = addDrain(app.server);
+  const onConnection = app.server.listeners("connection") as ((this: Server, stream: Duplex) => void)[];
+  const door = addFront(app.server, front);
   let listening: Listening | undefined;
   let closed: Promise<void> | undefined;
   return {
@@ -97,13 +99,18 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       options.log.info("listening", { url: listening.url });
       return listening;
     },
-    accept: (stream) => onConnection.call(app.server, stream),
+    accept(stream) {
+      for (const listener of onConnection) listener.call(app.server, stream);
+    },
     close() {
       closed ??= (async () => {
         controller.abort(new MilagroError("ERR_OVERLOADED", "the service is shutting down"));
         const stopped = listening?.stop();
+        door.close();
+        const drained = drain.begin();
         await app.close();
         await stopped;
+        drained();
       })();
       return closed;
     },

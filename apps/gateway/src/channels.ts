@@ -20,21 +20,21 @@ export interface ChannelsOptions {
   readonly self: ChannelSelf;
   readonly listen: { readonly host: string; readonly port: number };
   readonly accessKeys: Pick<AccessKeys, "findPeer">;
-  readonly server: Pick<RunningServer, "accept" | "closeIdle">;
+  readonly server: Pick<RunningServer, "accept">;
   readonly log: Log;
 }
 
 export interface RunningChannels {
   readonly port: number;
-  /** Takes no more; resolves when the last channel has ended. */
+  /** Takes no more; resolves when the last channel has ended, of which those that carry requests are the server's to end. */
   close(): Promise<void>;
 }
-
-const SWEEP_MS = 50;
 
 /** @throws `ERR_ADDRESS_IN_USE`, `ERR_ADDRESS_UNAVAILABLE` */
 export async function listenForChannels(options: ChannelsOptions): Promise<RunningChannels> {
   const { self, listen, accessKeys, server, log } = options;
+  /** Have not said yet what they are for. */
+  const arriving = new Set<Channel>();
   const channels = createServer(
     {
       self,
@@ -45,7 +45,11 @@ export async function listenForChannels(options: ChannelsOptions): Promise<Runni
       ALPNProtocols: [FORWARD_PROTOCOL, "http/1.1"],
       allowHalfOpen: true,
     },
-    (channel) => void take(channel, server, log),
+    async (channel) => {
+      arriving.add(channel);
+      await take(channel, server, log);
+      arriving.delete(channel);
+    },
   );
   channels.on("channelError", (error: Error, address: string) =>
     log.info("a connection did not become a channel", { address, ...errorFields(error) }),
@@ -61,12 +65,8 @@ export async function listenForChannels(options: ChannelsOptions): Promise<Runni
     port: (channels.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
-        const sweep = setInterval(server.closeIdle, SWEEP_MS);
-        channels.close(() => {
-          clearInterval(sweep);
-          resolve();
-        });
-        server.closeIdle();
+        channels.close(() => resolve());
+        for (const channel of arriving) channel.destroy();
       }),
   };
 }

@@ -110,7 +110,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       port: server.port,
       channelPort: channels?.port,
       async close() {
-        await Promise.all([server.close(), channels?.close()]);
+        await server.close(channels?.close());
         await accessKeys.close();
         await parts.close();
       },

@@ -10,6 +10,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { Duplex } from "node:stream";
 import type { Identity } from "@milagro/crypto/identity";
 import { monotonicMs } from "@milagro/runtime/clock";
+import { addDrain } from "@milagro/runtime/http-drain";
 import { type ListenAddress, listenOn } from "@milagro/runtime/http-listen";
 import { errorFields } from "@milagro/runtime/log";
 import type { AccessKeys, Admitted } from "./access-keys.ts";
@@ -47,10 +48,11 @@ export interface RunningServer {
   readonly port: number;
   /** A connection whose requests are this peer's, whatever they are signed with. */
   accept(connection: Duplex, peer: ChannelPeer): void;
-  /** Ends connections on which nothing is under way. */
-  closeIdle(): void;
-  /** Finishes what is on its way. */
-  close(): Promise<void>;
+  /**
+   * Finishes what is on its way, also on connections that others have brought, for as long as `http-drain` says.
+   * @param others - resolves when theirs have ended
+   */
+  close(others?: Promise<void>): Promise<void>;
 }
 
 /** Bytes read ahead of sealing, and written ahead of the network. */
@@ -75,6 +77,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     (message, response) => void answer({ ...options, refusals }, peers.get(message.socket), message, response, true),
   );
   server.setTimeout(options.idleTimeoutMs);
+  const drain = addDrain(server, tls ? "secureConnection" : "connection");
   const listening = await listenOn(server, options.listen);
   const url = tls ? listening.url.replace(/^http:/, "https:") : listening.url;
   return {
@@ -85,10 +88,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       // The channel is encrypted already.
       server.emit(tls ? "secureConnection" : "connection", connection);
     },
-    closeIdle: () => server.closeIdleConnections(),
-    close: () => {
-      server.closeIdleConnections();
-      return listening.stop();
+    async close(others) {
+      const stopped = listening.stop();
+      const drained = drain.begin();
+      await Promise.all([stopped, others]);
+      drained();
     },
   };
 }

@@ -21,6 +21,8 @@ export interface DtaChannels {
   accept(socket: Socket, server: HttpServer): void;
   /** Offers this D-TA to whoever listens there. @throws as `invite`, `ERR_SEALED`, `ERR_DOMAIN_UNKNOWN` */
   invite(url: URL): Promise<Channel>;
+  /** As those of a service's front. */
+  stop(): void;
   close(): void;
 }
 
@@ -78,6 +80,7 @@ export function createDtaChannels(context: DtaContext): DtaChannels {
       const founded = domainOf(context);
       return invite({ ...addressOf(url), self: selves(founded).self, index: founded.index });
     },
+    stop: () => front.stop(),
     close: () => front.close(),
   };
 }

@@ -143,6 +143,7 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     const open = await openPublicServer(context, metrics, issue, { ceremonies, rotations }, codes, channels);
     closers.push(() => codes.idle());
     closers.push(async () => {
+      channels.stop();
       await open.close();
       channels.close();
     });

@@ -189,6 +189,7 @@ async function assemble(
   });
   made.server = server;
   closers.push(async () => {
+    front.stop();
     await server.close();
     front.close();
   });

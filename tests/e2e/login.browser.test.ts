@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { inEachBrowser } from "../../clients/web/test/browsers/engines.ts";
-import { type Visit, visit } from "../../clients/web/test/browsers/visit.ts";
+import { find, type Visit, visit } from "../../clients/web/test/browsers/visit.ts";
 import { askForCodes, bringCodes, choosePin } from "./login-person.ts";
 import { type LoginStack, startLoginStack } from "./login-stack.ts";
 
@@ -112,6 +112,19 @@ inEachBrowser("a person", (open, { name }) => {
     await person.see("milagro-you");
   }, 90_000);
 
+  test("is spoken to in the language that is picked, by every part of the page", async () => {
+    const pick = (language: string) =>
+      person.page.evaluate(`(() => { const picker = ${find("milagro-language select")};
+        picker.value = "${language}"; picker.dispatchEvent(new Event("change")); })()`);
+    await pick("de");
+    for (const said of ["Sie sind angemeldet", "Ihre Geräte", "Was jede Stelle gesehen hat"]) await person.read(said);
+    await person.page.goto(`${stack.origin}/login`);
+    for (const language of ["de", "ar", "en"]) {
+      await pick(language);
+      await person.see(`milagro-pin-pad [lang="${language}"]`);
+    }
+  }, 60_000);
+
   test("goes on with an interrupted set-up after a reload, with the codes that were mailed before", async () => {
     const other = visit(await open());
     await other.page.goto(`${stack.origin}/login`);
@@ -148,5 +161,22 @@ inEachBrowser("a person", (open, { name }) => {
       expect(await person.audit()).toEqual([]);
     }
     await person.page.resize(1100, 1000);
+  }, 60_000);
+
+  test("letters twice as large leave whole words on a phone", async () => {
+    const other = visit(await open());
+    await other.page.resize(360, 720);
+    await other.page.goto(`${stack.origin}/login`);
+    await other.see("[data-enrol]");
+    await other.page.evaluate(`document.documentElement.style.fontSize = "200%"`);
+    for (const language of ["en", "de", "ja", "ar"]) {
+      await other.page.evaluate(`document.documentElement.lang = "${language}"`);
+      await other.see(`[lang="${language}"] [data-enrol]`);
+      const sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+      expect(await other.page.evaluate(sideways), language).toBe(0);
+      const width = `${find("[data-enrol] .main")}.getBoundingClientRect().width`;
+      expect(await other.page.evaluate(width), language).toBeGreaterThan(5 * 32);
+    }
+    await other.page.close();
   }, 60_000);
 });

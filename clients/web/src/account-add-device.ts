@@ -34,7 +34,7 @@ export class MilagroAddDevice extends AccountPanel {
       }
       .numbers {
         display: grid;
-        grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
+        grid-template-columns: repeat(auto-fit, minmax(min(8.5rem, 100%), 1fr));
         gap: 0.6rem;
       }
       .numbers .action {

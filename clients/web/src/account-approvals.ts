@@ -28,7 +28,6 @@ export class MilagroApprovals extends AccountPanel {
       }
       blockquote {
         margin: 0;
-        overflow-wrap: anywhere;
         border-inline-start: 3px solid var(--_accent);
         padding-inline-start: 0.75rem;
       }

@@ -37,9 +37,6 @@ export class MilagroAuthorities extends AccountPanel {
         border-inline-start: 3px solid var(--_accent);
         padding-inline-start: 0.75rem;
       }
-      h3 {
-        overflow-wrap: anywhere;
-      }
     `,
   ];
 

@@ -20,7 +20,6 @@ export class MilagroDevices extends AccountPanel {
       }
       .name {
         font-weight: 600;
-        overflow-wrap: anywhere;
       }
       .badge {
         font-size: 0.8125rem;

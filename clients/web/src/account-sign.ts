@@ -16,7 +16,6 @@ export class MilagroSign extends AccountPanel {
       blockquote {
         margin: 0;
         white-space: pre-wrap;
-        overflow-wrap: anywhere;
         border-inline-start: 3px solid var(--_accent);
         padding-inline-start: 0.75rem;
       }

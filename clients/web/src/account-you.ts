@@ -15,9 +15,6 @@ export class MilagroYou extends AccountPanel {
       dt {
         color: var(--_muted);
       }
-      dd {
-        overflow-wrap: anywhere;
-      }
       code {
         font: 0.875rem var(--_mono);
         direction: ltr;

@@ -44,7 +44,7 @@ export class MilagroAccount extends Screen {
         border: 1px solid var(--_line);
         border-radius: 22px;
         background: var(--milagro-card, light-dark(#fffefb, #171d1b));
-        padding: clamp(1.1rem, 4vmin, 1.9rem);
+        padding: clamp(18px, 4vmin, 30px);
         min-inline-size: 0;
       }
       .narrow {

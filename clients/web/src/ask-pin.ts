@@ -56,7 +56,6 @@ export class MilagroAskPin extends Screen {
         overflow-y: auto;
         text-align: start;
         white-space: pre-wrap;
-        overflow-wrap: anywhere;
         border-inline-start: 4px solid var(--_accent);
         background: var(--_tint);
       }

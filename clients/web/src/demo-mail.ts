@@ -41,7 +41,6 @@ export class MilagroDemoMail extends SetupScreen {
       }
       .from {
         font-weight: 600;
-        overflow-wrap: anywhere;
       }
       .lead {
         font-size: 0.9375rem;
@@ -50,7 +49,6 @@ export class MilagroDemoMail extends SetupScreen {
         font: 0.875rem / 1.45 var(--_mono);
         margin: 0;
         white-space: pre-wrap;
-        overflow-wrap: anywhere;
       }
       .code {
         font: 600 1rem var(--_mono);

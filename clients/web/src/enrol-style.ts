@@ -83,7 +83,6 @@ export const enrolStyle = css`
   .steps .main {
     display: block;
     font-weight: 600;
-    overflow-wrap: anywhere;
   }
   .steps .side {
     color: var(--_muted);

@@ -35,9 +35,6 @@ export class MilagroHandover extends SetupScreen {
       dt {
         color: var(--_muted);
       }
-      dd {
-        overflow-wrap: anywhere;
-      }
       .numbers {
         display: grid;
         grid-template-columns: repeat(3, 1fr);

@@ -43,13 +43,16 @@ export function chooseLanguage(wanted: readonly string[]): Language {
 /** The direction in which a language is written. */
 export const directionOf = (language: Language): "ltr" | "rtl" => (language === "ar" ? "rtl" : "ltr");
 
-/** The language that an element is in: the nearest `lang` above it, through shadow roots. */
+/** The nearest element with a `lang`: this one, or one above it, through shadow roots. */
+export function speakerOf(element: Element): Element | undefined {
+  for (let at: Element | null = element; at; at = parentOf(at)) if (at.getAttribute("lang")) return at;
+  return undefined;
+}
+
+/** The language that an element is in. */
 export function languageOf(element: Element): Language {
-  for (let at: Element | null = element; at; at = parentOf(at)) {
-    const lang = at.getAttribute("lang");
-    if (lang) return chooseLanguage([lang]);
-  }
-  return chooseLanguage(navigator.languages);
+  const lang = speakerOf(element)?.getAttribute("lang");
+  return chooseLanguage(lang ? [lang] : navigator.languages);
 }
 
 function parentOf(element: Element): Element | null {

@@ -69,7 +69,6 @@ export class MilagroLogin extends Screen {
         border-inline-start: 4px solid var(--_accent);
         background: var(--_tint);
         white-space: pre-wrap;
-        overflow-wrap: anywhere;
       }
     `,
   ];

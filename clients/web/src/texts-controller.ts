@@ -3,7 +3,7 @@
  * @module
  */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
-import { directionOf, type Language, languageOf, type TextTable } from "./language.ts";
+import { directionOf, type Language, languageOf, speakerOf, type TextTable } from "./language.ts";
 
 export class TextsController<T> implements ReactiveController {
   texts: T;
@@ -24,10 +24,8 @@ export class TextsController<T> implements ReactiveController {
   }
 
   hostConnected(): void {
-    this.#follow();
     this.#observer = new MutationObserver(() => this.#follow());
-    this.#observer.observe(document.documentElement, { attributeFilter: ["lang"] });
-    this.#observer.observe(this.#host, { attributeFilter: ["lang"] });
+    this.#follow();
   }
 
   hostDisconnected(): void {
@@ -35,6 +33,9 @@ export class TextsController<T> implements ReactiveController {
   }
 
   #follow(): void {
+    // The nearest may belong to a component around this one, which changes it when it has its own texts.
+    for (const each of [document.documentElement, this.#host, speakerOf(this.#host)])
+      if (each) this.#observer?.observe(each, { attributeFilter: ["lang"] });
     const wanted = languageOf(this.#host);
     if (wanted === this.language) return;
     this.#table.load(wanted).then(

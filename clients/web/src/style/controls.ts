@@ -43,7 +43,6 @@ export const controls = css`
   .lead {
     color: var(--_muted);
     text-wrap: pretty;
-    overflow-wrap: anywhere;
   }
   .stack {
     display: grid;
@@ -72,7 +71,7 @@ export const controls = css`
   }
   .action {
     min-block-size: 3rem;
-    padding: 0.6rem 1.25rem;
+    padding: 0.6rem min(1.25rem, 5vw);
     border: 1px solid var(--_edge);
     background: var(--_surface);
     color: var(--_ink);
@@ -122,10 +121,10 @@ export const controls = css`
     display: grid;
     grid-template-columns: auto 1fr auto;
     align-items: center;
-    gap: 0.9rem;
+    gap: min(0.9rem, 4vw);
     inline-size: 100%;
     min-block-size: 4rem;
-    padding: 0.75rem 1rem;
+    padding: 0.75rem min(1rem, 4vw);
     border: 1px solid var(--_line);
     background: var(--_surface);
     color: var(--_ink);
@@ -138,17 +137,14 @@ export const controls = css`
   .choice .main {
     display: block;
     font-weight: 600;
-    overflow-wrap: anywhere;
   }
   .choice .side {
     display: block;
     color: var(--_muted);
     font-size: 0.9375rem;
-    overflow-wrap: anywhere;
   }
   .choice .arrow {
-    inline-size: 1.25rem;
-    block-size: 1.25rem;
+    inline-size: min(1.25rem, 6vw);
     fill: none;
     stroke: var(--_muted);
     stroke-width: 2;
@@ -159,8 +155,8 @@ export const controls = css`
     transform: scaleX(-1);
   }
   .face {
-    inline-size: 2.5rem;
-    block-size: 2.5rem;
+    inline-size: min(2.5rem, 12vw);
+    aspect-ratio: 1;
     border-radius: 50%;
     display: grid;
     place-items: center;
@@ -194,7 +190,7 @@ export const controls = css`
     border: 1px solid var(--_edge);
     border-radius: calc(var(--_radius) * 0.7);
     min-block-size: 3rem;
-    padding: 0.55rem 0.9rem;
+    padding: 0.55rem min(0.9rem, 4vw);
     inline-size: 100%;
   }
   input[aria-invalid="true"] {

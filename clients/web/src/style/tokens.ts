@@ -26,6 +26,7 @@ export const tokens = css`
     color: var(--_ink);
     font-family: var(--_font);
     line-height: 1.5;
+    overflow-wrap: anywhere;
     box-sizing: border-box;
   }
   :host([hidden]),

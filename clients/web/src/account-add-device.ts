@@ -7,7 +7,7 @@
 import { createQuickCode, type DeviceMeeting, type Meeting, meetDevice } from "@milagro/client/mpin-enrol";
 import type { QuickCode } from "@milagro/protocol/quick-code-messages";
 import { css, html, nothing, type TemplateResult } from "lit";
-import { AccountPanel, refusalSaid } from "./account-panel.ts";
+import { AccountPanel } from "./account-panel.ts";
 import { inGroups } from "./match-number.ts";
 import { codeOf } from "./screen.ts";
 
@@ -126,7 +126,7 @@ export class MilagroAddDevice extends AccountPanel {
       const said = await this.withPin(this.own.pinToApprove, async (pin) => {
         const outcome = await meeting.approve({ identity: account.identity, number, pin });
         if (outcome.outcome === "approved") return { over: "" };
-        return refusalSaid(this.texts, outcome);
+        return this.refusalSaid(outcome);
       });
       if (!said) return;
       this.#end(said.over || this.own.approved, said.over === "");

@@ -6,7 +6,7 @@
 import { login } from "@milagro/client/mpin";
 import { declineApproval, listApprovals, type WaitingApproval } from "@milagro/client/mpin-approvals";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
-import { AccountPanel, refusalSaid } from "./account-panel.ts";
+import { AccountPanel } from "./account-panel.ts";
 import { codeOf } from "./screen.ts";
 
 const LOOK_MS = 5000;
@@ -106,7 +106,7 @@ export class MilagroApprovals extends AccountPanel {
         own.pinToApprove,
         async (pin) => {
           const outcome = await login(this.client, { identity: account.identity, purpose, pin });
-          return outcome.outcome === "accepted" ? { over: "" } : refusalSaid(this.texts, outcome);
+          return outcome.outcome === "accepted" ? { over: "" } : this.refusalSaid(outcome);
         },
         message === undefined ? client : `${client}: ${message}`,
       );

@@ -81,7 +81,7 @@ export class MilagroAuthorities extends AccountPanel {
     const known = action in own.actions ? own.actions[action as keyof typeof own.actions] : action;
     return html`<li>
       <span>${known}</span>
-      <p class="lead">${this.whenSaid(time / 1000)} · ${own.entry(index)}</p>
+      <p class="lead">${this.whenSaid(time)} · ${own.entry(index)}</p>
     </li>`;
   }
 

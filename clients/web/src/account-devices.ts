@@ -17,6 +17,7 @@ export class MilagroDevices extends AccountPanel {
       }
       li:first-child {
         border-block-start: 0;
+        padding-block-start: 0;
       }
       .name {
         font-weight: 600;
@@ -66,7 +67,7 @@ export class MilagroDevices extends AccountPanel {
     const { own, open } = this;
     const { label, identity, lastLogin, state } = device;
     const said =
-      state === "revoked" ? own.isRevoked : lastLogin ? own.lastLogin(this.whenSaid(lastLogin)) : own.neverUsed;
+      state === "revoked" ? own.isRevoked : lastLogin ? own.lastLogin(this.whenSaid(lastLogin * 1000)) : own.neverUsed;
     const opened = open?.identity === identity ? open.what : undefined;
     return html`<li class=${state === "revoked" ? "gone" : ""}>
       <div class="row apart">
@@ -134,7 +135,8 @@ export class MilagroDevices extends AccountPanel {
   #revoke = async ({ identity }: Device): Promise<void> => {
     await this.#change(async () => {
       await revokeDevice(this.client, identity);
-      if (identity === this.account?.identity) await forgetAccount(this.client, identity);
+      // Also one of this browser's that is not logged in: it could only be refused.
+      await forgetAccount(this.client, identity);
     });
   };
 

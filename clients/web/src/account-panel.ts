@@ -8,8 +8,8 @@ import { css } from "lit";
 import { ACCOUNT_TEXTS } from "./account-language.ts";
 import type { AccountTexts } from "./account-texts/texts.ts";
 import { MilagroAskPin } from "./ask-pin.ts";
+import { blockedUntil } from "./screen.ts";
 import { SetupScreen } from "./setup-screen.ts";
-import type { Texts } from "./texts/texts.ts";
 import { TextsController } from "./texts-controller.ts";
 
 /** Asks once more, saying this. */
@@ -57,11 +57,6 @@ export abstract class AccountPanel extends SetupScreen {
     return "";
   }
 
-  protected whenSaid(unixSeconds: number): string {
-    const format = new Intl.DateTimeFormat(this.language, { dateStyle: "medium", timeStyle: "short" });
-    return format.format(unixSeconds * 1000);
-  }
-
   /**
    * Asks for a PIN, and again as long as `use` says so.
    * @param use - takes the PIN, which is its to use up
@@ -89,34 +84,34 @@ export abstract class AccountPanel extends SetupScreen {
       dialog.remove();
     }
   }
+
+  /** How a login, or what contains one, ended otherwise than well; in words. */
+  protected refusalSaid(
+    outcome:
+      | { readonly outcome: "refused"; readonly attemptsLeft: number; readonly retryAfter?: number }
+      | { readonly outcome: "blocked"; readonly retryAfter?: number }
+      | { readonly outcome: "revoked"; readonly authority: { readonly name: string } }
+      | { readonly outcome: "outdated" | "offline" },
+  ): Again | { readonly over: string } {
+    const { texts } = this;
+    switch (outcome.outcome) {
+      case "refused":
+      case "blocked": {
+        const { retryAfter } = outcome;
+        if (outcome.outcome === "refused" && outcome.attemptsLeft > 0) {
+          const wait = retryAfter ? ` ${texts.waitSeconds(retryAfter)}` : "";
+          return { again: `${texts.wrongPin} ${texts.attemptsLeft(outcome.attemptsLeft)}${wait}` };
+        }
+        return { over: `${texts.blocked}. ${this.blockedSaid(blockedUntil(retryAfter))}` };
+      }
+      case "revoked":
+        return { over: `${texts.revoked}. ${texts.revokedHelp(outcome.authority.name)}` };
+      case "outdated":
+        return { over: `${texts.revoked}. ${texts.outdatedHelp}` };
+      case "offline":
+        return { over: `${texts.offline}. ${texts.offlineHelp}` };
+    }
+  }
 }
 
 const isAgain = (value: unknown): value is Again => typeof value === "object" && value !== null && "again" in value;
-
-/** How a login, or what contains one, ended otherwise than well; in words. */
-export function refusalSaid(
-  texts: Texts,
-  outcome:
-    | { readonly outcome: "refused"; readonly attemptsLeft: number; readonly retryAfter?: number }
-    | { readonly outcome: "blocked"; readonly retryAfter?: number }
-    | { readonly outcome: "revoked"; readonly authority: { readonly name: string } }
-    | { readonly outcome: "outdated" | "offline" },
-): Again | { readonly over: string } {
-  switch (outcome.outcome) {
-    case "refused": {
-      const wait = outcome.retryAfter ? ` ${texts.waitSeconds(outcome.retryAfter)}` : "";
-      return { again: `${texts.wrongPin} ${texts.attemptsLeft(outcome.attemptsLeft)}${wait}` };
-    }
-    case "blocked": {
-      const { retryAfter } = outcome;
-      const help = retryAfter === undefined ? texts.blockedHelp : texts.blockedMinutes(Math.ceil(retryAfter / 60));
-      return { over: `${texts.blocked}. ${help}` };
-    }
-    case "revoked":
-      return { over: `${texts.revoked}. ${texts.revokedHelp(outcome.authority.name)}` };
-    case "outdated":
-      return { over: `${texts.revoked}. ${texts.outdatedHelp}` };
-    case "offline":
-      return { over: `${texts.offline}. ${texts.offlineHelp}` };
-  }
-}

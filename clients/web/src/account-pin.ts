@@ -1,7 +1,7 @@
 /** `<milagro-change-pin>`: the old PIN, then the new one twice. @module */
 import { changePin, type Pin, pinWeakness, samePin } from "@milagro/client/mpin";
 import { html, nothing, type TemplateResult } from "lit";
-import { AccountPanel, refusalSaid } from "./account-panel.ts";
+import { AccountPanel } from "./account-panel.ts";
 import { codeOf } from "./screen.ts";
 import type { WeakPin } from "./setup-texts/texts.ts";
 
@@ -44,7 +44,7 @@ export class MilagroChangePin extends AccountPanel {
       } else if (outcome.outcome === "weak") {
         this.said = { text: this.setup.weakPin[outcome.weakness as WeakPin], good: false };
       } else {
-        const refusal = refusalSaid(this.texts, outcome);
+        const refusal = this.refusalSaid(outcome);
         this.said = { text: "again" in refusal ? refusal.again : refusal.over, good: false };
       }
     } catch (error) {

@@ -1,7 +1,7 @@
 /** `<milagro-sign>`: sign the text one sees, with the PIN; and what was signed before. @module */
 import { isSignable, type KeptSignature, listSignatures, signText } from "@milagro/client/mpin";
 import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
-import { AccountPanel, refusalSaid } from "./account-panel.ts";
+import { AccountPanel } from "./account-panel.ts";
 import { codeOf } from "./screen.ts";
 
 export class MilagroSign extends AccountPanel {
@@ -64,7 +64,7 @@ export class MilagroSign extends AccountPanel {
                 ${signatures.map(
                   ({ text, time }) => html`<li>
                     <blockquote dir="auto">${text}</blockquote>
-                    <p class="lead">${this.whenSaid(time)}</p>
+                    <p class="lead">${this.whenSaid(time * 1000)}</p>
                   </li>`,
                 )}
               </ul>`
@@ -94,7 +94,7 @@ export class MilagroSign extends AccountPanel {
         own.pinToSign,
         async (pin) => {
           const outcome = await signText(this.client, { identity: account.identity, text, pin });
-          return outcome.outcome === "accepted" ? { over: "" } : refusalSaid(this.texts, outcome);
+          return outcome.outcome === "accepted" ? { over: "" } : this.refusalSaid(outcome);
         },
         text,
       );

@@ -45,7 +45,7 @@ export class MilagroYou extends AccountPanel {
         <dt>${own.device}</dt>
         <dd>${device?.label ?? ""}</dd>
         <dt>${own.since}</dt>
-        <dd>${this.whenSaid(me.authenticated)}</dd>
+        <dd>${this.whenSaid(me.authenticated * 1000)}</dd>
         <dt>${own.identity}</dt>
         <dd><code>${me.identity}</code></dd>
       </dl>`;

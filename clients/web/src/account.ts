@@ -18,6 +18,7 @@ import { ACCOUNT_TEXTS } from "./account-language.ts";
 import "./login.ts";
 import { passkeysOffered } from "./passkeys-offered.ts";
 import { codeOf, Screen } from "./screen.ts";
+import { forms } from "./style/forms.ts";
 import { TextsController } from "./texts-controller.ts";
 import { webClient } from "./web-client.ts";
 
@@ -35,6 +36,7 @@ export class MilagroAccount extends Screen {
   static override properties = { screen: { state: true }, demo: { state: true }, asked: { state: true } };
   static override styles = [
     ...Screen.styles,
+    forms,
     css`
       :host {
         display: block;

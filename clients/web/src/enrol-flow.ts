@@ -1,5 +1,5 @@
 /**
- * What setting up a device does with the client, step by step; `enrol.ts` shows it. One object for one enrolment.
+ * What setting up a device does with the client, step by step; `enrol-talk.ts` says what comes when. One object for one enrolment.
  * @module
  */
 import { type MpinClient, type Pin, type PinWeakness, parsePin, pinWeakness, samePin } from "@milagro/client/mpin";
@@ -96,8 +96,15 @@ export class EnrolFlow {
     return this.#current.submit(typed.map(({ index, text }): EvidenceFor => codeEvidence(index, text)));
   }
 
-  submitActivation(text: string): Promise<EnrolmentProgress> {
-    return this.#current.submit(activationEvidence(text));
+  /** @returns undefined for a text that is no activation code; nobody is asked then */
+  submitActivation(text: string): Promise<EnrolmentProgress> | undefined {
+    let evidence: readonly EvidenceFor[];
+    try {
+      evidence = activationEvidence(text);
+    } catch {
+      return undefined;
+    }
+    return this.#current.submit(evidence);
   }
 
   /** Asks again with what has been brought. */

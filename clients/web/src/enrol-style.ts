@@ -6,8 +6,7 @@ import { css } from "lit";
 
 export const enrolStyle = css`
   .icon {
-    inline-size: 1.4rem;
-    block-size: 1.4rem;
+    inline-size: min(1.4rem, 7vw);
     fill: none;
     stroke: currentColor;
     stroke-width: 2;

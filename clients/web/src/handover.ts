@@ -8,6 +8,7 @@
 import { type HandoverView, handoverIdOf, viewHandover } from "@milagro/client/mpin-handover";
 import type { LoginPurpose } from "@milagro/client/mpin-login";
 import { css, html, type TemplateResult } from "lit";
+import { agentSaid } from "./agent-said.ts";
 import "./login.ts";
 import { codeOf } from "./screen.ts";
 import { SetupScreen } from "./setup-screen.ts";
@@ -34,6 +35,15 @@ export class MilagroHandover extends SetupScreen {
       }
       dt {
         color: var(--_muted);
+      }
+      @media (max-width: 26rem) {
+        dl {
+          grid-template-columns: 1fr;
+          gap: 0;
+        }
+        dd + dt {
+          margin-block-start: 0.6rem;
+        }
       }
       .numbers {
         display: grid;
@@ -88,7 +98,7 @@ export class MilagroHandover extends SetupScreen {
       case "stopped":
         return this.#said(setup.otherScreenStopped, setup.otherScreenStoppedHelp);
       case "expired":
-        return this.#said(setup.codeExpired, setup.scanCode);
+        return this.#said(setup.codeExpired, setup.codeExpiredHelp);
       case "failed":
         return this.#said(texts.failed, texts.failedHelp(screen.code));
     }
@@ -109,7 +119,7 @@ export class MilagroHandover extends SetupScreen {
       </div>
       <dl>
         <dt>${setup.browser}</dt>
-        <dd><bdi>${place.agent}</bdi></dd>
+        <dd><bdi>${agentSaid(place.agent)}</bdi></dd>
         <dt>${setup.networkAddress}</dt>
         <dd><bdi>${place.address}</bdi></dd>
       </dl>

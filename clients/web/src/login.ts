@@ -9,22 +9,24 @@
  * @module
  */
 import { type Account, listAccounts } from "@milagro/client/mpin-account";
-import { type LoginOutcome, type LoginPurpose, type PreparedLogin, prepareLogin } from "@milagro/client/mpin-login";
+import type { LoginOutcome, LoginPurpose } from "@milagro/client/mpin-login";
 import type { MpinClient } from "@milagro/client/mpin-ports";
 import { type Pin, parsePin } from "@milagro/crypto/mpin-token";
-import { css, html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { arrow, phone, plus } from "./icons.ts";
 import type { LoggedIn } from "./logged-in.ts";
+import { LoginAttempt } from "./login-attempt.ts";
+import { loginStyle } from "./login-style.ts";
 import type { PinEvent } from "./pin-event.ts";
 import "./pin-pad.ts";
-import { codeOf, Screen } from "./screen.ts";
+import { blockedUntil, codeOf, Screen } from "./screen.ts";
 import { updatesBy, webClient } from "./web-client.ts";
 
 type View =
   | { readonly name: "loading" | "accounts" | "enrol" | "phone" | "locked" | "checking" }
   | { readonly name: "pin"; readonly wrong?: { readonly attemptsLeft: number } }
   | { readonly name: "accepted"; readonly user: string }
-  | { readonly name: "blocked"; readonly retryAfter?: number | undefined }
+  | { readonly name: "blocked"; readonly until: number | undefined }
   | { readonly name: "revoked"; readonly authority: string }
   | { readonly name: "outdated" }
   | { readonly name: "offline" }
@@ -40,38 +42,7 @@ export class MilagroLogin extends Screen {
     screen: { state: true },
     seconds: { state: true },
   };
-  static override styles = [
-    ...Screen.styles,
-    css`
-      .icon {
-        inline-size: 1.5rem;
-        block-size: 1.5rem;
-        fill: none;
-        stroke: currentColor;
-        stroke-width: 2;
-        stroke-linecap: round;
-        stroke-linejoin: round;
-      }
-      .said {
-        min-block-size: 1.5rem;
-        text-align: center;
-      }
-      .said.bad {
-        color: var(--_danger);
-        font-weight: 600;
-      }
-      .middle {
-        justify-content: center;
-      }
-      blockquote {
-        margin: 0;
-        padding: 0.75rem 1rem;
-        border-inline-start: 4px solid var(--_accent);
-        background: var(--_tint);
-        white-space: pre-wrap;
-      }
-    `,
-  ];
+  static override styles = [...Screen.styles, loginStyle];
 
   declare interaction: string;
   /** Begins with setting up this device. */
@@ -88,7 +59,7 @@ export class MilagroLogin extends Screen {
   #client: MpinClient | undefined;
   #accounts: readonly Account[] = [];
   #account: Account | undefined;
-  #prepared: Promise<PreparedLogin | LoginOutcome> | undefined;
+  readonly #attempt = new LoginAttempt();
   #clientName = "";
   #message: string | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -111,7 +82,7 @@ export class MilagroLogin extends Screen {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#drop();
+    this.#attempt.drop();
     clearInterval(this.#timer);
   }
 
@@ -153,10 +124,7 @@ export class MilagroLogin extends Screen {
         return html`<milagro-unlock @milagro-unlocked=${this.#start}></milagro-unlock>
           ${this.#mayHandOver ? html`<ul class="stack tight">${this.#phoneChoice()}</ul>` : nothing}`;
       case "blocked":
-        return this.#dead(
-          texts.blocked,
-          screen.retryAfter === undefined ? texts.blockedHelp : texts.blockedMinutes(Math.ceil(screen.retryAfter / 60)),
-        );
+        return this.#dead(texts.blocked, this.blockedSaid(screen.until));
       case "revoked":
         return this.#dead(texts.revoked, texts.revokedHelp(screen.authority));
       case "outdated":
@@ -238,8 +206,12 @@ export class MilagroLogin extends Screen {
         ></milagro-pin-pad>
       </div>
       <div class="row middle">
-        <button class="link" type="button" ?disabled=${checking} @click=${this.#showAccounts}>${texts.otherAccount}</button>
+        ${this.#otherAccount(checking)}
       </div>`;
+  }
+
+  #otherAccount(disabled = false): TemplateResult {
+    return html`<button class="link" type="button" ?disabled=${disabled} @click=${this.#showAccounts}>${this.texts.otherAccount}</button>`;
   }
 
   #dead(title: string, help: string, button = this.texts.tryAgain, act: () => unknown = this.#start): TemplateResult {
@@ -249,6 +221,7 @@ export class MilagroLogin extends Screen {
       </div>
       <div class="row">
         <button class="action main" type="button" @click=${act}>${button}</button>
+        ${this.#account ? this.#otherAccount() : nothing}
       </div>`;
   }
 
@@ -284,7 +257,7 @@ export class MilagroLogin extends Screen {
   };
 
   #showAccounts = (): void => {
-    this.#drop();
+    this.#attempt.drop();
     this.screen = { name: "accounts" };
   };
 
@@ -314,39 +287,20 @@ export class MilagroLogin extends Screen {
     this.#prepare();
   }
 
-  /** Everything that needs no PIN is done while it is typed. */
   #prepare(): void {
-    this.#drop();
+    this.#attempt.drop();
     const [client, account] = [this.#client, this.#account];
     if (!client || !account) return;
-    const prepared: Promise<PreparedLogin | LoginOutcome> = prepareLogin(client, {
-      identity: account.identity,
-      purpose: this.#for,
-    });
-    this.#prepared = prepared;
-    prepared.then(
+    this.#attempt.prepare(
+      client,
+      { identity: account.identity, purpose: this.#for },
       (login) => {
-        if (this.#prepared !== prepared) return;
-        if ("outcome" in login) {
-          this.#show(login);
-        } else {
-          this.#clientName = login.client;
-          this.#message = login.message;
-          this.requestUpdate();
-        }
+        if ("outcome" in login) return this.#show(login);
+        this.#clientName = login.client;
+        this.#message = login.message;
+        this.requestUpdate();
       },
-      (error: unknown) => {
-        if (this.#prepared === prepared) this.#fail(error);
-      },
-    );
-  }
-
-  #drop(): void {
-    const prepared = this.#prepared;
-    this.#prepared = undefined;
-    prepared?.then(
-      (login) => "destroy" in login && login.destroy(),
-      () => {}, // shown where it was prepared
+      (error) => this.#fail(error),
     );
   }
 
@@ -355,12 +309,10 @@ export class MilagroLogin extends Screen {
   };
 
   async #answer(pin: Pin): Promise<void> {
-    const prepared = this.#prepared;
+    const answered = this.#attempt.answer(pin);
     this.screen = { name: "checking" };
     try {
-      const login = await prepared;
-      if (!login) throw new TypeError("no login was prepared");
-      const outcome = "outcome" in login ? login : await login.answer(pin);
+      const outcome = await answered;
       if (this.isConnected) this.#show(outcome);
     } catch (error) {
       this.#fail(error);
@@ -377,7 +329,7 @@ export class MilagroLogin extends Screen {
       this.#wait(outcome.retryAfter ?? 0);
       this.#prepare();
     } else if (outcome.outcome === "refused" || outcome.outcome === "blocked") {
-      this.screen = { name: "blocked", retryAfter: outcome.retryAfter };
+      this.screen = { name: "blocked", until: blockedUntil(outcome.retryAfter) };
     } else if (outcome.outcome === "revoked") {
       this.screen = { name: "revoked", authority: outcome.authority.name };
     } else if (outcome.outcome === "outdated") {
@@ -390,7 +342,7 @@ export class MilagroLogin extends Screen {
   #fail(error: unknown): void {
     const code = codeOf(error);
     if (code === "ERR_PASSKEY_LOCKED") {
-      this.#drop();
+      this.#attempt.drop();
       void this.#fetched(() => import("./unlock.ts"), { name: "locked" });
       return;
     }

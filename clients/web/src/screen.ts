@@ -23,6 +23,16 @@ export abstract class Screen extends LitElement {
     return this.#texts.language;
   }
 
+  /** A moment, as people write it. @param ms - since 1970 */
+  protected whenSaid(ms: number): string {
+    return new Date(ms).toLocaleString(this.language, { dateStyle: "medium", timeStyle: "short" });
+  }
+
+  /** @param until - undefined when only an administrator can end it */
+  protected blockedSaid(until: number | undefined): string {
+    return until === undefined ? this.texts.blockedHelp : this.texts.blockedUntil(this.whenSaid(until));
+  }
+
   /** Names the view that is shown: when it changes, the focus moves. */
   protected abstract get view(): string;
   protected abstract content(): TemplateResult;
@@ -44,6 +54,10 @@ export abstract class Screen extends LitElement {
     (place as HTMLElement | null)?.focus();
   }
 }
+
+/** The first whole minute in which a block is over. */
+export const blockedUntil = (retryAfterSeconds: number | undefined): number | undefined =>
+  retryAfterSeconds && Date.now() + retryAfterSeconds * 1000 + 59_999;
 
 /** The code of an error, for people to tell the operator. */
 export function codeOf(error: unknown): string {

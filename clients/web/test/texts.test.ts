@@ -34,6 +34,7 @@ const SHARED = new Set([
   "aComputer",
   "identity",
   "textToSign",
+  "passphrase",
 ]);
 
 test.each([
@@ -70,6 +71,43 @@ test("numbers agree with their nouns", () => {
   expect(two).toContain("محاولتان");
   expect(few).toContain("3 محاولات");
   expect(many).toContain("11 محاولة");
+});
+
+test("one authority mails one code", () => {
+  expect([1, 3].map(setupEn.codesMailed)).toEqual([
+    "One authority has mailed you a code",
+    "Three authorities have each mailed you a code",
+  ]);
+  expect([1, 3].map(setupDe.codesMailed)).toEqual([
+    "Eine Stelle hat Ihnen einen Code gemailt",
+    "Drei Stellen haben Ihnen je einen Code gemailt",
+  ]);
+  expect([setupEn, setupDe].map(({ byEmailHelp }) => byEmailHelp(1))).toEqual([
+    "A short mail from each authority",
+    "Eine kurze Mail von jeder Stelle",
+  ]);
+  expect(new Set([1, 2, 3, 11].map(setupAr.codesMailed)).size).toBe(4);
+  expect(setupAr.makingKey(2)).toContain("تصنعان");
+});
+
+test("buttons that stand side by side say different things", () => {
+  for (const [own, login] of [
+    [accountEn, en],
+    [accountDe, de],
+    [accountJa, ja],
+    [accountAr, ar],
+  ] as const) {
+    const sets = [
+      [own.rename, own.revoke],
+      [own.revoke, login.cancel],
+      [own.save, login.cancel],
+      [own.forget, login.cancel],
+      [own.approve, own.decline],
+      [own.saveBackup, own.restoreBackup],
+      [login.tryAgain, login.startOver, login.otherAccount],
+    ];
+    for (const set of sets) expect(new Set(set).size, set.join(" | ")).toBe(set.length);
+  }
 });
 
 test("names from left to right keep their place in Arabic", () => {

@@ -19,13 +19,13 @@ export const texts: AccountTexts = {
   devices: "أجهزتك",
   thisDevice: "هذا الجهاز",
   neverUsed: "لم يُستخدم بعد",
-  isRevoked: "مُلغى",
+  isRevoked: "مُبطَل",
   lastLogin: (when) => `آخر استخدام ${name(when)}`,
   rename: "تغيير الاسم",
   newName: (label) => `اسم جديد لـ ${name(label)}`,
   save: "حفظ",
-  revoke: "إلغاء",
-  revokeAsk: (label) => `إلغاء ${name(label)}؟`,
+  revoke: "إبطال",
+  revokeAsk: (label) => `إبطال ${name(label)}؟`,
   revokeHelp: "لن يستطيع تسجيل الدخول أبدًا. ويمكنك إعداده من جديد.",
 
   addDevice: "إضافة جهاز",
@@ -90,6 +90,6 @@ export const texts: AccountTexts = {
   wrongPassphrase: "عبارة المرور لا تفتحها.",
 
   forget: "إزالة من هذا المتصفح",
-  forgetHelp: "قبل أن تتخلى عن هذا الجهاز. ويُلغى معها أيضًا.",
+  forgetHelp: "قبل أن تتخلى عن هذا الجهاز. ويُبطَل معها أيضًا.",
   forgetAsk: "إزالة هذا الحساب من هذا المتصفح؟",
 };

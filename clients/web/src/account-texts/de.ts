@@ -21,7 +21,7 @@ export const texts: AccountTexts = {
   lastLogin: (when) => `zuletzt benutzt ${when}`,
   rename: "Umbenennen",
   newName: (label) => `Neuer Name für ${label}`,
-  save: "Sichern",
+  save: "Speichern",
   revoke: "Widerrufen",
   revokeAsk: (label) => `${label} widerrufen?`,
   revokeHelp: "Es kann sich nie mehr anmelden. Sie können es neu einrichten.",
@@ -70,8 +70,8 @@ export const texts: AccountTexts = {
 
   changePin: "PIN ändern",
   changePinHelp: "Sie ändert sich nur auf diesem Gerät. Kein Server erfährt davon.",
-  pinNow: "Die jetzige PIN",
-  pinNew: "Die neue PIN",
+  pinNow: "Ihre bisherige PIN",
+  pinNew: "Ihre neue PIN",
   pinChanged: "Von jetzt an gilt die neue PIN.",
 
   passkey: "Passkey-Siegel",
@@ -80,21 +80,21 @@ export const texts: AccountTexts = {
   passkeyUse: "Mit einem Passkey versiegeln",
   passkeyDone: "Versiegelt. Von nun an fragt dieser Browser zuerst nach dem Passkey.",
   passkeyOn:
-    "Die Konten dieses Browsers sind mit Ihrem Passkey versiegelt. Ohne ihn sind sie verloren: bewahren Sie eine Sicherung auf.",
+    "Die Konten dieses Browsers sind mit Ihrem Passkey versiegelt. Ohne ihn sind sie verloren: Bewahren Sie eine Sicherung auf.",
   passkeyDrop: "Nicht mehr versiegeln",
   passkeyDropped: "Der Passkey wird hier nicht mehr gebraucht.",
 
   backup: "Sicherung",
   backupHelp:
     "Browser vergessen manchmal, was sie speichern. Eine versiegelte Datei bringt dieses Konto zurück; die PIN ist nicht darin.",
-  passphrase: "Kennsatz",
+  passphrase: "Passphrase",
   passphraseHelp: (characters) => `Mindestens ${characters} Zeichen; am besten mehrere Wörter.`,
   saveBackup: "Sicherung speichern",
   backupSaved: "Gespeichert.",
-  restoreBackup: "Sicherung zurückholen",
-  restored: () => "Zurückgeholt. Sie können sich mit der zugehörigen PIN anmelden.",
+  restoreBackup: "Sicherung wiederherstellen",
+  restored: () => "Wiederhergestellt. Sie können sich mit der zugehörigen PIN anmelden.",
   notABackup: "Das ist keine Sicherung dieser Seite.",
-  wrongPassphrase: "Der Kennsatz öffnet sie nicht.",
+  wrongPassphrase: "Die Passphrase öffnet sie nicht.",
 
   forget: "Aus diesem Browser entfernen",
   forgetHelp: "Bevor Sie das Gerät weggeben. Es wird dabei auch widerrufen.",

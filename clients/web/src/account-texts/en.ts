@@ -68,8 +68,8 @@ export const texts: AccountTexts = {
 
   changePin: "Change your PIN",
   changePinHelp: "It changes on this device alone. No server hears of it.",
-  pinNow: "The PIN of now",
-  pinNew: "The new PIN",
+  pinNow: "Your current PIN",
+  pinNew: "Your new PIN",
   pinChanged: "From now on the new PIN counts.",
 
   passkey: "Passkey",
@@ -78,7 +78,7 @@ export const texts: AccountTexts = {
   passkeyUse: "Seal with a passkey",
   passkeyDone: "Sealed. From now on this browser asks for the passkey first.",
   passkeyOn: "This browser's accounts are sealed by your passkey. Without it they are lost: keep a backup.",
-  passkeyDrop: "Seal no longer",
+  passkeyDrop: "Stop sealing",
   passkeyDropped: "The passkey is no longer needed here.",
 
   backup: "Backup",
@@ -90,7 +90,7 @@ export const texts: AccountTexts = {
   backupSaved: "Saved.",
   restoreBackup: "Restore a backup",
   restored: () => "Restored. You can log in with its PIN.",
-  notABackup: "This is no backup of this site.",
+  notABackup: "This is not a backup of this site.",
   wrongPassphrase: "The passphrase does not open it.",
 
   forget: "Remove from this browser",

@@ -13,6 +13,7 @@ export interface SetupTexts {
   readonly waitingForPhone: string;
   readonly phoneRefused: string;
   readonly codeExpired: string;
+  readonly codeExpiredHelp: string;
   readonly newQrCode: string;
   readonly otherScreen: string;
   readonly otherScreenAsks: (client: string) => string;

@@ -35,10 +35,7 @@ export const controls = css`
     font-weight: 650;
     letter-spacing: -0.01em;
     text-wrap: balance;
-  }
-  h3 {
-    font-size: 1.0625rem;
-    font-weight: 650;
+    word-break: auto-phrase;
   }
   .lead {
     color: var(--_muted);
@@ -58,8 +55,8 @@ export const controls = css`
     gap: 0.6rem;
     align-items: center;
   }
-  .row.apart {
-    justify-content: space-between;
+  p.row {
+    flex-wrap: nowrap;
   }
   .action,
   .choice,
@@ -87,15 +84,6 @@ export const controls = css`
   }
   .action.main:hover:not(:disabled) {
     background: color-mix(in oklab, var(--_accent), var(--_ink) 18%);
-  }
-  .action.danger {
-    color: var(--_danger);
-    border-color: var(--_danger);
-  }
-  .action.small {
-    min-block-size: 2.5rem;
-    padding: 0.35rem 0.9rem;
-    font-size: 0.9375rem;
   }
   .action.wide {
     inline-size: 100%;
@@ -165,22 +153,6 @@ export const controls = css`
     font-weight: 650;
     text-transform: uppercase;
   }
-  .field {
-    display: grid;
-    gap: 0.35rem;
-  }
-  .field label {
-    font-weight: 600;
-  }
-  .field .help {
-    color: var(--_muted);
-    font-size: 0.9375rem;
-  }
-  .field .wrong {
-    color: var(--_danger);
-    font-size: 0.9375rem;
-    font-weight: 600;
-  }
   input,
   textarea,
   select {
@@ -192,33 +164,6 @@ export const controls = css`
     min-block-size: 3rem;
     padding: 0.55rem min(0.9rem, 4vw);
     inline-size: 100%;
-  }
-  input[aria-invalid="true"] {
-    border-color: var(--_danger);
-    border-width: 2px;
-  }
-  input.code {
-    font-family: var(--_mono);
-    letter-spacing: 0.12em;
-    text-transform: uppercase;
-    direction: ltr;
-  }
-  .notice {
-    border-radius: var(--_radius);
-    padding: 0.75rem 1rem;
-    background: var(--_tint);
-  }
-  .notice.bad {
-    background: var(--_danger-tint);
-    color: var(--_danger);
-  }
-  .notice.bad p {
-    font-weight: 600;
-  }
-  .figure {
-    font: 700 3rem / 1.1 var(--_mono);
-    font-variant-numeric: tabular-nums;
-    letter-spacing: 0.06em;
   }
   @keyframes turn {
     to {
@@ -248,7 +193,6 @@ export const controls = css`
       border-color: ButtonText;
       forced-color-adjust: none;
     }
-    .notice,
     .choice {
       border: 1px solid CanvasText;
     }

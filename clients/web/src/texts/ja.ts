@@ -27,7 +27,7 @@ export const texts: Texts = {
   waitSeconds: (seconds) => `${seconds}秒お待ちください。`,
   blocked: "この端末はロックされています",
   blockedHelp: "PINの間違いが多すぎました。管理者に解除してもらうか、端末を設定し直してください。",
-  blockedMinutes: (minutes) => `${minutes}分後にもう一度試せます。`,
+  blockedUntil: (when) => `${when} 以降にもう一度試せます。`,
   revoked: "この端末ではもうログインできません",
   revokedHelp: (authority) => `${authority} が許可を出していません。心当たりがなければ運営者にお問い合わせください。`,
   outdatedHelp: "使われていない間に鍵が交換されました。もう一度設定してください。",

@@ -30,7 +30,8 @@ export interface Texts {
   readonly waitSeconds: (seconds: number) => string;
   readonly blocked: string;
   readonly blockedHelp: string;
-  readonly blockedMinutes: (minutes: number) => string;
+  /** With day and time, in the language's own way. */
+  readonly blockedUntil: (when: string) => string;
   readonly revoked: string;
   readonly revokedHelp: (authority: string) => string;
   /** It was away while the keys of the domain were replaced, for longer than changing over was possible. */

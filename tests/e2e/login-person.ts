@@ -2,6 +2,7 @@
  * Steps that several tests of pages take.
  * @module
  */
+import { until } from "../../clients/web/test/browsers/browser.ts";
 import { find, type Visit } from "../../clients/web/test/browsers/visit.ts";
 
 /** Up to the fields for the codes. */
@@ -24,9 +25,12 @@ export async function bringCodes(person: Visit): Promise<void> {
   await person.click("milagro-enrol-codes button[type=submit]");
 }
 
+/** By keyboard: each view has put the focus on its pad. */
 export async function choosePin(person: Visit, pin: string): Promise<void> {
-  await person.read("Choose a PIN");
-  await person.pin(pin);
-  await person.read("Enter it once more");
-  await person.pin(pin);
+  for (const title of ["Choose a PIN", "Enter it once more"]) {
+    await person.read(title);
+    await until(person.page, `!!${find("milagro-enrol milagro-pin-pad:focus-within")}`);
+    await person.page.type(pin);
+    await person.page.press("Enter");
+  }
 }

@@ -60,6 +60,27 @@ inEachBrowser("a person in trouble", (open, { name }) => {
     await person.page.close();
   }, 90_000);
 
+  test("may paste an activation code again when it was none", async () => {
+    const person = visit(await open());
+    await person.page.goto(`${stack.origin}/login`);
+    await person.page.evaluate(`document.documentElement.lang = "en"`);
+    await person.click("[data-enrol]");
+    await person.fill("#user", `typing-${name}`);
+    await person.click("[data-way=activation]");
+    await person.read("This is not an e-mail address.");
+    await person.fill("#user", `typing-${name}@example.org`);
+    await person.click("[data-way=activation]");
+    await person.fill("#activation", "half of it");
+    await person.click("button[type=submit]");
+    await person.read("This was not accepted. Paste all of it");
+    expect(await person.audit()).toEqual([]);
+    // What is said follows the language, and what was typed stays.
+    await person.page.evaluate(`document.documentElement.lang = "de"`);
+    await person.read("Das wurde nicht angenommen.");
+    expect(await person.page.evaluate(`${find("#activation")}.value`)).toBe("half of it");
+    await person.page.close();
+  }, 60_000);
+
   test("learns which code was wrong, and the others stay good", async () => {
     const person = visit(await open());
     await person.page.goto(`${stack.origin}/login`);

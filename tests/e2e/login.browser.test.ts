@@ -47,7 +47,9 @@ inEachBrowser("a person", (open, { name }) => {
     await person.read("Enter your PIN");
     await person.pin("9998");
     await person.read("4 attempts left");
-    await person.pin("9997");
+    // The focus is still there: who types need not look for the pad again.
+    await person.page.type("9997");
+    await person.page.press("Enter");
     await person.read("3 attempts left");
     expect(await person.audit()).toEqual([]);
     await person.pin(PIN);
@@ -98,9 +100,9 @@ inEachBrowser("a person", (open, { name }) => {
     await person.pin(PIN);
     await person.read("Signed so far");
     await person.click("milagro-change-pin button");
-    await person.read("The PIN of now");
+    await person.read("Your current PIN");
     await person.pin(PIN);
-    await person.read("The new PIN");
+    await person.read("Your new PIN");
     await person.pin("8350");
     await person.read("Enter it once more");
     await person.pin("8350");

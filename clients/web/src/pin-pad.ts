@@ -9,7 +9,7 @@
  * Attributes: `min`, `max` (4 to 8), `scramble`, `disabled`, `label`, `invalid` (shakes once).
  * @module
  */
-import { html, LitElement, nothing, type PropertyValues, svg } from "lit";
+import { html, LitElement, type PropertyValues, svg } from "lit";
 import { TEXTS } from "./language.ts";
 import { digitOf, LONGEST_PIN, PinDigits } from "./pin-digits.ts";
 import { PIN_EVENT, PinEvent } from "./pin-event.ts";
@@ -84,7 +84,9 @@ export class MilagroPinPad extends LitElement {
 
   /** To the group, where digits can be typed and Enter confirms. */
   override focus(options?: FocusOptions): void {
-    this.renderRoot.querySelector<HTMLElement>(".pad")?.focus(options);
+    // Who shows a pad and wants the focus there does both at once.
+    if (this.hasUpdated) this.renderRoot.querySelector<HTMLElement>(".pad")?.focus(options);
+    else void this.updateComplete.then(() => this.focus(options));
   }
 
   override disconnectedCallback(): void {
@@ -111,7 +113,8 @@ export class MilagroPinPad extends LitElement {
       class="pad"
       part="pad"
       role="group"
-      tabindex=${this.disabled ? nothing : 0}
+      tabindex="0"
+      aria-disabled=${this.disabled}
       dir=${this.#texts.direction}
       lang=${this.#texts.language}
       aria-label=${this.label || texts.pin}

@@ -1,5 +1,5 @@
 /**
- * Writes vectors/milagro/channel.json, deterministic from a seed:
+ * Writes vectors/milagro/channel.json and attribute-issuance.json, deterministic from seeds:
  *   node --conditions=@milagro/source core/protocol/test/vectors/generate.ts
  * @module
  */
@@ -20,6 +20,7 @@ import { parseMasterSecretShare } from "@milagro/crypto/master-secret";
 import { createNobleEngine } from "@milagro/engine/noble";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { encodeCredential } from "../../src/channel-credential.ts";
+import { buildAttributeVectors } from "./build-attributes.ts";
 import { type DomainFields, type Fields, runCase } from "./channel-runner.ts";
 
 const SEED = utf8("milagro channel vectors v1");
@@ -314,6 +315,6 @@ export async function buildChannelVectors() {
 export const formatVectors = (file: object): string => `${JSON.stringify(file, null, 1)}\n`;
 
 if (process.argv[1] === import.meta.filename) {
-  const file = new URL("../../../../vectors/milagro/channel.json", import.meta.url);
-  await writeFile(file, formatVectors(await buildChannelVectors()));
+  for (const file of [await buildChannelVectors(), await buildAttributeVectors()])
+    await writeFile(new URL(`../../../../vectors/milagro/${file.scheme}.json`, import.meta.url), formatVectors(file));
 }

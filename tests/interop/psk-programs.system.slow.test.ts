@@ -65,6 +65,12 @@ function stunnelConfig(folder: string, name: string, service: readonly string[])
   return path;
 }
 
+/** `milagro psk get` for a key that b gives out at this port. Without its notes: standard error is in the output, too. */
+const asking = (port: number, format: string, ...more: readonly string[]): readonly string[] => [
+  ...["psk", "get", "--to", machines.people.identity("b"), "--at", `${machines.cable.b.address}:${port}`],
+  ...["--format-of", format, "--allow-disk", "--quiet", ...more],
+];
+
 needsMachines("mosquitto", "mosquitto_pub")(
   "a Mosquitto gets its keys, and a client of its one; after the key has expired it is taken out",
   async () => {
@@ -95,22 +101,7 @@ needsMachines("mosquitto", "mosquitto_pub")(
       join(shm, "pid"),
     );
     await serving.until(/gives out keys/);
-    const get = [
-      "psk",
-      "get",
-      "--to",
-      machines.people.identity("b"),
-      "--at",
-      `${b.address}:7800`,
-      "--format-of",
-      "openssl",
-      "--out",
-      join(shm, "key"),
-      "--allow-disk",
-      "--format",
-      "json",
-      "--quiet", // standard error is in the output, too
-    ];
+    const get = asking(7800, "openssl", "--out", join(shm, "key"), "--format", "json");
     expect(await finishMilagro(a, "eve", get)).toMatchObject({
       status: 3,
       output: expect.stringContaining("ERR_CHANNEL_REFUSED"),
@@ -153,20 +144,10 @@ needsMachines("stunnel", "openssl")(
     run(b, "stunnel", [server], { stdio: "ignore" });
     expect(await sClient(a, `${b.address}:8443`, "nobody", "00".repeat(32))).not.toContain("hello");
 
-    const get = [
-      "psk",
-      "get",
-      "--to",
-      machines.people.identity("b"),
-      "--at",
-      `${b.address}:7801`,
-      "--format-of",
-      "stunnel",
-    ];
     const getting = milagro(
       a,
       "a",
-      ...[...get, "--out", join(folder, "client"), "--allow-disk", "--keep", "--quiet"],
+      ...asking(7801, "stunnel", "--out", join(folder, "client"), "--keep"),
       ...["--reload-pid", join(folder, "client.pid")],
     );
     await getting.until(/[\w-]{22}\n/);
@@ -221,22 +202,12 @@ needsMachines("openssl")(
       ...["--out", file("key"), "--identity-out", file("id"), "--allow-disk", "--reload-command", restart],
     );
     await serving.until(/gives out keys/);
-    const get = [
-      "psk",
-      "get",
-      "--to",
-      machines.people.identity("b"),
-      "--format-of",
-      "openssl",
-      "--allow-disk",
-      "--quiet",
-    ];
-    const files = (name: string) => ["--out", file(`${name}.key`), "--identity-out", file(`${name}.id`)];
-    const at = `${b.address}:7802`;
-    const getting = milagro(a, "a", ...get, "--at", at, ...files("a"), "--keep");
+    const get = (port: number, name: string, ...more: readonly string[]): readonly string[] =>
+      asking(port, "openssl", "--out", file(`${name}.key`), "--identity-out", file(`${name}.id`), ...more);
+    const getting = milagro(a, "a", ...get(7802, "a", "--keep"));
     await getting.until(/[\w-]{22}\n/);
     // There is one key, and it is taken.
-    const eve = await finishMilagro(a, "eve", [...get, "--at", at, ...files("eve")]);
+    const eve = await finishMilagro(a, "eve", get(7802, "eve"));
     expect(eve.status).not.toBe(0);
 
     let answered = 0;
@@ -263,7 +234,7 @@ needsMachines("openssl")(
       machines.people.identity("a"),
     ]);
     await channels.until(/ready/);
-    expect((await finishMilagro(a, "a", [...get, "--at", `${b.address}:7803`, ...files("ticket")])).status).toBe(0);
+    expect((await finishMilagro(a, "a", get(7803, "ticket"))).status).toBe(0);
     expect(await sClientByFiles(a, `${b.address}:7803`, file("ticket"))).toContain(
       `hello ${machines.people.identity("a")}`,
     );

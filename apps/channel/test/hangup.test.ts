@@ -176,7 +176,7 @@ test.each([
 ])(
   "the front of %s stops at once and lets nobody in any more; its channels end when it closes",
   async (_, proves) => {
-    const own = proves ? party(BOB) : undefined;
+    let own = proves ? party(BOB) : undefined;
     const front = createServiceFront({
       self: () => own,
       anonymous: true,
@@ -190,10 +190,13 @@ test.each([
     const channel = proves ? await connect({ self, to: BOB, host: "127.0.0.1", port }) : undefined;
     const half = await begin(port);
     await new Promise((resolve) => setTimeout(resolve, 30));
+    if (proves) own = party(BOB); // with a new descriptor
+    const later = proves ? await connect({ self, to: BOB, host: "127.0.0.1", port }) : undefined;
+    await until(() => front.count === (proves ? 2 : 0));
     front.stop();
     await closed(half);
     await closed(await begin(port));
-    if (channel) expect(await ask(channel, "still here")).toBe("still here");
+    for (const one of [channel, later]) if (one) expect(await ask(one, "still here")).toBe("still here");
     front.close();
     await new Promise((resolve) => net.close(resolve));
   },

@@ -44,15 +44,17 @@ const MAX_INVITATIONS = 16;
 
 export function createServiceFront(options: ServiceFrontOptions): ServiceFront {
   const { log, onChannel } = options;
-  let server: { readonly self: ChannelSelf; readonly channels: ChannelServer } | undefined;
+  /** One for each that the service has been: with a new descriptor it is another, and channels of before live on. */
+  const servers = new Map<ChannelSelf, ChannelServer>();
   function serverFor(self: ChannelSelf): ChannelServer {
-    if (server?.self === self) return server.channels;
+    const known = servers.get(self);
+    if (known) return known;
     const allow = [`milagro:${self.domain.name}/*/**`, "dta:*", ...(options.anonymous ? ["anonymous"] : [])];
     const channels = createServer({ ...options, allow, self, allowHalfOpen: true, workers: 0 }, onChannel);
     channels.on("channelError", (error: Error, address: string) =>
       log.debug("a connection did not become a channel", { address, ...errorFields(error) }),
     );
-    server = { self, channels };
+    servers.set(self, channels);
     return channels;
   }
   let stopped = false;
@@ -72,7 +74,7 @@ export function createServiceFront(options: ServiceFrontOptions): ServiceFront {
   }
   const stop = (): void => {
     stopped = true;
-    server?.channels.close();
+    for (const server of servers.values()) server.close();
     for (const socket of inviting) socket.destroy();
   };
   return {
@@ -84,12 +86,12 @@ export function createServiceFront(options: ServiceFrontOptions): ServiceFront {
       else socket.destroy();
     },
     get count() {
-      return server?.channels.channels.size ?? 0;
+      return [...servers.values()].reduce((sum, { channels }) => sum + channels.size, 0);
     },
     stop,
     close() {
       stop();
-      server?.channels.closePeers(() => true);
+      for (const server of servers.values()) server.closePeers(() => true);
     },
   };
 }

@@ -40,7 +40,8 @@ export interface RunningService {
 }
 
 const READY_DEADLINE_MS = 60_000;
-const STOP_DEADLINE_MS = 8_000;
+/** A service ends within ten seconds by itself (runtime, lifecycle). */
+const STOP_DEADLINE_MS = 11_000;
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGTERM: 15 };
 
 /** The launcher of a service, which runs its build or, where that is not of today's sources, those. @throws `ERR_SERVICE_MISSING` */

@@ -4,16 +4,16 @@
  * @module
  */
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { parseIdentity } from "@milagro/crypto/identity";
 import { createEngine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { type ChannelSelf, identitySelf } from "@milagro/runtime/channel/self";
 import { sleep, systemClock } from "@milagro/runtime/clock";
+import { type Flags as FlagsOf, needFlag, runCommands } from "@milagro/runtime/commands";
 import { createHttpPort } from "@milagro/runtime/http-port";
 import { createLogger, errorFields, type Log } from "@milagro/runtime/log";
 import { type Passphrase, readPassphrase } from "@milagro/runtime/passphrase";
-import { runProgram, serveUntilStopped } from "@milagro/runtime/program";
+import { serveUntilStopped } from "@milagro/runtime/program";
 import { systemRandom } from "@milagro/runtime/random";
 import { nativeX25519 } from "@milagro/runtime/x25519";
 import { type GatewayConfig, homeFiles, readGatewayConfig } from "./config.ts";
@@ -41,54 +41,31 @@ const USAGE = `milagro-gateway: an S3 endpoint whose store gets ciphertext only
 Everything else is in DIR/config.json; see docs/operate/gateway.md.
 `;
 
-const TEXTS = [
-  "home",
-  "id",
-  "keys",
-  "domain",
-  "schema",
-  "backend",
-  "listen",
-  "channel-listen",
-  "region",
-  "rules",
-  "database",
-  "level",
-  "bucket",
-  "prefix",
-  "resume",
-  "log-level",
-  "passphrase-file",
-] as const;
-type Flags = Readonly<Partial<Record<(typeof TEXTS)[number], string>>> & {
-  readonly "passphrase-stdin"?: boolean;
-  readonly help?: boolean;
-  readonly version?: boolean;
-};
+const TEXT = { type: "string" } as const;
+const OPTIONS = {
+  home: TEXT,
+  id: TEXT,
+  keys: TEXT,
+  domain: TEXT,
+  schema: TEXT,
+  backend: TEXT,
+  listen: TEXT,
+  "channel-listen": TEXT,
+  region: TEXT,
+  rules: TEXT,
+  database: TEXT,
+  level: TEXT,
+  bucket: TEXT,
+  prefix: TEXT,
+  resume: TEXT,
+  "log-level": TEXT,
+  "passphrase-file": TEXT,
+  "passphrase-stdin": { type: "boolean" },
+} as const;
 
-function parseFlags(args: readonly string[]): { readonly values: Flags; readonly positionals: readonly string[] } {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        ...Object.fromEntries(TEXTS.map((name) => [name, { type: "string" as const }])),
-        "passphrase-stdin": { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-        version: { type: "boolean" },
-      },
-    }) as { values: Flags; positionals: string[] };
-  } catch {
-    throw new MilagroError("ERR_USAGE", "an option is unknown or lacks its value; see milagro-gateway --help");
-  }
-}
-
-function need(flags: Flags, name: (typeof TEXTS)[number]): string {
-  const value = flags[name];
-  if (value === undefined || value === "")
-    throw new MilagroError("ERR_USAGE", `--${name} is needed; see milagro-gateway --help`);
-  return value;
-}
+type Flags = FlagsOf<typeof OPTIONS>;
+const PROGRAM = { program: "milagro-gateway", version: VERSION, usage: USAGE, options: OPTIONS } as const;
+const need = (flags: Flags, name: keyof Flags & string) => needFlag(PROGRAM, flags, name);
 
 interface Opened {
   readonly home: string;
@@ -219,16 +196,4 @@ const describe = ({ after_name: _, started_ms, finished_ms, ...row }: RotationRo
   finished: finished_ms === null ? undefined : new Date(finished_ms).toISOString(),
 });
 
-async function main(args: readonly string[]): Promise<void> {
-  const { values: flags, positionals } = parseFlags(args);
-  if (flags.version) return void process.stdout.write(`${VERSION}\n`);
-  const [command, ...rest] = positionals;
-  if (flags.help || command === undefined) return void process.stdout.write(USAGE);
-  if (rest.length > 0) throw new MilagroError("ERR_USAGE", "too many arguments; see milagro-gateway --help");
-  if (command === "serve") return serve(flags);
-  if (command === "rotate") return rotate(flags);
-  if (command === "rotations") return rotations(flags);
-  throw new MilagroError("ERR_USAGE", "the command is serve, rotate or rotations; see milagro-gateway --help");
-}
-
-await runProgram("milagro-gateway", main);
+await runCommands({ ...PROGRAM, commands: { serve, rotate, rotations } });

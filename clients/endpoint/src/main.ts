@@ -3,14 +3,12 @@
  * @module
  */
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { MilagroError } from "@milagro/engine/error";
-import { definitionOf } from "@milagro/protocol/error-codes";
 import { systemClock } from "@milagro/runtime/clock";
-import { createLifecycle } from "@milagro/runtime/lifecycle";
+import { type Flags, runCommands } from "@milagro/runtime/commands";
 import { createLogger } from "@milagro/runtime/log";
 import { readPassphrase } from "@milagro/runtime/passphrase";
-import { releaseStartupMemory } from "@milagro/runtime/thread-memory";
+import { serveUntilStopped } from "@milagro/runtime/program";
 import { readEndpointConfig } from "./config.ts";
 import { startEndpoint } from "./endpoint.ts";
 import { VERSION } from "./version.ts";
@@ -29,57 +27,34 @@ Example
   milagro-endpoint run --home /var/lib/milagro-endpoint --passphrase-file /etc/milagro/endpoint.pass
 `;
 
-function parseFlags(args: readonly string[]) {
-  const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        home: text,
-        "passphrase-file": text,
-        "passphrase-stdin": { type: "boolean" },
-        "evidence-file": text,
-        "log-level": text,
-        help: { type: "boolean", short: "h" },
-        version: { type: "boolean" },
-      },
-    });
-  } catch {
-    throw new MilagroError("ERR_USAGE", "an option is unknown or lacks its value: see milagro-endpoint --help");
-  }
-}
+const TEXT = { type: "string" } as const;
+const OPTIONS = {
+  home: TEXT,
+  "passphrase-file": TEXT,
+  "passphrase-stdin": { type: "boolean" },
+  "evidence-file": TEXT,
+  "log-level": TEXT,
+} as const;
 
-async function run(args: readonly string[]): Promise<void> {
-  const { values, positionals } = parseFlags(args);
-  if (values.version) return void process.stdout.write(`${VERSION}\n`);
-  if (values.help || positionals.length === 0) return void process.stdout.write(USAGE);
-  if (positionals.length !== 1 || positionals[0] !== "run")
-    throw new MilagroError("ERR_USAGE", "the command is unknown: see milagro-endpoint --help");
-  const home = values.home ?? process.env["MILAGRO_ENDPOINT_HOME"];
+async function run(given: Flags<typeof OPTIONS>): Promise<void> {
+  const home = given.home ?? process.env["MILAGRO_ENDPOINT_HOME"];
   if (home === undefined || home === "")
     throw new MilagroError("ERR_CONFIG_INVALID", "--home is needed: the folder of the endpoint");
   const here = (path: string | undefined) => (path === undefined ? undefined : resolve(path));
   const flags = {
-    passphraseFile: here(values["passphrase-file"]),
-    evidenceFile: here(values["evidence-file"]),
-    logLevel: values["log-level"],
+    passphraseFile: here(given["passphrase-file"]),
+    evidenceFile: here(given["evidence-file"]),
+    logLevel: given["log-level"],
   };
   const config = readEndpointConfig(home, flags, process.env);
   const log = createLogger({ component: "endpoint", level: config.logLevel, file: config.logFile });
-  const lifecycle = createLifecycle({ log });
-  const passphrase = await readPassphrase(values["passphrase-stdin"] ? { fd: 0 } : { file: config.passphraseFile });
-  const endpoint = await startEndpoint(config, { log, clock: systemClock, passphrase }).finally(() =>
-    passphrase.destroy(),
-  );
-  lifecycle.onClose("endpoint", () => endpoint.close());
-  releaseStartupMemory();
-  process.stdout.write(`${JSON.stringify({ ready: true, url: endpoint.url, identity: endpoint.identity })}\n`);
+  await serveUntilStopped("the endpoint", log, async () => {
+    const passphrase = await readPassphrase(given["passphrase-stdin"] ? { fd: 0 } : { file: config.passphraseFile });
+    const endpoint = await startEndpoint(config, { log, clock: systemClock, passphrase }).finally(() =>
+      passphrase.destroy(),
+    );
+    return { ready: { url: endpoint.url, identity: endpoint.identity }, close: () => endpoint.close() };
+  });
 }
 
-run(process.argv.slice(2)).catch((error: unknown) => {
-  if (!(error instanceof MilagroError)) throw error;
-  const { exit, remedy } = definitionOf(error.code);
-  process.stderr.write(`milagro-endpoint: ${error.message} (${error.code})\n${remedy}\n`);
-  process.exit(exit);
-});
+await runCommands({ program: "milagro-endpoint", version: VERSION, usage: USAGE, options: OPTIONS, commands: { run } });

@@ -3,11 +3,10 @@
  * @module
  */
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
-import { MilagroError } from "@milagro/engine/error";
+import { type Flags as FlagsOf, needFlag, runCommands } from "@milagro/runtime/commands";
 import { createLogger } from "@milagro/runtime/log";
 import { readPassphrase } from "@milagro/runtime/passphrase";
-import { runProgram, serveUntilStopped } from "@milagro/runtime/program";
+import { serveUntilStopped } from "@milagro/runtime/program";
 import { homeOf, readConfig } from "./config.ts";
 import { VERSION } from "./version.ts";
 
@@ -48,29 +47,11 @@ const OPTIONS = {
   "log-file": { type: "string" },
   "passphrase-file": { type: "string" },
   "passphrase-stdin": { type: "boolean" },
-  help: { type: "boolean", short: "h" },
-  version: { type: "boolean" },
 } as const;
 
-type Flags = ReturnType<typeof parseFlags>["values"];
-
-function parseFlags(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  } catch (cause) {
-    throw new MilagroError("ERR_CONFIG_INVALID", "an option is unknown or lacks its value; see milagro-auth --help", {
-      cause,
-    });
-  }
-}
-
-function need(flags: Flags, name: "home" | "service" | "domain"): string {
-  const value = flags[name];
-  if (value === undefined || value === "")
-    throw new MilagroError("ERR_CONFIG_INVALID", `--${name} is needed; see milagro-auth --help`);
-  return value;
-}
-
+type Flags = FlagsOf<typeof OPTIONS>;
+const PROGRAM = { program: "milagro-auth", version: VERSION, usage: USAGE, options: OPTIONS } as const;
+const need = (flags: Flags, name: "home" | "service" | "domain") => needFlag(PROGRAM, flags, name);
 const passphraseOf = (flags: Flags) =>
   readPassphrase({ file: flags["passphrase-file"], fd: flags["passphrase-stdin"] ? 0 : undefined });
 const path = (text: string | undefined): string | undefined => (text === undefined ? undefined : resolve(text));
@@ -134,15 +115,4 @@ async function serve(flags: Flags): Promise<void> {
   });
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const { values: flags, positionals } = parseFlags(args);
-  if (flags.version) return void process.stdout.write(`${VERSION}\n`);
-  const [command, ...rest] = positionals;
-  if (flags.help || command === undefined) return void process.stdout.write(USAGE);
-  if (rest.length > 0) throw new MilagroError("ERR_CONFIG_INVALID", "too many arguments; see milagro-auth --help");
-  if (command === "init") return init(flags);
-  if (command === "serve") return serve(flags);
-  throw new MilagroError("ERR_CONFIG_INVALID", "the command is init or serve; see milagro-auth --help");
-}
-
-await runProgram("milagro-auth", main);
+await runCommands({ ...PROGRAM, commands: { init, serve } });

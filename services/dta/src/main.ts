@@ -2,12 +2,11 @@
  * `milagro-dta init | serve`: one Distributed Trust Authority. Prints one JSON line on standard output when it is ready; logs go to standard error.
  * @module
  */
-import { parseArgs } from "node:util";
-import { MilagroError } from "@milagro/engine/error";
 import { systemClock } from "@milagro/runtime/clock";
+import { type Flags as FlagsOf, needFlag, runCommands } from "@milagro/runtime/commands";
 import { createLogger } from "@milagro/runtime/log";
 import { type Passphrase, type PassphraseSources, readPassphrase } from "@milagro/runtime/passphrase";
-import { runProgram, serveUntilStopped } from "@milagro/runtime/program";
+import { serveUntilStopped } from "@milagro/runtime/program";
 import { systemRandom } from "@milagro/runtime/random";
 import { homeOf, readConfig } from "./config.ts";
 import { VERSION } from "./version.ts";
@@ -39,28 +38,11 @@ const OPTIONS = {
   "log-level": { type: "string" },
   "passphrase-file": { type: "string" },
   "passphrase-stdin": { type: "boolean" },
-  help: { type: "boolean", short: "h" },
-  version: { type: "boolean" },
 } as const;
 
-type Flags = ReturnType<typeof parseFlags>["values"];
-
-function parseFlags(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  } catch (cause) {
-    throw new MilagroError("ERR_CONFIG_INVALID", "an option is unknown or lacks its value; see milagro-dta --help", {
-      cause,
-    });
-  }
-}
-
-function need(flags: Flags, name: "home" | "name" | "operator" | "jurisdiction"): string {
-  const value = flags[name];
-  if (value === undefined || value === "")
-    throw new MilagroError("ERR_CONFIG_INVALID", `--${name} is needed; see milagro-dta --help`);
-  return value;
-}
+type Flags = FlagsOf<typeof OPTIONS>;
+const PROGRAM = { program: "milagro-dta", version: VERSION, usage: USAGE, options: OPTIONS } as const;
+const need = (flags: Flags, name: "home" | "name" | "operator" | "jurisdiction") => needFlag(PROGRAM, flags, name);
 
 /** Where the flags say that the passphrase is. */
 function passphraseSources(flags: Flags): PassphraseSources {
@@ -137,15 +119,4 @@ async function serve(flags: Flags): Promise<void> {
   });
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const { values: flags, positionals } = parseFlags(args);
-  if (flags.version) return void process.stdout.write(`${VERSION}\n`);
-  const [command, ...rest] = positionals;
-  if (flags.help || command === undefined) return void process.stdout.write(USAGE);
-  if (rest.length > 0) throw new MilagroError("ERR_CONFIG_INVALID", "too many arguments; see milagro-dta --help");
-  if (command === "init") return init(flags);
-  if (command === "serve") return serve(flags);
-  throw new MilagroError("ERR_CONFIG_INVALID", "the command is init or serve; see milagro-dta --help");
-}
-
-await runProgram("milagro-dta", main);
+await runCommands({ ...PROGRAM, commands: { init, serve } });

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await mkdir(join(home, "s3rver"));
   store = new S3rver({ port: 0, address: "127.0.0.1", directory: join(home, "s3rver"), silent: true });
   proxy = await startBreakingProxy(`http://127.0.0.1:${(await store.run()).port}`);
-  world = await startWorld(home, { backend: backendOf(300) });
+  world = await startWorld(home, { backend: backendOf(600) });
   s3 = world.client();
   await s3.send(new S3.CreateBucketCommand({ Bucket }));
   await put("old", OLD);

@@ -10,12 +10,10 @@
  * is fixed before anybody's key is seen, and each key comes with a proof of possession bound to domain, place and ceremony.
  * @module
  */
-import { signStatement } from "@milagro/crypto/bls";
 import { equalBytes, transcript, u32 } from "@milagro/crypto/bytes";
 import type { MasterSecretShare } from "@milagro/crypto/master-secret";
 import { verifyPossessions } from "@milagro/crypto/proof-of-possession";
 import type { Engine, RandomBytes } from "@milagro/engine/engine";
-import { MilagroError } from "@milagro/engine/error";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { Type } from "typebox";
 import {
@@ -43,15 +41,8 @@ import {
   encodeCeremonySignature,
 } from "./ceremony-messages.ts";
 import { commitmentsInOrder, inOrder, memberFault, outOfTurn, type Round } from "./ceremony-round.ts";
-import {
-  type Authority,
-  type DomainDescriptor,
-  encodeDescriptor,
-  hashDescriptor,
-  type SignedDescriptor,
-} from "./descriptor.ts";
-import { statementBytes } from "./statement.ts";
-import { verifyDescriptor } from "./trust-domain.ts";
+import { signCeremony, verifySignatures, withSignatures } from "./ceremony-signing.ts";
+import type { Authority, DomainDescriptor, SignedDescriptor } from "./descriptor.ts";
 import { SUITE } from "./versions.ts";
 import { AuthorityIndex, encoderOf, Hash, MAX_AUTHORITIES, type Parsed, parserOf, strict, Version } from "./wire.ts";
 
@@ -144,30 +135,16 @@ export function ceremonyDescriptor(state: CeremonyState): DomainDescriptor {
 }
 
 /** This member's signature over the descriptor. Deterministic. @throws `ERR_CEREMONY_STATE` until all reveals were verified */
-export function ownSignature(
+export const ownSignature = (
   engine: Engine,
   statement: MasterSecretShare<"statement">,
   state: CeremonyState,
-): CeremonySignature {
-  const descriptor = ceremonyDescriptor(state);
-  const signature = signStatement(engine, statement, statementBytes("descriptor", encodeDescriptor(descriptor)));
-  return {
-    v: 1,
-    ceremonyId: state.ceremonyId,
-    index: state.index,
-    descriptorHash: hashDescriptor(descriptor),
-    signature,
-  };
-}
+): CeremonySignature => signCeremony(engine, statement, state, ceremonyDescriptor(state));
 
 /** The result. @throws `ERR_CEREMONY_STATE` until it is founded */
 export function foundedDescriptor(state: CeremonyState): SignedDescriptor {
   if (!reached(state, "founded")) outOfTurn("not all members have signed yet");
-  return {
-    v: 1,
-    descriptor: ceremonyDescriptor(state),
-    signatures: state.signatures.map(({ signature }) => signature),
-  };
+  return withSignatures(ceremonyDescriptor(state), state.signatures);
 }
 
 /**
@@ -253,22 +230,9 @@ function acceptSignatures(
   state: CeremonyState,
   messages: readonly CeremonySignature[],
 ): CeremonyState {
-  const hash = hashDescriptor(ceremonyDescriptor(state));
+  const descriptor = ceremonyDescriptor(state);
   const signatures = inOrder(roundOf(state), messages, state.signatures, encodeCeremonySignature);
   if (reached(state, "founded")) return state;
-  for (const { index, descriptorHash } of signatures) {
-    if (!equalBytes(descriptorHash, hash)) fault(state, index, "signed another descriptor");
-  }
-  const founded: CeremonyState = { ...state, phase: "founded", signatures };
-  try {
-    verifyDescriptor(engine, random, foundedDescriptor(founded));
-  } catch (error) {
-    const liar =
-      error instanceof MilagroError
-        ? (error.cause as { faults?: readonly { index: number }[] } | undefined)?.faults?.[0]
-        : undefined;
-    if (liar === undefined) throw error;
-    fault(state, liar.index, "signed wrongly");
-  }
-  return founded;
+  verifySignatures(engine, random, roundOf(state), descriptor, signatures);
+  return { ...state, phase: "founded", signatures };
 }

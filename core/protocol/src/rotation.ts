@@ -9,7 +9,6 @@
  *   commitment = SHA-256(transcript("MILAGRO-V1-ROTATION-COMMITMENT", ceremonyId, u32 index, key, proof))
  * @module
  */
-import { signStatement } from "@milagro/crypto/bls";
 import { equalBytes, transcript, u32 } from "@milagro/crypto/bytes";
 import { derivePublicShare, encodePublicShare, parsePublicShare } from "@milagro/crypto/master-public";
 import type { MasterSecretShare } from "@milagro/crypto/master-secret";
@@ -27,15 +26,14 @@ import {
   encodeCeremonySignature,
 } from "./ceremony-messages.ts";
 import { commitmentsInOrder, inOrder, memberFault, outOfTurn, type Round } from "./ceremony-round.ts";
+import { signCeremony, verifySignatures, withSignatures } from "./ceremony-signing.ts";
 import {
   DescriptorSchema,
   type DomainDescriptor,
-  encodeDescriptor,
   hashDescriptor,
   masterEpochOf,
   type SignedDescriptor,
 } from "./descriptor.ts";
-import { faultReportOf } from "./fault.ts";
 import {
   encodeRotationReveal,
   RotationPhase,
@@ -46,8 +44,7 @@ import {
   RotationRevealSchema,
   rotationIdOf,
 } from "./rotation-messages.ts";
-import { statementBytes } from "./statement.ts";
-import { claimedDomainId, type TrustDomain, verifyDescriptor } from "./trust-domain.ts";
+import { claimedDomainId, type TrustDomain } from "./trust-domain.ts";
 import { AuthorityIndex, encoderOf, Hash, MAX_AUTHORITIES, type Parsed, parserOf, strict, Version } from "./wire.ts";
 
 const perMember = { maxItems: MAX_AUTHORITIES } as const;
@@ -187,29 +184,16 @@ function withReveals(
 }
 
 /** This member's signature over the descriptor. Deterministic. @throws `ERR_CEREMONY_STATE` until all reveals were verified */
-export function ownRotationSignature(
+export const ownRotationSignature = (
   engine: Engine,
   statement: MasterSecretShare<"statement">,
   state: RotationState,
-): CeremonySignature {
-  const descriptor = rotatedDescriptor(state);
-  return {
-    v: 1,
-    ceremonyId: state.ceremonyId,
-    index: state.index,
-    descriptorHash: hashDescriptor(descriptor),
-    signature: signStatement(engine, statement, statementBytes("descriptor", encodeDescriptor(descriptor))),
-  };
-}
+): CeremonySignature => signCeremony(engine, statement, state, rotatedDescriptor(state));
 
 /** The result. @throws `ERR_CEREMONY_STATE` until it is adopted */
 export function adoptedDescriptor(state: RotationState): SignedDescriptor {
   if (!reached(state, "adopted")) outOfTurn("not all members have signed yet");
-  return {
-    v: 1,
-    descriptor: rotatedDescriptor(state),
-    signatures: state.signatures.map(({ signature }) => signature),
-  };
+  return withSignatures(rotatedDescriptor(state), state.signatures);
 }
 
 /**
@@ -279,21 +263,11 @@ function acceptSignatures(
   state: RotationState,
   messages: readonly CeremonySignature[],
 ): RotationState {
-  const hash = hashDescriptor(rotatedDescriptor(state));
+  const descriptor = rotatedDescriptor(state);
   const signatures = inOrder(roundOf(state), messages, state.signatures, encodeCeremonySignature);
   if (reached(state, "adopted")) return state;
-  for (const { index, descriptorHash } of signatures) {
-    if (!equalBytes(descriptorHash, hash)) fault(state, index, "signed another descriptor");
-  }
-  const adopted: RotationState = { ...state, phase: "adopted", signatures };
-  const { base: descriptor } = state;
-  const newest = { domainId: claimedDomainId(descriptor), descriptor, hash: hashDescriptor(descriptor) };
-  try {
-    verifyDescriptor(engine, random, adoptedDescriptor(adopted), { newest });
-  } catch (error) {
-    const [liar] = faultReportOf(error).faults;
-    if (liar === undefined) throw error;
-    fault(state, liar.index, "signed wrongly");
-  }
-  return adopted;
+  const { base } = state;
+  const newest = { domainId: claimedDomainId(base), descriptor: base, hash: hashDescriptor(base) };
+  verifySignatures(engine, random, roundOf(state), descriptor, signatures, { newest });
+  return { ...state, phase: "adopted", signatures };
 }

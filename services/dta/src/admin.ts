@@ -7,9 +7,7 @@ import { encodeBase64url } from "@milagro/crypto/base64url";
 import { equalBytes } from "@milagro/crypto/bytes";
 import { type IdentityPattern, parseIdentity, parseIdentityPattern } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
-import { CeremonyStatusSchema, encodeCeremonyStatus } from "@milagro/protocol/ceremony-messages";
 import {
-  CeremonyApprovalSchema,
   DenyListSchema,
   DenyRequestSchema,
   DoneSchema,
@@ -22,7 +20,6 @@ import {
   JoinTokenListSchema,
   JoinTokenRequestSchema,
   PassphraseChangeSchema,
-  parseCeremonyApproval,
   parseDenyRequest,
   parseJoinTokenRequest,
   parsePassphraseChange,
@@ -41,17 +38,15 @@ import { addDenial, readDenials, removeDenial } from "./deny-list.ts";
 import { hashPolicy } from "./policy-file.ts";
 import type { Rotations } from "./rotation.ts";
 import { dtaStatus } from "./routes.ts";
-import { CeremonyPath, parseCeremonyId } from "./routes-ceremony.ts";
-import { addRotationApprovalRoutes } from "./routes-rotation.ts";
+import { addCeremonyApprovalRoutes, addRotationApprovalRoutes } from "./routes-approval.ts";
 import { changePassphrase, seal, unseal } from "./seal.ts";
 
 const DONE = { v: 1, done: true } as const;
 const TokenPath = Type.Object({ id: Type.String({ pattern: "^[A-Za-z0-9]{8,32}$" }) });
-const CeremonyList = Type.Object({ v: Type.Literal(1), ceremonies: Type.Array(CeremonyStatusSchema) });
 
 export function addAdminRoutes(app: HttpApp, context: DtaContext, ceremonies: Ceremonies, rotations: Rotations): void {
   addSealRoutes(app, context);
-  addApprovalRoutes(app, ceremonies);
+  addCeremonyApprovalRoutes(app, ceremonies);
   addRotationApprovalRoutes(app, rotations);
   addJoinTokenRoutes(app, context);
   addDenyRoutes(app, context);
@@ -95,29 +90,6 @@ function addSealRoutes(app: HttpApp, context: DtaContext): void {
     await seal(context);
     return DONE;
   });
-}
-
-function addApprovalRoutes(app: HttpApp, ceremonies: Ceremonies): void {
-  app.get("/v1/ceremonies", { schema: { tags: ["ceremony"], response: { 200: CeremonyList } } }, async () => ({
-    v: 1 as const,
-    ceremonies: (await ceremonies.list()).map((status) => encodeCeremonyStatus(status)),
-  }));
-  app.post(
-    "/v1/ceremonies",
-    { schema: { tags: ["ceremony"], body: CeremonyApprovalSchema, response: { 200: CeremonyStatusSchema } } },
-    async ({ body }) => {
-      const { proposal, index } = parseCeremonyApproval(body);
-      return encodeCeremonyStatus(await ceremonies.approve(proposal, index));
-    },
-  );
-  app.delete(
-    "/v1/ceremonies/:id",
-    { schema: { tags: ["ceremony"], params: CeremonyPath, response: { 200: DoneSchema } } },
-    async ({ params }) => {
-      await ceremonies.abandon(parseCeremonyId(params.id));
-      return DONE;
-    },
-  );
 }
 
 function addJoinTokenRoutes(app: HttpApp, context: DtaContext): void {

@@ -17,22 +17,14 @@ import {
   parseCeremonyState,
   startCeremony,
 } from "@milagro/protocol/ceremony";
-import type {
-  CeremonyCommit,
-  CeremonyProposal,
-  CeremonyReveal,
-  CeremonySignature,
-  CeremonyStatus,
-} from "@milagro/protocol/ceremony-messages";
-import { encodeSignedDescriptor, hashDescriptor, type SignedDescriptor } from "@milagro/protocol/descriptor";
+import type { CeremonyProposal, CeremonyReveal, CeremonyStatus } from "@milagro/protocol/ceremony-messages";
+import { encodeSignedDescriptor, hashDescriptor } from "@milagro/protocol/descriptor";
 import { parseJson } from "@milagro/protocol/wire";
-import { createCeremonySteps } from "./ceremony-steps.ts";
+import { type CeremonySteps, createCeremonySteps } from "./ceremony-steps.ts";
 import type { DtaContext } from "./context.ts";
-import type { CeremonyStep } from "./issuer-messages.ts";
-import { loadDomain, serveDomain } from "./served-domain.ts";
 import type { StoreTransaction } from "./store.ts";
 
-export interface Ceremonies {
+export interface Ceremonies extends CeremonySteps<CeremonyReveal> {
   /** The operator says yes to a proposal in which this D-TA is member `index`. @throws `ERR_CEREMONY_STATE` */
   approve(proposal: CeremonyProposal, index: number): Promise<CeremonyStatus>;
   /** The operator gives up a ceremony in which this D-TA has shown nothing yet. @throws `ERR_CEREMONY_STATE` once it has */
@@ -40,51 +32,43 @@ export interface Ceremonies {
   /** @throws `ERR_CEREMONY_UNKNOWN` */
   status(id: Uint8Array): Promise<CeremonyStatus>;
   list(): Promise<CeremonyStatus[]>;
-  commit(id: Uint8Array): Promise<CeremonyCommit>;
-  takeCommitments(id: Uint8Array, commitments: readonly CeremonyCommit[]): Promise<CeremonyReveal>;
-  takeReveals(id: Uint8Array, reveals: readonly CeremonyReveal[]): Promise<CeremonySignature>;
-  takeSignatures(id: Uint8Array, signatures: readonly CeremonySignature[]): Promise<SignedDescriptor>;
 }
 
 export function createCeremonies(context: DtaContext): Ceremonies {
-  const { store, audit, clock, issuer } = context;
+  const { store, clock, issuer } = context;
 
-  async function load(id: Uint8Array): Promise<CeremonyState> {
-    const row = await store.db.selectFrom("ceremony").select("state").where("id", "=", id).executeTakeFirst();
-    if (row === undefined)
-      throw new MilagroError("ERR_CEREMONY_UNKNOWN", "this D-TA's operator has not approved such a ceremony");
-    return parseCeremonyState(parseJson(row.state));
-  }
-
-  async function save(tx: StoreTransaction, state: CeremonyState): Promise<void> {
-    const values = {
-      id: state.ceremonyId,
-      domain_name: state.proposal.name,
-      own_index: state.index,
-      phase: state.phase,
-      state: JSON.stringify(encodeCeremonyState(state)),
-      updated_ms: clock(),
-    };
-    await tx
-      .insertInto("ceremony")
-      .values(values)
-      .onConflict((conflict) => conflict.column("id").doUpdateSet(values))
-      .execute();
-    await audit.append(tx, { action: "ceremony", outcome: state.phase, details: detailsOf(state) });
-  }
-
-  const { inTurn, take } = createCeremonySteps(context, {
+  const { inTurn, load, save, record, steps } = createCeremonySteps<CeremonyState, CeremonyReveal>(context, {
     name: "ceremony",
-    load,
-    step: (state: CeremonyState, step: CeremonyStep) => issuer.call("ceremony", { state, step }),
-    async save(tx, state) {
-      await save(tx, state);
-      if (state.phase === "founded") await saveDomain(context, tx, state);
+    async find(id) {
+      const row = await store.db.selectFrom("ceremony").select("state").where("id", "=", id).executeTakeFirst();
+      return row && parseCeremonyState(parseJson(row.state));
     },
-    details: detailsOf,
+    async store(tx, state) {
+      const values = {
+        id: state.ceremonyId,
+        domain_name: state.proposal.name,
+        own_index: state.index,
+        phase: state.phase,
+        state: JSON.stringify(encodeCeremonyState(state)),
+        updated_ms: clock(),
+      };
+      await tx
+        .insertInto("ceremony")
+        .values(values)
+        .onConflict((conflict) => conflict.column("id").doUpdateSet(values))
+        .execute();
+    },
+    step: (state, step) => issuer.call("ceremony", { state, step }),
+    isFinished: ({ phase }) => phase === "founded",
+    finish: (tx, state) => saveDomain(context, tx, state),
+    ownCommitment,
+    ownReveal,
+    result: foundedDescriptor,
   });
 
   return {
+    ...steps,
+
     approve: (proposal, index) =>
       inTurn(async () => {
         const state = startCeremony(proposal, index);
@@ -116,7 +100,7 @@ export function createCeremonies(context: DtaContext): Ceremonies {
         }
         await store.transaction(async (tx) => {
           await tx.deleteFrom("ceremony").where("id", "=", id).execute();
-          await audit.append(tx, { action: "ceremony", outcome: "abandoned", details: detailsOf(state) });
+          await record(tx, state, "abandoned");
         });
       }),
 
@@ -126,30 +110,6 @@ export function createCeremonies(context: DtaContext): Ceremonies {
       const rows = await store.db.selectFrom("ceremony").select("state").orderBy("updated_ms").execute();
       return rows.map((row) => statusOf(parseCeremonyState(parseJson(row.state))));
     },
-
-    commit: (id) =>
-      inTurn(async () => {
-        const state = await load(id);
-        return ownCommitment(state.own === undefined ? (await take(id, { type: "commit" })).state : state);
-      }),
-
-    takeCommitments: (id, commitments) =>
-      inTurn(async () => ownReveal((await take(id, { type: "commitments", commitments })).state)),
-
-    takeReveals: (id, reveals) =>
-      inTurn(async () => {
-        const { signature } = await take(id, { type: "reveals", reveals });
-        if (signature === undefined) throw new TypeError("the issuer did not sign");
-        return signature;
-      }),
-
-    takeSignatures: (id, signatures) =>
-      inTurn(async () => {
-        const { state } = await take(id, { type: "signatures", signatures });
-        const signed = foundedDescriptor(state);
-        await serveDomain(context, await loadDomain(context));
-        return signed;
-      }),
   };
 }
 
@@ -191,11 +151,4 @@ const statusOf = ({ ceremonyId, index, phase, proposal }: CeremonyState): Ceremo
   index,
   phase,
   proposal,
-});
-
-const detailsOf = (state: CeremonyState) => ({
-  ceremonyId: encodeBase64url(state.ceremonyId),
-  domain: state.proposal.name,
-  index: state.index,
-  phase: state.phase,
 });

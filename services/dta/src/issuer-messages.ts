@@ -26,18 +26,11 @@ import type { StatementKind } from "@milagro/protocol/statement";
 import type { TokenUpdateAnswer, TokenUpdateRequest } from "@milagro/protocol/token-update-messages";
 import type { LogFields } from "@milagro/runtime/log";
 
-/** As `CeremonyEvent`, but the worker makes this D-TA's own entry itself. */
-export type CeremonyStep =
+/** As `CeremonyEvent` and `RotationEvent`, but the worker makes this D-TA's own entry, or draws its own share. */
+export type CeremonyStep<Reveal> =
   | { readonly type: "commit" }
   | { readonly type: "commitments"; readonly commitments: readonly CeremonyCommit[] }
-  | { readonly type: "reveals"; readonly reveals: readonly CeremonyReveal[] }
-  | { readonly type: "signatures"; readonly signatures: readonly CeremonySignature[] };
-
-/** As `RotationEvent`, but the worker draws this D-TA's own share. */
-export type RotationStep =
-  | { readonly type: "commit" }
-  | { readonly type: "commitments"; readonly commitments: readonly CeremonyCommit[] }
-  | { readonly type: "reveals"; readonly reveals: readonly RotationReveal[] }
+  | { readonly type: "reveals"; readonly reveals: readonly Reveal[] }
   | { readonly type: "signatures"; readonly signatures: readonly CeremonySignature[] };
 
 /** What a receipt says beside the request: the place of the record that is on disk. */
@@ -92,7 +85,7 @@ export interface IssuerCalls {
   ];
   /** One step of a rotation; the first draws this D-TA's fresh share and seals it; after `reveals` also this member's signature. */
   rotation: [
-    { readonly state: RotationState; readonly step: RotationStep },
+    { readonly state: RotationState; readonly step: CeremonyStep<RotationReveal> },
     { readonly state: RotationState; readonly signature?: CeremonySignature },
   ];
   /** Forgets shares of the `mpin` master, by their public keys, also on disk. */
@@ -120,7 +113,7 @@ export interface IssuerCalls {
   busToken: [{ readonly nowMs: number }, string];
   /** One step of the ceremony; after `reveals` also this member's signature. */
   ceremony: [
-    { readonly state: CeremonyState; readonly step: CeremonyStep },
+    { readonly state: CeremonyState; readonly step: CeremonyStep<CeremonyReveal> },
     { readonly state: CeremonyState; readonly signature?: CeremonySignature },
   ];
 }

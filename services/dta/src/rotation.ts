@@ -7,13 +7,7 @@
  */
 import { encodeBase64url } from "@milagro/crypto/base64url";
 import { MilagroError } from "@milagro/engine/error";
-import type { CeremonyCommit, CeremonySignature } from "@milagro/protocol/ceremony-messages";
-import {
-  encodeSignedDescriptor,
-  hashDescriptor,
-  masterEpochOf,
-  type SignedDescriptor,
-} from "@milagro/protocol/descriptor";
+import { encodeSignedDescriptor, hashDescriptor, masterEpochOf } from "@milagro/protocol/descriptor";
 import {
   adoptedDescriptor,
   encodeRotationState,
@@ -31,14 +25,13 @@ import {
 } from "@milagro/protocol/rotation-memory";
 import type { RotationProposal, RotationReveal, RotationStatus } from "@milagro/protocol/rotation-messages";
 import { parseJson } from "@milagro/protocol/wire";
-import { createCeremonySteps } from "./ceremony-steps.ts";
+import { type CeremonySteps, createCeremonySteps } from "./ceremony-steps.ts";
 import { type DtaContext, domainOf } from "./context.ts";
-import type { RotationStep } from "./issuer-messages.ts";
 import { usableMasters } from "./master-epochs.ts";
 import { loadDomain, ownMpinKey, serveDomain } from "./served-domain.ts";
 import type { Store, StoreTransaction } from "./store.ts";
 
-export interface Rotations {
+export interface Rotations extends CeremonySteps<RotationReveal> {
   /** The operator says yes, also to one that was given up. @throws `ERR_CEREMONY_STATE` */
   approve(proposal: RotationProposal): Promise<RotationStatus>;
   /** The operator gives one up that is not adopted. @throws `ERR_CEREMONY_STATE` once it is */
@@ -47,10 +40,6 @@ export interface Rotations {
   status(id: Uint8Array): Promise<RotationStatus>;
   /** Those that were given up after this D-TA had signed as well. */
   list(): Promise<RotationStatus[]>;
-  commit(id: Uint8Array): Promise<CeremonyCommit>;
-  takeCommitments(id: Uint8Array, commitments: readonly CeremonyCommit[]): Promise<RotationReveal>;
-  takeReveals(id: Uint8Array, reveals: readonly RotationReveal[]): Promise<CeremonySignature>;
-  takeSignatures(id: Uint8Array, signatures: readonly CeremonySignature[]): Promise<SignedDescriptor>;
 }
 
 /** Shorter, nobody has changed over; longer, a stolen token stays good for updating for no reason. */
@@ -58,49 +47,46 @@ const SHORTEST_MS = 60_000;
 const LONGEST_MS = 400 * 86_400_000;
 
 export function createRotations(context: DtaContext): Rotations {
-  const { store, audit, clock, issuer } = context;
+  const { store, clock, issuer } = context;
 
-  async function load(id: Uint8Array): Promise<RotationState> {
-    const row = await store.db
-      .selectFrom("rotation")
-      .select("state")
-      .where("id", "=", id)
-      .where("given_up_ms", "is", null)
-      .executeTakeFirst();
-    if (row === undefined)
-      throw new MilagroError("ERR_CEREMONY_UNKNOWN", "this D-TA's operator has not approved such a rotation");
-    return parseRotationState(parseJson(row.state));
-  }
-
-  async function save(tx: StoreTransaction, state: RotationState): Promise<void> {
-    const values = {
-      id: state.ceremonyId,
-      domain_id: state.proposal.domainId,
-      phase: state.phase,
-      state: JSON.stringify(encodeRotationState(state)),
-      updated_ms: clock(),
-      given_up_ms: null,
-    };
-    await tx
-      .insertInto("rotation")
-      .values(values)
-      .onConflict((conflict) => conflict.column("id").doUpdateSet(values))
-      .execute();
-    await audit.append(tx, { action: "rotation", outcome: state.phase, details: detailsOf(state) });
-  }
-
-  const { inTurn, take } = createCeremonySteps(context, {
+  const { inTurn, load, save, record, steps } = createCeremonySteps<RotationState, RotationReveal>(context, {
     name: "rotation",
-    load,
-    step: (state: RotationState, step: RotationStep) => issuer.call("rotation", { state, step }),
-    async save(tx, state) {
-      await save(tx, state);
-      if (state.phase === "adopted") await adopt(context, tx, state);
+    async find(id) {
+      const row = await store.db
+        .selectFrom("rotation")
+        .select("state")
+        .where("id", "=", id)
+        .where("given_up_ms", "is", null)
+        .executeTakeFirst();
+      return row && parseRotationState(parseJson(row.state));
     },
-    details: detailsOf,
+    async store(tx, state) {
+      const values = {
+        id: state.ceremonyId,
+        domain_id: state.proposal.domainId,
+        phase: state.phase,
+        state: JSON.stringify(encodeRotationState(state)),
+        updated_ms: clock(),
+        given_up_ms: null,
+      };
+      await tx
+        .insertInto("rotation")
+        .values(values)
+        .onConflict((conflict) => conflict.column("id").doUpdateSet(values))
+        .execute();
+    },
+    step: (state, step) => issuer.call("rotation", { state, step }),
+    isFinished: ({ phase }) => phase === "adopted",
+    finish: (tx, state) => adopt(context, tx, state),
+    ownCommitment: ownRotationCommitment,
+    ownReveal: ownRotationReveal,
+    result: adoptedDescriptor,
+    details: ({ proposal }) => ({ master: proposal.epoch }),
   });
 
   return {
+    ...steps,
+
     approve: (proposal) =>
       inTurn(async () => {
         const domain = domainOf(context);
@@ -127,37 +113,13 @@ export function createRotations(context: DtaContext): Rotations {
         await store.transaction(async (tx) => {
           if (kept) await tx.updateTable("rotation").set({ given_up_ms: clock() }).where("id", "=", id).execute();
           else await tx.deleteFrom("rotation").where("id", "=", id).execute();
-          await audit.append(tx, { action: "rotation", outcome: "abandoned", details: detailsOf(state) });
+          await record(tx, state, "abandoned");
         });
       }),
 
     status: async (id) => statusOf({ state: await load(id), givenUp: false }),
 
     list: async () => (await remembered(store.db)).map(statusOf),
-
-    commit: (id) =>
-      inTurn(async () => {
-        const state = await load(id);
-        return ownRotationCommitment(state.own === undefined ? (await take(id, { type: "commit" })).state : state);
-      }),
-
-    takeCommitments: (id, commitments) =>
-      inTurn(async () => ownRotationReveal((await take(id, { type: "commitments", commitments })).state)),
-
-    takeReveals: (id, reveals) =>
-      inTurn(async () => {
-        const { signature } = await take(id, { type: "reveals", reveals });
-        if (signature === undefined) throw new TypeError("the issuer did not sign");
-        return signature;
-      }),
-
-    takeSignatures: (id, signatures) =>
-      inTurn(async () => {
-        const { state } = await take(id, { type: "signatures", signatures });
-        const signed = adoptedDescriptor(state);
-        await serveDomain(context, await loadDomain(context));
-        return signed;
-      }),
   };
 }
 
@@ -277,12 +239,4 @@ const statusOf = ({ state: { ceremonyId, index, phase, proposal }, givenUp }: Re
   phase,
   proposal,
   ...(givenUp ? { givenUp } : {}),
-});
-
-const detailsOf = (state: RotationState) => ({
-  ceremonyId: encodeBase64url(state.ceremonyId),
-  domain: state.proposal.name,
-  index: state.index,
-  master: state.proposal.epoch,
-  phase: state.phase,
 });

@@ -1,0 +1,59 @@
+/**
+ * On the operator's socket: approving a founding or a rotation, and giving it up.
+ * @module
+ */
+import { CeremonyStatusSchema, encodeCeremonyStatus } from "@milagro/protocol/ceremony-messages";
+import { CeremonyApprovalSchema, DoneSchema, parseCeremonyApproval } from "@milagro/protocol/dta-messages";
+import {
+  encodeRotationStatus,
+  parseRotationProposal,
+  RotationProposalSchema,
+  RotationStatusSchema,
+} from "@milagro/protocol/rotation-messages";
+import type { HttpApp } from "@milagro/runtime/http-server";
+import Type from "typebox";
+import type { Ceremonies } from "./ceremony.ts";
+import type { Rotations } from "./rotation.ts";
+import { CeremonyPath, parseCeremonyId } from "./routes-ceremony.ts";
+
+const CeremonyList = Type.Object({ v: Type.Literal(1), ceremonies: Type.Array(CeremonyStatusSchema) });
+const RotationList = Type.Object({ v: Type.Literal(1), rotations: Type.Array(RotationStatusSchema) });
+
+export function addCeremonyApprovalRoutes(app: HttpApp, ceremonies: Ceremonies): void {
+  app.get("/v1/ceremonies", { schema: { tags: ["ceremony"], response: { 200: CeremonyList } } }, async () => ({
+    v: 1 as const,
+    ceremonies: (await ceremonies.list()).map((status) => encodeCeremonyStatus(status)),
+  }));
+  app.post(
+    "/v1/ceremonies",
+    { schema: { tags: ["ceremony"], body: CeremonyApprovalSchema, response: { 200: CeremonyStatusSchema } } },
+    async ({ body }) => {
+      const { proposal, index } = parseCeremonyApproval(body);
+      return encodeCeremonyStatus(await ceremonies.approve(proposal, index));
+    },
+  );
+  addGivingUp(app, "/v1/ceremonies/:id", "ceremony", ceremonies);
+}
+
+export function addRotationApprovalRoutes(app: HttpApp, rotations: Rotations): void {
+  app.get("/v1/rotations", { schema: { tags: ["rotation"], response: { 200: RotationList } } }, async () => ({
+    v: 1 as const,
+    rotations: (await rotations.list()).map((status) => encodeRotationStatus(status)),
+  }));
+  app.post(
+    "/v1/rotations",
+    { schema: { tags: ["rotation"], body: RotationProposalSchema, response: { 200: RotationStatusSchema } } },
+    async ({ body }) => encodeRotationStatus(await rotations.approve(parseRotationProposal(body))),
+  );
+  addGivingUp(app, "/v1/rotations/:id", "rotation", rotations);
+}
+
+const addGivingUp = (app: HttpApp, path: string, tag: string, of: Pick<Rotations, "abandon">) =>
+  app.delete(
+    path,
+    { schema: { tags: [tag], params: CeremonyPath, response: { 200: DoneSchema } } },
+    async ({ params }) => {
+      await of.abandon(parseCeremonyId(params.id));
+      return { v: 1 as const, done: true as const };
+    },
+  );

@@ -1,11 +1,13 @@
 /** The real program: made by `init`, killed, and started again. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { encodeSignedDescriptor } from "@milagro/protocol/descriptor";
 import { passphraseFromText } from "@milagro/runtime/passphrase";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { Auth } from "../src/auth.ts";
 import { openKeys } from "../src/keys.ts";
 import { enrolDevice, type Founded, foundDomain, serverSecretOf } from "./domain.ts";
@@ -80,7 +82,17 @@ async function giveSecret(home: string): Promise<void> {
   await keys.close();
 }
 
-test("without its server secret it answers, is not ready, and checks no login", async () => {
+/** Peers that have said so much, and stay. */
+async function hangOn(url: string): Promise<void> {
+  for (const text of ["", "GET /he", "GET /health HTTP/1.1\r\nhost: x\r\n\r\n"]) {
+    const socket = connect({ host: "127.0.0.1", port: Number(new URL(url).port) }).on("error", () => {});
+    onTestFinished(() => void socket.destroy());
+    await once(socket, "connect");
+    socket.resume().write(text);
+  }
+}
+
+test("without its server secret it answers, is not ready, and checks no login; it ends at once, whoever is still there", async () => {
   const { args } = files;
   const { auth, child, ended } = await serve(...args);
   const browser = new Browser(auth as Auth);
@@ -88,6 +100,7 @@ test("without its server secret it answers, is not ready, and checks no login", 
   expect((await browser.call("GET", "/ready")).status).toBe(503);
   const device = enrolDevice(founded);
   expect((await browser.login(device, "2580")).json.code).toBe("ERR_SERVER_SECRET_MISSING");
+  await hangOn(auth.url);
   child.kill("SIGTERM");
   expect(await ended).toBe(0);
 });

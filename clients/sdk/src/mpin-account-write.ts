@@ -60,17 +60,21 @@ export async function replaceToken(
   { from, to }: { readonly from: Uint8Array; readonly to: Uint8Array },
   change: Partial<Pick<Account, "authorities" | "descriptorHash" | "sequence" | "master">> = {},
 ): Promise<boolean> {
-  const record = await getRecord(client, `${ACCOUNT_PREFIX}${identity}`);
-  if (!record) throw unknownAccount();
-  try {
-    const account = parsePublic(record, identity);
-    if (!equalBytes(record.subarray(1, 1 + TOKEN_LENGTH), from)) return false;
-    const signatureKey = record.subarray(1 + TOKEN_LENGTH, PUBLIC_AT);
-    await storeAccount(client, identity, encodeAccount({ ...account, ...change }, to, signatureKey));
-    return true;
-  } finally {
-    wipe(record);
-  }
+  const name = `${ACCOUNT_PREFIX}${identity}`;
+  const replace = async (): Promise<boolean> => {
+    const record = await getRecord(client, name);
+    if (!record) throw unknownAccount();
+    try {
+      const account = parsePublic(record, identity);
+      if (!equalBytes(record.subarray(1, 1 + TOKEN_LENGTH), from)) return false;
+      const signatureKey = record.subarray(1 + TOKEN_LENGTH, PUBLIC_AT);
+      await storeAccount(client, identity, encodeAccount({ ...account, ...change }, to, signatureKey));
+      return true;
+    } finally {
+      wipe(record);
+    }
+  };
+  return client.storage.alone ? client.storage.alone(name, replace) : replace();
 }
 
 /** Forgets an account on this device. Revoke the device at the server as well, where it is lost or given away. */

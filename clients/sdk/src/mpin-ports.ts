@@ -24,6 +24,11 @@ export interface MpinStorage {
   delete(key: string): Promise<void>;
   /** All keys that begin so, in any order. */
   keys(prefix: string): Promise<readonly string[]>;
+  /**
+   * Runs `work` while nobody else does so under this name, in this window or another. Where several windows share the storage it is needed: without it, of two changes of
+   * one account at the same moment one may be lost.
+   */
+  alone?<T>(name: string, work: () => Promise<T>): Promise<T>;
 }
 
 export interface MpinPorts {

@@ -34,6 +34,8 @@ export const pinOf = (digits: string): Pin => parsePin(utf8(digits));
 /** A device's disk. */
 export class MemoryStorage {
   readonly values = new Map<string, Uint8Array>();
+  /** Who came last for each name, as a browser keeps them for its windows. */
+  readonly #last = new Map<string, Promise<unknown>>();
 
   port(gate: Gate): MpinStorage {
     const through = async <T>(what: string, act: () => T): Promise<T> => {
@@ -47,6 +49,11 @@ export class MemoryStorage {
       put: (key, value) => through(`put ${key}`, () => void this.values.set(key, value.slice())),
       delete: (key) => through(`delete ${key}`, () => void this.values.delete(key)),
       keys: (prefix) => through("keys", () => [...this.values.keys()].filter((key) => key.startsWith(prefix))),
+      alone: (name, work) => {
+        const mine = (this.#last.get(name) ?? Promise.resolve()).then(work, work);
+        this.#last.set(name, mine);
+        return mine;
+      },
     };
   }
 }

@@ -74,6 +74,8 @@ export async function openBrowserStorage({ origin, name = "milagro" }: BrowserSt
       });
       return all.filter((each): each is string => typeof each === "string" && each.startsWith(prefix));
     },
+    // Held by the browser, which gives it back when a tab is closed in the middle.
+    alone: (record, work) => navigator.locks.request(record, work),
   };
 }
 

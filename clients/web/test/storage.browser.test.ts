@@ -56,6 +56,10 @@ inEachBrowser("storage", (open, { name }) => {
     expect(await run("race()")).toBe("from one");
   });
 
+  test("of two that change one record at once, one waits for the other; who changes another record does not", async () => {
+    expect(await run("alone()")).toEqual([2, ["reads", "writes", "reads", "writes"], true]);
+  });
+
   test("a tab that has missed a passkey's seal, or its end, writes nothing", async () => {
     const locked = "ERR_PASSKEY_LOCKED";
     expect(await run("stale()")).toEqual([locked, "sealed", locked, locked]);

@@ -66,6 +66,26 @@ Object.assign(globalThis, {
     const gated = await outcome(async () => before.putAll(new Map([["account:a", bytes("sealed")]]), true));
     return [written, kept, twice, gated];
   },
+  /** Two windows that change a record, and one that changes another; what happened in which order. */
+  alone: async () => {
+    const happened: string[] = [];
+    const change = async (window: string, record: string) => {
+      const storage = await openBrowserStorage({ origin });
+      return storage.alone?.(record, async () => {
+        happened.push(`${window} reads`);
+        const before = text(await storage.get(record)) ?? "";
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await storage.put(record, bytes(before + window));
+        happened.push(`${window} writes`);
+      });
+    };
+    await Promise.all([change("a", "shared"), change("b", "shared"), change("c", "another")]);
+    return [
+      text(await (await openBrowserStorage({ origin })).get("shared"))?.length,
+      happened.filter((step) => !step.startsWith("c")).map((step) => step.slice(2)),
+      happened.indexOf("c reads") < happened.findIndex((step) => step.endsWith("writes")),
+    ];
+  },
   race: async () => {
     const both = await Promise.all([
       openBrowserStorage({ origin, name: "race" }),

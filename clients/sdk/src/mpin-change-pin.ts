@@ -7,7 +7,7 @@ import { wipe } from "@milagro/crypto/bytes";
 import type { Identity } from "@milagro/crypto/identity";
 import { type DeviceFactor, encodeToken, type Pin, type Unlock } from "@milagro/crypto/mpin-token";
 import { changePin as changeTokenPin } from "@milagro/crypto/mpin-token-making";
-import { openAccount } from "./mpin-account.ts";
+import { type OpenAccount, openAccount } from "./mpin-account.ts";
 import { replaceToken } from "./mpin-account-write.ts";
 import { type LoginOutcome, login } from "./mpin-login.ts";
 import { copyPin, type PinWeakness, pinWeakness } from "./mpin-pin.ts";
@@ -33,36 +33,37 @@ export async function changePin(
   },
 ): Promise<PinChange> {
   const { identity, from, to, deviceFactor } = options;
+  const factor = deviceFactor ? { deviceFactor } : {};
   try {
-    const { account, destroy } = await openAccount(client, identity);
-    destroy();
-    const weakness = pinWeakness(to, account.pinPolicy);
-    if (weakness) return { outcome: "weak", weakness };
-    const factor = deviceFactor ? { deviceFactor } : {};
-    const tried = await login(client, { identity, pin: copyPin(from), ...factor });
-    if (tried.outcome !== "accepted") return tried;
-    // The login may have updated the token, and so may another window at any time.
-    while (!(await change(client, identity, { pin: from, ...factor }, { pin: to, ...factor }))) {}
-    return { outcome: "changed" };
+    for (;;) {
+      const opened = await openAccount(client, identity);
+      try {
+        const weakness = pinWeakness(to, opened.account.pinPolicy);
+        if (weakness) return { outcome: "weak", weakness };
+        const tried = await login(client, { identity, pin: copyPin(from), ...factor });
+        if (tried.outcome !== "accepted") return tried;
+        // The login may have updated the token, and another window may have changed its PIN: then the old PIN is tried on what is there now.
+        if (await change(client, opened, { pin: from, ...factor }, { pin: to, ...factor }))
+          return { outcome: "changed" };
+      } finally {
+        opened.destroy();
+      }
+    }
   } finally {
     from.destroy();
     to.destroy();
   }
 }
 
-/** @returns false where another token was put in this one's place meanwhile */
-async function change(client: MpinClient, identity: Identity, from: Unlock, to: Unlock): Promise<boolean> {
+/** @returns false where another token has been put in this one's place */
+async function change(client: MpinClient, { account, token }: OpenAccount, from: Unlock, to: Unlock): Promise<boolean> {
   const { engine } = client;
-  const { token, destroy } = await openAccount(client, identity);
-  const bytes: Uint8Array[] = [];
+  const changed = changeTokenPin(engine, token, { ...from, pin: copyPin(from.pin) }, { ...to, pin: copyPin(to.pin) });
+  const bytes = { from: encodeToken(engine, token), to: encodeToken(engine, changed) };
+  changed.destroy();
   try {
-    const changed = changeTokenPin(engine, token, { ...from, pin: copyPin(from.pin) }, { ...to, pin: copyPin(to.pin) });
-    bytes.push(encodeToken(engine, token), encodeToken(engine, changed));
-    changed.destroy();
-    const [before, after] = bytes as [Uint8Array, Uint8Array];
-    return await replaceToken(client, identity, { from: before, to: after });
+    return await replaceToken(client, account.identity, bytes);
   } finally {
-    destroy();
-    wipe(...bytes);
+    wipe(bytes.from, bytes.to);
   }
 }

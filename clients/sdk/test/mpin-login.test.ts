@@ -260,6 +260,35 @@ describe("another PIN", () => {
     expect(await enter("8068")).toMatchObject({ outcome: "accepted" });
   });
 
+  test("in two windows at once: one of them changes it, the other's old PIN is the wrong one by then", async () => {
+    const wanted = ["7392", "9142"] as const;
+    const outcomes = await Promise.all(
+      wanted.map((to) => changePin(world.device(storage), { identity, from: pinOf("8068"), to: pinOf(to) })),
+    );
+    expect(outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(["changed", "refused"]);
+    const [now] = wanted.filter((_, i) => outcomes[i]?.outcome === "changed");
+    expect(await enter(now)).toMatchObject({ outcome: "accepted" });
+  });
+
+  test("that another window has changed while the old one was tried is not changed again: no PIN would open it", async () => {
+    const slow = world.device(storage);
+    let once: (() => Promise<unknown>) | undefined = () => change("8068", "7392");
+    // The other window is done when the answer to this one's login arrives.
+    const http: MpinClient["http"] = async (request) => {
+      const response = await slow.http(request);
+      if (world.calls.length === 3) {
+        const other = once;
+        once = undefined;
+        await other?.();
+      }
+      return response;
+    };
+    const outcome = await changePin({ ...slow, http }, { identity, from: pinOf("8068"), to: pinOf("9142") });
+    expect(once).toBeUndefined();
+    expect(outcome).toMatchObject({ outcome: "refused" });
+    expect(await enter("7392")).toMatchObject({ outcome: "accepted" });
+  });
+
   test("is changed on the device alone: the server keeps the same input", async () => {
     const before = [...world.server.devices.values()].map(({ input }) => input);
     await change("8068", "7392");

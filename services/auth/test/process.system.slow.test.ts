@@ -143,7 +143,7 @@ test("says what is wrong with a command, a home and a passphrase, each with an e
   const { home, args, domain } = files;
   expect(run("--help").stdout).toContain("milagro-auth serve");
   expect(run("--version").stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
-  expect(run("dance").stderr).toContain("ERR_CONFIG_INVALID");
+  expect(run("dance").stderr).toContain("ERR_USAGE");
   expect(run("serve", "--home", join(home, "nowhere")).stderr).toContain("ERR_CONFIG_MISSING");
   expect(run("serve", ...args, "--origin", "http://login.example.org").stderr).toContain("origin");
   const wrong = join(home, "wrong");

@@ -5,6 +5,10 @@
 import { until } from "../../clients/web/test/browsers/browser.ts";
 import { find, type Visit } from "../../clients/web/test/browsers/visit.ts";
 
+/** Whether the focus is there, or inside; `:focus` would ask for an active window as well. */
+export const focused = (selector: string): string =>
+  `((element) => !!element && element.getRootNode().activeElement === element)(${find(selector)})`;
+
 /** Up to the fields for the codes. */
 export async function askForCodes(person: Visit, user: string): Promise<void> {
   await person.click("[data-enrol]");
@@ -29,7 +33,7 @@ export async function bringCodes(person: Visit): Promise<void> {
 export async function choosePin(person: Visit, pin: string): Promise<void> {
   for (const title of ["Choose a PIN", "Enter it once more"]) {
     await person.read(title);
-    await until(person.page, `!!${find("milagro-enrol milagro-pin-pad:focus-within")}`);
+    await until(person.page, focused("milagro-enrol milagro-pin-pad"));
     await person.page.type(pin);
     await person.page.press("Enter");
   }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { until } from "../../clients/web/test/browsers/browser.ts";
 import { inEachBrowser } from "../../clients/web/test/browsers/engines.ts";
 import { find, type Visit, visit } from "../../clients/web/test/browsers/visit.ts";
-import { askForCodes, bringCodes, choosePin } from "./login-person.ts";
+import { askForCodes, bringCodes, choosePin, focused } from "./login-person.ts";
 import { type LoginStack, startLoginStack } from "./login-stack.ts";
 
 const PIN = "4071";
@@ -124,6 +125,27 @@ inEachBrowser("a person", (open, { name }) => {
     for (const language of ["de", "ar", "en"]) {
       await pick(language);
       await person.see(`milagro-pin-pad [lang="${language}"]`);
+    }
+  }, 60_000);
+
+  test("finds the focus again where a question was opened, after it was closed", async () => {
+    await person.page.goto(`${stack.origin}/login`);
+    await person.pin("8350");
+    await person.see("milagro-devices");
+    for (const [opener, wanted, close] of [
+      ["milagro-devices .small:not(.danger)", "milagro-devices #name", "milagro-devices form .action:not(.main)"],
+      [
+        "milagro-devices .danger",
+        "milagro-devices .notice .small:not(.danger)",
+        "milagro-devices .notice .small:not(.danger)",
+      ],
+      ["milagro-account [data-forget]", "milagro-account [data-keep]", "milagro-account [data-keep]"],
+    ] as const) {
+      await person.click(opener);
+      await until(person.page, focused(wanted));
+      expect(await person.audit()).toEqual([]);
+      await person.click(close);
+      await until(person.page, focused(opener));
     }
   }, 60_000);
 

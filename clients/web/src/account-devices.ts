@@ -43,6 +43,8 @@ export class MilagroDevices extends AccountPanel {
   /** The device whose name is being changed, or that is about to be revoked. */
   declare private open: { readonly identity: string; readonly what: "rename" | "revoke" } | undefined;
   declare private wrong: string;
+  /** What was open last: when it closes, the focus goes back to where it was opened. */
+  #last: typeof this.open;
 
   constructor() {
     super();
@@ -56,7 +58,7 @@ export class MilagroDevices extends AccountPanel {
 
   protected override content(): TemplateResult {
     const { own, wrong } = this;
-    return html`<h2>${own.devices}</h2>
+    return html`<h2 tabindex="-1">${own.devices}</h2>
       ${wrong === "" ? nothing : html`<div class="notice bad" role="alert"><p>${wrong}</p></div>`}
       <ul>
         ${this.me.devices.map((device) => this.#device(device))}
@@ -69,6 +71,7 @@ export class MilagroDevices extends AccountPanel {
     const said =
       state === "revoked" ? own.isRevoked : lastLogin ? own.lastLogin(this.whenSaid(lastLogin * 1000)) : own.neverUsed;
     const opened = open?.identity === identity ? open.what : undefined;
+    const left = !open && this.#last?.identity === identity ? this.#last.what : undefined;
     return html`<li class=${state === "revoked" ? "gone" : ""}>
       <div class="row apart">
         <div>
@@ -80,10 +83,10 @@ export class MilagroDevices extends AccountPanel {
           state === "revoked" || opened
             ? nothing
             : html`<div class="row">
-                <button class="action small" type="button" aria-label="${own.rename}: ${label}" @click=${() => this.#show(identity, "rename")}>
+                <button class="action small" type="button" ?data-focus=${left === "rename"} aria-label="${own.rename}: ${label}" @click=${() => this.#show(identity, "rename")}>
                   ${own.rename}
                 </button>
-                <button class="action small danger" type="button" aria-label="${own.revoke}: ${label}" @click=${() => this.#show(identity, "revoke")}>
+                <button class="action small danger" type="button" ?data-focus=${left === "revoke"} aria-label="${own.revoke}: ${label}" @click=${() => this.#show(identity, "revoke")}>
                   ${own.revoke}
                 </button>
               </div>`
@@ -119,7 +122,7 @@ export class MilagroDevices extends AccountPanel {
   }
 
   #show(identity: string, what: "rename" | "revoke"): void {
-    this.open = { identity, what };
+    this.open = this.#last = { identity, what };
   }
 
   #close = (): void => {

@@ -95,7 +95,8 @@ export class MilagroAccount extends Screen {
 
   declare private screen: View;
   declare private demo: { readonly authorities: number } | undefined;
-  declare private asked: boolean;
+  /** Whether to forget the account is being asked; undefined when it never was. */
+  declare private asked: boolean | undefined;
   readonly #own = new TextsController(this, ACCOUNT_TEXTS);
   #client: MpinClient | undefined;
 
@@ -103,7 +104,7 @@ export class MilagroAccount extends Screen {
     super();
     this.screen = { name: "loading" };
     this.demo = undefined;
-    this.asked = false;
+    this.asked = undefined;
     this.addEventListener("milagro-logout", () => void this.#load());
     this.addEventListener("milagro-changed", () => void this.#load());
   }
@@ -115,7 +116,7 @@ export class MilagroAccount extends Screen {
   }
 
   protected override get view(): string {
-    return this.screen.name;
+    return this.asked ? "forget" : this.screen.name;
   }
 
   protected override content(): TemplateResult {
@@ -189,8 +190,8 @@ export class MilagroAccount extends Screen {
                       this.asked
                         ? html`<strong>${own.forgetAsk}</strong>
                             <button class="action small danger" type="button" @click=${() => this.#forget(account)}>${own.forget}</button>
-                            <button class="action small" type="button" @click=${this.#ask(false)}>${texts.cancel}</button>`
-                        : html`<button class="action danger" type="button" @click=${this.#ask(true)}>${own.forget}</button>`
+                            <button class="action small" type="button" data-focus data-keep @click=${this.#ask(false)}>${texts.cancel}</button>`
+                        : html`<button class="action danger" type="button" data-forget ?data-focus=${this.asked === false} @click=${this.#ask(true)}>${own.forget}</button>`
                     }
                   </div>
                 </section>`
@@ -211,7 +212,7 @@ export class MilagroAccount extends Screen {
       const accounts = await mine(client);
       const account = accounts?.find(({ identity }) => identity === me.identity);
       await import("./account-panels.ts");
-      this.asked = false;
+      this.asked = undefined;
       this.screen = { name: "account", me, account, locked: accounts === undefined };
     } catch (error) {
       const code = codeOf(error);

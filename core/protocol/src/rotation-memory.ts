@@ -17,7 +17,7 @@ import type { TrustDomain } from "./trust-domain.ts";
 
 export interface RememberedRotation {
   readonly state: RotationState;
-  /** By this member's operator, after it had signed. */
+  /** By this member's operator. */
   readonly givenUp: boolean;
 }
 
@@ -41,22 +41,22 @@ export function approveRotation(
   if (known && !known.givenUp) return known.state;
   if (memory.some(({ state, givenUp }) => state.phase !== "adopted" && !givenUp))
     outOfTurn("this D-TA takes part in another rotation: give it up first");
-  if (!known) return startRotation(domain, proposal, index, highestSigned(memory));
-  if (isOvertaken(known, domain.descriptor.sequence))
+  if (!known || !hasSigned(known.state)) return startRotation(domain, proposal, index, highestSigned(memory));
+  if (known.state.proposal.sequence <= domain.descriptor.sequence)
     outOfTurn("the rotation was given up, and this member serves what came after it");
   return known.state;
 }
 
-/**
- * The operator gives a rotation up. A share that was shown and not signed for is worth nothing and is forgotten with the rotation.
- * @returns whether it has to be kept, because it may be complete somewhere
- * @throws `ERR_CEREMONY_STATE` once it is adopted
- */
-export function giveUpRotation(state: RotationState): "keep" | "forget" {
+/** The operator gives a rotation up. @throws `ERR_CEREMONY_STATE` once it is adopted */
+export function giveUpRotation(state: RotationState): RememberedRotation {
   if (state.phase === "adopted") outOfTurn("the rotation is over: the new master is in use");
-  return hasSigned(state) ? "keep" : "forget";
+  return { state, givenUp: true };
 }
 
-/** Whether a rotation that was given up can be forgotten, because nobody goes back to it. @param sequence - of the member's newest descriptor */
-export const isOvertaken = ({ state, givenUp }: RememberedRotation, sequence: number): boolean =>
-  givenUp && state.proposal.sequence <= sequence;
+/**
+ * Whether a rotation that was given up can be forgotten with its share: this member never signed it, so it is complete nowhere; or nobody
+ * goes back to it, because this member serves a descriptor of its number or a later one.
+ * @param sequence - of that descriptor
+ */
+export const isForgettable = ({ state, givenUp }: RememberedRotation, sequence: number): boolean =>
+  givenUp && (!hasSigned(state) || state.proposal.sequence <= sequence);

@@ -75,7 +75,7 @@ export const RotationStatusSchema = strict({
   ...head,
   phase: RotationPhase,
   proposal: RotationProposalSchema,
-  /** To the operator alone: given up after this member had signed. */
+  /** To the operator alone: given up, and kept. */
   givenUp: Type.Optional(Type.Literal(true)),
 });
 export type RotationStatus = Parsed<typeof RotationStatusSchema>;

@@ -23,7 +23,7 @@ import {
   approveRotation,
   giveUpRotation,
   highestSigned,
-  isOvertaken,
+  isForgettable,
   type RememberedRotation,
 } from "../src/rotation-memory.ts";
 import { type RotationProposal, type RotationReveal, rotationIdOf } from "../src/rotation-messages.ts";
@@ -104,14 +104,17 @@ function makeWorld() {
     save(member, approveRotation(member.served, proposal, member.index, member.memory));
   }
 
+  function forget(member: Member): void {
+    const gone = member.memory.filter((one) => isForgettable(one, member.served.descriptor.sequence));
+    for (const { state } of gone) member.shares.delete(encodeHex(state.ceremonyId));
+    member.memory = member.memory.filter((one) => !gone.includes(one));
+  }
+
   function giveUp(member: Member): void {
     const state = underWay(member);
     if (state === undefined) return;
-    if (giveUpRotation(state) === "keep") save(member, state, true);
-    else {
-      member.memory = member.memory.filter((one) => one.state !== state);
-      member.shares.delete(encodeHex(state.ceremonyId));
-    }
+    save(member, giveUpRotation(state).state, true);
+    forget(member);
   }
 
   /** The next step of the rotation that is under way, with whatever the coordinator has. */
@@ -153,7 +156,7 @@ function makeWorld() {
         const { descriptor } = adoptedDescriptor(take({ type: "signatures", signatures: all(signatures) }));
         expect(descriptor.sequence).toBeGreaterThan(member.served.descriptor.sequence);
         member.served = { domainId: founded.domain.domainId, descriptor, hash: hashDescriptor(descriptor) };
-        member.memory = member.memory.filter((one) => !isOvertaken(one, descriptor.sequence));
+        forget(member);
       }
     }
   }
@@ -324,6 +327,22 @@ describe("a rotation that is given up after both have signed, with nobody knowin
     // Once overtaken it is forgotten, and cannot be gone back to.
     expect(first.memory.map(({ state }) => state.proposal.sequence)).toEqual([3]);
     expect(codeOf(() => world.approve(first, withheld?.haul as Haul))).toBe("ERR_CEREMONY_STATE");
+  });
+
+  test("given up before it was signed it is like a new one: not for a number that was signed since", () => {
+    const world = makeWorld();
+    const [first] = both(world);
+    const unsigned = world.propose(first, 1);
+    world.approve(first, unsigned);
+    const left = { state: first.memory[0]?.state as RotationState, givenUp: true };
+    first.memory = [left];
+    world.approve(first, unsigned);
+    expect(first.memory).toMatchObject([{ givenUp: false, state: { phase: "proposed" } }]);
+    world.giveUp(first);
+    signed(world, 1);
+    giveUp(world);
+    first.memory.push(left);
+    expect(codeOf(() => world.approve(first, unsigned))).toBe("ERR_CEREMONY_STATE");
   });
 
   test("is finished by whoever hears that another has adopted it, also after it has signed a higher one", () => {

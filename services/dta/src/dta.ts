@@ -30,7 +30,7 @@ import { createMailer } from "./mailer.ts";
 import { createOidcAttestor } from "./oidc.ts";
 import { createPermits } from "./permits.ts";
 import { openPolicyFile } from "./policy-file.ts";
-import { createRotations, forgetOvertakenRotations, forgetPastMasters, type Rotations } from "./rotation.ts";
+import { createRotations, forgetPastMasters, type Rotations } from "./rotation.ts";
 import { addPublicRoutes } from "./routes.ts";
 import { addCeremonyRoutes, addRotationRoutes } from "./routes-ceremony.ts";
 import { addMpinRoutes } from "./routes-mpin.ts";
@@ -108,10 +108,11 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     await serveDomain(context, await loadDomain(context));
     await checkNewestHead(context);
     await forgetOld(store, clock(), context.now.domain);
+    const rotations = createRotations(context);
     const housekeeping = startHousekeeping(() =>
       forgetOld(store, clock(), context.now.domain)
         .then(() => forgetPastMasters(context))
-        .then(() => forgetOvertakenRotations(context))
+        .then(() => rotations.forgetGivenUp())
         .catch((error: unknown) => log.error("housekeeping failed", errorFields(error))),
     );
     closers.push(() => housekeeping.stop());
@@ -123,11 +124,10 @@ export async function startDta(options: DtaOptions): Promise<RunningDta> {
     }
     await unsealFromFile(options, context);
     await forgetPastMasters(context);
-    await forgetOvertakenRotations(context);
+    await rotations.forgetGivenUp();
 
     const issue = createIssuance(context, issuanceCounters(metrics));
     const ceremonies = createCeremonies(context);
-    const rotations = createRotations(context);
     const admin = await createHttpServer({
       name: "milagro-dta-admin",
       version: VERSION,

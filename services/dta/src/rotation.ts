@@ -20,7 +20,7 @@ import {
   approveRotation,
   giveUpRotation,
   highestSigned,
-  isOvertaken,
+  isForgettable,
   type RememberedRotation,
 } from "@milagro/protocol/rotation-memory";
 import type { RotationProposal, RotationReveal, RotationStatus } from "@milagro/protocol/rotation-messages";
@@ -36,9 +36,11 @@ export interface Rotations extends CeremonySteps<RotationReveal> {
   approve(proposal: RotationProposal): Promise<RotationStatus>;
   /** The operator gives one up that is not adopted. @throws `ERR_CEREMONY_STATE` once it is */
   abandon(id: Uint8Array): Promise<void>;
+  /** Forgets those that were given up and that nobody goes back to, with their shares. */
+  forgetGivenUp(): Promise<void>;
   /** @throws `ERR_CEREMONY_UNKNOWN`, also for one that was given up */
   status(id: Uint8Array): Promise<RotationStatus>;
-  /** Those that were given up after this D-TA had signed as well. */
+  /** Those that were given up and are kept as well. */
   list(): Promise<RotationStatus[]>;
 }
 
@@ -105,17 +107,15 @@ export function createRotations(context: DtaContext): Rotations {
     abandon: (id) =>
       inTurn(async () => {
         const state = await load(id);
-        const kept = giveUpRotation(state) === "keep";
-        if (!kept && state.own !== undefined) {
-          const oldest = domainOf(context).masters[0]?.key ?? state.own.key;
-          await issuer.call("forgetMaster", { keys: [state.own.key], oldest });
-        }
+        giveUpRotation(state);
         await store.transaction(async (tx) => {
-          if (kept) await tx.updateTable("rotation").set({ given_up_ms: clock() }).where("id", "=", id).execute();
-          else await tx.deleteFrom("rotation").where("id", "=", id).execute();
+          await tx.updateTable("rotation").set({ given_up_ms: clock() }).where("id", "=", id).execute();
           await record(tx, state, "abandoned");
         });
+        await forgetGivenUp(context);
       }),
+
+    forgetGivenUp: () => inTurn(() => forgetGivenUp(context)),
 
     status: async (id) => statusOf({ state: await load(id), givenUp: false }),
 
@@ -201,20 +201,17 @@ export async function forgetPastMasters(context: DtaContext): Promise<void> {
   await serveDomain(context, await loadDomain(context));
 }
 
-/**
- * Forgets rotations that were given up and nobody goes back to, now that this D-TA serves a later descriptor: their shares first, on disk.
- * A sealed D-TA does it once it is unsealed.
- */
-export async function forgetOvertakenRotations(context: DtaContext): Promise<void> {
-  const { now, issuer, store } = context;
+/** Shares first, on disk: what is still in the database is tried again. A sealed D-TA does it once it is unsealed. */
+async function forgetGivenUp({ now, issuer, store }: DtaContext): Promise<void> {
   const { domain } = now;
   if (domain === undefined || issuer.sealed) return;
-  const overtaken = (await remembered(store.db)).filter((one) => isOvertaken(one, domain.signed.descriptor.sequence));
+  const { sequence } = domain.signed.descriptor;
+  const gone = (await remembered(store.db)).filter((one) => isForgettable(one, sequence));
   const [oldest] = domain.masters;
-  if (oldest === undefined || overtaken.length === 0) return;
-  const keys = overtaken.flatMap(({ state: { own } }) => own?.key ?? []);
+  if (oldest === undefined || gone.length === 0) return;
+  const keys = gone.flatMap(({ state: { own } }) => own?.key ?? []);
   await issuer.call("forgetMaster", { keys, oldest: oldest.key });
-  const ids = overtaken.map(({ state: { ceremonyId } }) => ceremonyId);
+  const ids = gone.map(({ state: { ceremonyId } }) => ceremonyId);
   await store.db.deleteFrom("rotation").where("id", "in", ids).execute();
 }
 

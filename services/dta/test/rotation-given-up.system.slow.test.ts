@@ -1,5 +1,6 @@
 /** Rotations that are given up in the middle, at real D-TAs that end and start again, with coordinators who keep what they got. */
 import { cp, rm } from "node:fs/promises";
+import { DatabaseSync } from "node:sqlite";
 import type { HttpPort } from "@milagro/client/http-port";
 import { proposeRotation } from "@milagro/client/rotation";
 import { utf8 } from "@milagro/crypto/bytes";
@@ -13,7 +14,6 @@ import { openKeyStore } from "@milagro/runtime/key-store";
 import { passphraseFromText } from "@milagro/runtime/passphrase";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import type { FoundedDomain } from "../src/context.ts";
-import { forgetOvertakenRotations } from "../src/rotation.ts";
 import { approve, codeOf, pathOf, proposalOn } from "./rotation-support.ts";
 import {
   cleanUp,
@@ -123,12 +123,13 @@ describe("a rotation that all D-TAs have signed and given up, while the coordina
     for (const dta of dtas) {
       expect(await codeOf(approve(dta, given))).toBe("ERR_CEREMONY_STATE");
       expect(await sharesOf(dta)).toBe(2);
-      await forgetOvertakenRotations(dta.running.context);
-      expect(await sharesOf(dta)).toBe(1);
-      expect(await codeOf(approve(dta, given))).toBe("ERR_CEREMONY_STATE");
       expect(dta.running.context.now.domain?.masters.map(({ epoch }) => epoch)).toEqual([0, 2]);
     }
     await restart();
+    for (const dta of dtas) {
+      expect(await sharesOf(dta)).toBe(1);
+      expect(await codeOf(approve(dta, given))).toBe("ERR_CEREMONY_STATE");
+    }
     expect(dtas.map(sequenceOf)).toEqual([2, 2]);
     expect((await rotate(propose(1, newest), newest)).descriptor.mpin?.epoch).toBe(3);
   });
@@ -178,6 +179,30 @@ describe("a rotation that all D-TAs have signed and given up, while the coordina
       expect((await dta.http.request({ path: "/v1/descriptor" })).body).toEqual(encodeSignedDescriptor(higher.signed));
     expect(dtas[0].running.context.now.domain?.masters.map(({ epoch }) => epoch)).toEqual([0, 1, 2]);
   });
+});
+
+test("a database that cannot be written when a rotation is given up leaves it as it was, with its share; a sealed D-TA gives it up as well", async () => {
+  const [first] = dtas;
+  const proposal = propose();
+  for (const dta of dtas) await approve(dta, proposal);
+  await step(first, proposal, "commit");
+  const other = new DatabaseSync(first.home.database);
+  other.exec("begin immediate");
+  try {
+    expect(await codeOf(giveUp(first, proposal))).toBe("ERR_DATABASE_BUSY");
+  } finally {
+    other.exec("rollback");
+    other.close();
+  }
+  expect(await sharesOf(first)).toBe(1);
+  expect((await first.http.request({ path: pathOf(proposal) })).body).toMatchObject({ phase: "committed" });
+  await post(first.admin, "/v1/seal");
+  await giveUp(first, proposal);
+  expect(await codeOf(step(first, proposal, "commit"))).toBe("ERR_CEREMONY_UNKNOWN");
+  await restart();
+  expect(await sharesOf(dtas[0])).toBe(0);
+  await giveUp(dtas[1], proposal);
+  expect((await rotate(propose())).descriptor.sequence).toBe(1);
 });
 
 test("one D-TA dies after it has signed, and comes back from an older backup: the others give up, and all rotate by the next number", async () => {

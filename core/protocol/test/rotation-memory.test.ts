@@ -31,6 +31,8 @@ import { type TrustDomain, verifyDescriptor } from "../src/trust-domain.ts";
 import { codeOf, engine, type Founded, foundDomain, NOW_MS, random } from "./fixture.ts";
 
 const MEMBERS = 2;
+/** Each is dozens of steps with pairings: a thousand take five minutes. */
+const RUNS = { numRuns: process.env["SLOW"] === "1" ? 100 : 10 };
 let founded: Founded;
 beforeAll(async () => {
   founded = await foundDomain(MEMBERS);
@@ -275,6 +277,7 @@ describe("however operators approve and give up, and whatever a coordinator with
         expect(members.map(({ served }) => served.descriptor.sequence)).toEqual(members.map(() => number + 1));
         expectNoFork(world);
       }),
+      RUNS,
     );
   });
 
@@ -285,6 +288,7 @@ describe("however operators approve and give up, and whatever a coordinator with
         play(world, list);
         expectNoFork(world);
       }),
+      RUNS,
     );
   });
 });

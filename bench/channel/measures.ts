@@ -12,6 +12,8 @@ type Open = () => Promise<Duplex>;
 const AT_ONCE = 8;
 /** Functions of a server that has run for a while are compiled; before that many connections threads are still at it, whose time counts as well. */
 const WARM_UP = 3000;
+/** Short ones, so that all contenders have their share of what a machine does beside. */
+const TURNS = 21;
 const IDLE = 10_000;
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
@@ -56,7 +58,7 @@ const HANDSHAKES = [
 
 /** By ticket and at first contact beside mutual TLS, in turns. */
 export async function measureHandshakes(report: Reporter, server: BenchServer, ways: Ways): Promise<void> {
-  const count = Math.max(64, Math.round(report.budgetMs / 8));
+  const count = Math.max(48, Math.round(report.budgetMs / 24));
   const contenders = {
     ticket: ways.byTicket,
     [CLASSICAL]: () => ways.mutualTls("X25519"),
@@ -70,8 +72,8 @@ export async function measureHandshakes(report: Reporter, server: BenchServer, w
     await connections(contenders[name], WARM_UP);
   }
   const measured = new Map<Contender, Awaited<ReturnType<typeof cost>>[]>(names.map((name) => [name, []]));
-  for (let turn = 0; turn < 7; turn++) {
-    report.progress(`channel: handshakes, turn ${turn + 1} of 7`);
+  for (let turn = 0; turn < TURNS; turn++) {
+    report.progress(`channel: handshakes, turn ${turn + 1} of ${TURNS}`);
     for (const name of names) measured.get(name)?.push(await cost(server, contenders[name], count));
   }
   const of = (name: Contender, key: "cpuMs" | "perSecond") => (measured.get(name) ?? []).map((each) => each[key]);

@@ -13,7 +13,14 @@ const AT_ONCE = 8;
 /** Functions of a server that has run for a while are compiled; before that many connections threads are still at it, whose time counts as well. */
 const WARM_UP = 3000;
 /** Short ones, so that all contenders have their share of what a machine does beside. */
-const TURNS = 21;
+const TURNS = 20;
+/** What connections leave behind is collected when others have their turn: in four turns each contender comes once after each other one (Williams 1949). */
+const ORDERS = [
+  [0, 1, 3, 2],
+  [1, 2, 0, 3],
+  [2, 3, 1, 0],
+  [3, 0, 2, 1],
+] as const;
 const IDLE = 10_000;
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
@@ -58,7 +65,7 @@ const HANDSHAKES = [
 
 /** By ticket and at first contact beside mutual TLS, in turns. */
 export async function measureHandshakes(report: Reporter, server: BenchServer, ways: Ways): Promise<void> {
-  const count = Math.max(48, Math.round(report.budgetMs / 24));
+  const count = Math.max(48, Math.round(report.budgetMs / 20));
   const contenders = {
     ticket: ways.byTicket,
     [CLASSICAL]: () => ways.mutualTls("X25519"),
@@ -74,7 +81,10 @@ export async function measureHandshakes(report: Reporter, server: BenchServer, w
   const measured = new Map<Contender, Awaited<ReturnType<typeof cost>>[]>(names.map((name) => [name, []]));
   for (let turn = 0; turn < TURNS; turn++) {
     report.progress(`channel: handshakes, turn ${turn + 1} of ${TURNS}`);
-    for (const name of names) measured.get(name)?.push(await cost(server, contenders[name], count));
+    for (const i of ORDERS[turn % ORDERS.length] ?? []) {
+      const name = names[i] as Contender;
+      measured.get(name)?.push(await cost(server, contenders[name], count));
+    }
   }
   const of = (name: Contender, key: "cpuMs" | "perSecond") => (measured.get(name) ?? []).map((each) => each[key]);
   for (const [row, name, peers] of HANDSHAKES) {

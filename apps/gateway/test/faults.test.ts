@@ -1,4 +1,5 @@
-/** What a store can do to what lies there, and what comes of it: refusals, and never a wrong byte. */
+/** What a store can do to what lies there, and what comes of it: refusals, and never a wrong byte.
+ * One file, since every store that lies is put before the same gateway and the same objects. */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";

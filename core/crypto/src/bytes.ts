@@ -84,13 +84,18 @@ export function lengthPrefixed(bits: 8 | 16 | 32, bytes: Uint8Array): Uint8Array
   return concat(prefix(bytes.length), bytes);
 }
 
-/** The injective encoding of the header comment. @param label - 1 to 255 ASCII characters, unique to the place it is used */
+/** The injective encoding of the header comment. @param label - 1 to 255 ASCII characters, unique to the place it is used @throws TypeError for another label, and for a field of 2³² bytes or more */
 export function transcript(label: string, ...fields: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(fields.reduce((length, field) => length + 4 + field.length, 1 + label.length));
   out.set(u8(label.length));
-  for (let i = 0; i < label.length; i++) out[i + 1] = label.charCodeAt(i);
+  for (let i = 0; i < label.length; i++) {
+    const code = label.charCodeAt(i);
+    integer(code, 7, 0x7f);
+    out[i + 1] = code;
+  }
   let at = 1 + label.length;
   for (const field of fields) {
+    integer(field.length, 32, 0xffff_ffff);
     for (let shift = 24; shift >= 0; shift -= 8) out[at++] = field.length >>> shift;
     out.set(field, at);
     at += field.length;

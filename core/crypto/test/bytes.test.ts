@@ -36,6 +36,12 @@ test("a transcript cannot be shifted between label and fields, or between fields
   expect(transcript("A", utf8(""))).not.toEqual(transcript("A"));
 });
 
+test("labels that would not be told apart are refused: others than ASCII, and longer ones than their length can say", () => {
+  for (const label of ["A\u0080", "\u0141", "😀", "\ud800", "A".repeat(256)])
+    expect(() => transcript(label)).toThrow(TypeError);
+  expect(transcript("A".repeat(255)).length).toBe(256);
+});
+
 test("the layout of a transcript is as written", () => {
   expect(encodeHex(transcript("AB", Uint8Array.of(7), new Uint8Array(0)))).toBe("024142000000010700000000");
 });

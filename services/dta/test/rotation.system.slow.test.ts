@@ -1,4 +1,5 @@
-/** A rotation of the `mpin` master at real D-TAs: the ceremony with crashes, what is issued meanwhile and after, updates and who gets none. */
+/** A rotation of the `mpin` master at real D-TAs: the ceremony with crashes, what is issued meanwhile and after, updates and who gets none.
+ * One file, since what is issued and updated hangs on the one rotation that its D-TAs have been through. */
 import { DatabaseSync } from "node:sqlite";
 import { utf8 } from "@milagro/crypto/bytes";
 import type { IdentityKey } from "@milagro/crypto/identity-key";

@@ -35,6 +35,6 @@ export default defineConfig({
     maxWorkers: "100%",
     execArgv: ["--conditions=@milagro/source"],
     testTimeout: slow ? 600_000 : 30_000,
-    hookTimeout: 60_000,
+    hookTimeout: slow ? 300_000 : 60_000,
   },
 });

@@ -12,7 +12,7 @@ export interface AccessOptions {
   readonly allow?: readonly string[] | undefined;
   /** Or rules, looked up each time; own and peer's name are asked for in their roles. */
   readonly policy?: (() => readonly ChannelRule[]) | undefined;
-  /** Whether this peer may not come in (again), whatever the patterns say: asked for every channel, also one by ticket. */
+  /** Whether this peer may not come in (again), whatever the patterns say: asked for every channel, also one by ticket. An answer counts until the time for setting up the channel is over. */
   readonly revoked?: ((peer: Credential) => boolean | Promise<boolean>) | undefined;
 }
 

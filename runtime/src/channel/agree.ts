@@ -18,7 +18,7 @@ import { drawX25519 } from "../x25519.ts";
 import { readFrame, TLS_ACCESS_DENIED } from "./frame-stream.ts";
 import type { ChannelSelf } from "./self.ts";
 
-/** Undefined lets the peer in; asked before any signature is looked at. */
+/** Undefined lets the peer in; asked before any signature is looked at. Whoever makes one sees to it that it answers in time. */
 export type Decide = (peer: Credential) => ErrorCode | undefined | Promise<ErrorCode | undefined>;
 
 const portsOf = (self: ChannelSelf, decide: Decide): ChannelPorts => ({

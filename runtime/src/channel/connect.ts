@@ -13,6 +13,7 @@ import { type Channel, type ChannelOrigin, toChannel } from "./channel.ts";
 import type { ChannelSelf, PeerName } from "./self.ts";
 import { initiatorPsk, type SokKeys } from "./sok.ts";
 import type { TicketCache } from "./tickets.ts";
+import { inTime, startTimeLimit } from "./time-limit.ts";
 import { type Psk, tlsClient } from "./tls.ts";
 
 /** Where: as `net.connect` takes it, or a connected socket, which is then the channel's. */
@@ -26,7 +27,7 @@ export interface DialOptions extends Pick<AccessOptions, "policy" | "revoked"> {
   /** Whom: the channel is with nobody else. */
   readonly to: PeerName;
   readonly ALPNProtocols?: readonly string[] | undefined;
-  /** Until TLS is set up, in ms. Default 10 000. */
+  /** Until TLS is set up, in ms, whatever is waited for: the network, the peer, `revoked`. Default 10 000. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Keeps and uses tickets; without it each channel begins with an agreement. */
@@ -46,31 +47,35 @@ const TIMEOUT_MS = 10_000;
  * @throws `ERR_UNREACHABLE`, `ERR_TIMEOUT`, `ERR_CHANNEL_PEER` (somebody else answered), `ERR_CHANNEL_REFUSED`, `ERR_CHANNEL_AGREEMENT`,
  *   `ERR_CHANNEL_BUSY`, `ERR_CHANNEL_MESSAGE`, `ERR_EPOCH_OUT_OF_WINDOW`, `ERR_DOMAIN_MISMATCH`, `ERR_KEY_MISSING`; the signal's reason
  */
-export async function connect(options: ConnectOptions): Promise<Channel> {
+export function connect(options: ConnectOptions): Promise<Channel> {
+  return limited(options, (limit) => connectWithin(limit, options));
+}
+
+async function connectWithin(limit: AbortSignal, options: ConnectOptions): Promise<Channel> {
   const { self, tickets, to } = options;
-  if (options.sok) return bySok(options, options.sok);
+  if (options.sok) return bySok(limit, options, options.sok);
   const own = self.own().credential;
   const ticket = tickets?.find(own, to, self.clock());
   if (ticket) {
     try {
-      const refused = await decideOn(options)(ticket.peer);
+      const refused = await decideOn(limit, options)(ticket.peer);
       if (refused) throw new MilagroError(refused, "the policy here does not allow this peer");
-      return await dial(options, (socket) => overTls(socket, options, ticket.psk, ticket.peer, "ticket"));
+      return await dial(limit, options, (socket) => overTls(socket, options, ticket.psk, ticket.peer, "ticket"));
     } catch (error) {
       tickets?.drop(own, to);
       if (!(error instanceof MilagroError) || error.code !== "ERR_CHANNEL_TICKET" || "socket" in options) throw error;
     }
   }
-  return dial(options, (socket) => agreeOn(socket, options, own));
+  return dial(limit, options, (socket) => agreeOn(limit, socket, options, own));
 }
 
-async function bySok(options: ConnectOptions, keys: SokKeys): Promise<Channel> {
+async function bySok(limit: AbortSignal, options: ConnectOptions, keys: SokKeys): Promise<Channel> {
   const to = parseIdentity(options.to);
   const psk = initiatorPsk(keys, to, options.self.clock());
   const peer: Credential = { kind: "identity", identity: to, epoch: psk.epoch };
-  const refused = await decideOn(options)(peer);
+  const refused = await decideOn(limit, options)(peer);
   if (refused) throw new MilagroError(refused, "the policy here does not allow this peer");
-  return dial(options, (socket) => overTls(socket, options, psk, peer, "sok"));
+  return dial(limit, options, (socket) => overTls(socket, options, psk, peer, "sok"));
 }
 
 /** A key for another program to use, and its name. */
@@ -89,19 +94,21 @@ export interface RequestedKey {
  */
 export function requestKey(options: ConnectOptions): Promise<RequestedKey> {
   const purpose = { stream: false, grant: true };
-  return dial(options, async (socket) => {
-    const { peer, psk, grant } = await initiate(socket, options.self, purpose, decideOn(options));
-    psk.destroy();
-    socket.end();
-    if (!grant) throw new MilagroError("ERR_CHANNEL_REFUSED", "the other side gives this peer no key");
-    return { peer, ...grant };
-  });
+  return limited(options, (limit) =>
+    dial(limit, options, async (socket) => {
+      const { peer, psk, grant } = await initiate(socket, options.self, purpose, decideOn(limit, options));
+      psk.destroy();
+      socket.end();
+      if (!grant) throw new MilagroError("ERR_CHANNEL_REFUSED", "the other side gives this peer no key");
+      return { peer, ...grant };
+    }),
+  );
 }
 
-async function agreeOn(socket: Socket, options: ConnectOptions, own: Credential): Promise<Channel> {
+async function agreeOn(limit: AbortSignal, socket: Socket, options: ConnectOptions, own: Credential): Promise<Channel> {
   const { self, tickets } = options;
   const purpose = { stream: true, grant: tickets !== undefined };
-  const { peer, psk, pskName, grant } = await initiate(socket, self, purpose, decideOn(options));
+  const { peer, psk, pskName, grant } = await initiate(socket, self, purpose, decideOn(limit, options));
   if (grant) tickets?.keep(own, peer, grant, self.clock());
   const key = psk.use((bytes) => bytes.slice());
   psk.destroy();
@@ -127,29 +134,33 @@ async function overTls(
   }
 }
 
-/** The peer must be whom we dialled, and then what the policy says. */
-function decideOn(options: DialOptions): Decide {
+/** The peer must be whom we dialled, and then what the policy says, in time. */
+function decideOn(limit: AbortSignal, options: DialOptions): Decide {
   const decide = decideBy(options, "initiator", () => credentialName(options.self.own().credential));
-  return (peer) => (credentialName(peer) === options.to ? decide(peer) : "ERR_CHANNEL_PEER");
+  return (peer) => (credentialName(peer) === options.to ? inTime(limit, decide(peer)) : "ERR_CHANNEL_PEER");
 }
 
-/** Opens the connection and sees to it that the whole ends in time; on failure nothing stays open. */
-async function dial<T>(options: ConnectOptions, use: (socket: Socket) => Promise<T>): Promise<T> {
-  const { timeoutMs = TIMEOUT_MS, signal } = options;
-  signal?.throwIfAborted();
+/** Sees to it that the whole ends in time, or when the caller says so. */
+async function limited<T>(options: ConnectOptions, use: (limit: AbortSignal) => Promise<T>): Promise<T> {
+  options.signal?.throwIfAborted();
+  const limit = startTimeLimit(options.timeoutMs ?? TIMEOUT_MS, options.signal);
+  try {
+    return await use(limit.signal);
+  } catch (error) {
+    if ("socket" in options) options.socket.destroy();
+    throw limit.signal.aborted ? limit.signal.reason : error;
+  } finally {
+    limit.lift();
+  }
+}
+
+/** Opens the connection; on failure, and when the time is over, nothing stays open. */
+async function dial<T>(limit: AbortSignal, options: ConnectOptions, use: (socket: Socket) => Promise<T>): Promise<T> {
   const socket = "socket" in options ? options.socket : connectNet(netOptions(options));
   socket.setNoDelay?.(true); // the messages are small, and each waits for the last
-  let reason: unknown;
-  const stop = (why: unknown): void => {
-    reason ??= why;
-    socket.destroy();
-  };
-  const timer = setTimeout(
-    () => stop(new MilagroError("ERR_TIMEOUT", "the channel was not set up in time")),
-    timeoutMs,
-  );
-  const onAbort = (): void => stop(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const onLimit = (): unknown => socket.destroy();
+  if (limit.aborted) onLimit();
+  limit.addEventListener("abort", onLimit, { once: true });
   const onError = (): void => {};
   socket.on("error", onError);
   try {
@@ -157,10 +168,9 @@ async function dial<T>(options: ConnectOptions, use: (socket: Socket) => Promise
     return await use(socket);
   } catch (error) {
     socket.destroy();
-    throw reason ?? error;
+    throw error;
   } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    limit.removeEventListener("abort", onLimit);
     socket.off("error", onError);
     if (socket.destroyed) socket.on("error", onError);
   }
@@ -174,6 +184,8 @@ function netOptions(options: Exclude<ConnectOptions, { readonly socket: Socket }
 }
 
 function connected(socket: Socket): Promise<void> {
+  const unreachable = (): MilagroError => new MilagroError("ERR_UNREACHABLE", "nothing answers at this address");
+  if (socket.destroyed) return Promise.reject(unreachable());
   if (!socket.connecting && !socket.pending) return Promise.resolve();
   return new Promise((resolve, reject) => {
     const finish = (then: () => void) => (): void => {
@@ -181,7 +193,7 @@ function connected(socket: Socket): Promise<void> {
       then();
     };
     const onConnect = finish(resolve);
-    const onFail = finish(() => reject(new MilagroError("ERR_UNREACHABLE", "nothing answers at this address")));
+    const onFail = finish(() => reject(unreachable()));
     socket.on("connect", onConnect).on("error", onFail).on("close", onFail);
   });
 }

@@ -19,20 +19,21 @@ import { nativeAead } from "../aead.ts";
 import { type Log, silentLog } from "../log.ts";
 import { type AccessOptions, decideBy } from "./access.ts";
 import { type AdmissionLimits, createAdmission } from "./admission.ts";
-import { respond } from "./agree.ts";
+import { type Decide, respond } from "./agree.ts";
 import { type Channel, type ChannelOrigin, toChannel } from "./channel.ts";
 import { readSome } from "./frame-stream.ts";
 import { openPresentedKey, type PresentedKey } from "./presented-key.ts";
 import type { ChannelSelf } from "./self.ts";
 import { createSokPeers, type SokKeys } from "./sok.ts";
 import { createTicketKeys, TICKET_SECONDS, type TicketKeys } from "./tickets.ts";
+import { inTime, startTimeLimit } from "./time-limit.ts";
 import { tlsServer } from "./tls.ts";
 import { startVerifyPool } from "./verify-pool.ts";
 
 export interface ServerOptions extends AccessOptions, AdmissionLimits {
   readonly self: ChannelSelf;
   readonly ALPNProtocols?: readonly string[] | undefined;
-  /** From the first byte until TLS is set up, in ms. Default 10 000. */
+  /** From the first byte until TLS is set up and all callbacks have answered, in ms. Default 10 000. Who is not through by then is ended with `ERR_TIMEOUT`. */
   readonly handshakeTimeoutMs?: number | undefined;
   /** Where ticket keys come from; `false`: no tickets. Default: keys of this process. */
   readonly tickets?: TicketKeys | false | undefined;
@@ -119,12 +120,9 @@ export function createServer(options: ServerOptions, onChannel?: (channel: Chann
     }
     settingUp.add(socket);
     socket.setNoDelay(true);
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      socket.destroy();
-    }, handshakeTimeoutMs);
-    establish(socket)
+    const limit = startTimeLimit(handshakeTimeoutMs);
+    limit.signal.addEventListener("abort", () => socket.destroy(), { once: true });
+    establish(socket, limit.signal)
       .then(
         (channel) => {
           if (!channel) return;
@@ -139,12 +137,11 @@ export function createServer(options: ServerOptions, onChannel?: (channel: Chann
           // What was written, a refusal, still goes out.
           if (socket.writableEnded) socket.destroySoon();
           else socket.destroy();
-          const cause = late ? new MilagroError("ERR_TIMEOUT", "the channel was not set up in time") : error;
-          server.emit("channelError", cause, address);
+          server.emit("channelError", limit.signal.aborted ? limit.signal.reason : error, address);
         },
       )
       .finally(() => {
-        clearTimeout(timer);
+        limit.lift();
         settingUp.delete(socket);
         leave();
       });
@@ -182,10 +179,14 @@ function isWholeDomain(domain: ChannelDomain): domain is TrustDomain {
 }
 
 /** What turns a connection into a channel; undefined: the connection was about a key only, and is done. */
-function establisher(options: ServerOptions): (socket: Socket) => Promise<Channel | undefined> {
+function establisher(options: ServerOptions): (socket: Socket, limit: AbortSignal) => Promise<Channel | undefined> {
   const { self, ticketSeconds = TICKET_SECONDS } = options;
   const own = (): Credential => self.own().credential;
-  const decide = decideBy(options, "responder", () => credentialName(own()));
+  const decideEver = decideBy(options, "responder", () => credentialName(own()));
+  const decideIn =
+    (limit: AbortSignal): Decide =>
+    (peer) =>
+      inTime(limit, decideEver(peer));
   const tickets =
     options.tickets === false
       ? undefined
@@ -212,9 +213,12 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
     return epoch === NO_EXPIRY ? ticketSeconds : (signingEndMs(domain, epoch) - clock()) / 1000;
   }
 
-  async function byAgreement(socket: Socket, begun: Buffer): Promise<Channel | undefined> {
-    const grant = options.grant ?? (tickets ? ticketFor : undefined);
-    const { agreed, purpose } = await respond(socket, self, { decide, mpin: options.mpin, grant, begun });
+  const grantEver = options.grant ?? (tickets ? ticketFor : undefined);
+
+  async function byAgreement(socket: Socket, begun: Buffer, limit: AbortSignal): Promise<Channel | undefined> {
+    const mpin = options.mpin && mpinIn(limit, options.mpin);
+    const grant: GrantKey | undefined = grantEver && ((peer, psk) => inTime(limit, grantEver(peer, psk)));
+    const { agreed, purpose } = await respond(socket, self, { decide: decideIn(limit), mpin, grant, begun });
     if (!purpose.stream) {
       agreed.psk.destroy();
       socket.destroySoon(); // the other side may keep its end open as long as it likes
@@ -230,7 +234,8 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
     }
   }
 
-  async function byPresentedKey(socket: Socket): Promise<Channel> {
+  async function byPresentedKey(socket: Socket, limit: AbortSignal): Promise<Channel> {
+    const decide = decideIn(limit);
     let presented: PresentedKey | undefined;
     let refused: unknown;
     const find = (text: string): Uint8Array | undefined => {
@@ -261,13 +266,23 @@ function establisher(options: ServerOptions): (socket: Socket) => Promise<Channe
   const channelOf = (tls: Parameters<typeof toChannel>[0], peer: Credential, origin: ChannelOrigin): Channel =>
     toChannel(tls, peer, origin, clock());
 
-  return async (socket) => {
+  return async (socket, limit) => {
     const begun = await readSome(socket);
-    if (isFrameStart(begun[0] as number)) return byAgreement(socket, begun);
+    if (isFrameStart(begun[0] as number)) return byAgreement(socket, begun, limit);
     if (begun[0] === TLS_HANDSHAKE) {
       socket.unshift(begun);
-      return byPresentedKey(socket);
+      return byPresentedKey(socket, limit);
     }
     throw new MilagroError("ERR_CHANNEL_MESSAGE", "neither an agreement nor TLS");
+  };
+}
+
+/** The time limit on what the application is asked about a person. */
+function mpinIn(limit: AbortSignal, mpin: MpinResponder): MpinResponder {
+  return {
+    ...mpin,
+    attempt: (identity) => inTime(limit, mpin.attempt(identity)),
+    subject: (identity, permitEpoch) => inTime(limit, mpin.subject(identity, permitEpoch)),
+    outcome: (identity, accepted) => inTime(limit, mpin.outcome(identity, accepted)),
   };
 }

@@ -4,7 +4,8 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { allFiles, forms, freePorts, startDaemon } from "./milagro.ts";
+import { freePorts } from "../support/ports.ts";
+import { allFiles, forms, startDaemon } from "./milagro.ts";
 import { acting, threeOperators } from "./three-operators.ts";
 
 const ALICE = "milagro:acme/person/alice";

@@ -6,8 +6,10 @@ import { chownSync, mkdirSync, statSync } from "node:fs";
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { epochSecondsAwayFromTheEnd } from "../support/epochs.ts";
+import { freePorts } from "../support/ports.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
-import { allFiles, canRunAs, type Daemon, forms, freePorts, milagro, startDaemon } from "./milagro.ts";
+import { allFiles, canRunAs, type Daemon, forms, milagro, startDaemon } from "./milagro.ts";
 
 const SECRET = `by-hand-secret-${"h".repeat(30)}`;
 const ALICE = "milagro:acme/person/alice";
@@ -104,8 +106,9 @@ describe("by hand", () => {
 
     ports = await freePorts(2);
     const [kms, bus] = ports;
+    const epoch = epochSecondsAwayFromTheEnd(3600, 900);
     await run(
-      `domain propose acme ${urls} --kms http://127.0.0.1:${kms} --bus mqtt://127.0.0.1:${bus} --epoch 3600 --out proposal.json`,
+      `domain propose acme ${urls} --kms http://127.0.0.1:${kms} --bus mqtt://127.0.0.1:${bus} --epoch ${epoch} --out proposal.json`,
     );
     const input = await readFile(path("proposal.json"), "utf8");
     await eachMember((member) => run("dta approve --home dta -", { member, input }));

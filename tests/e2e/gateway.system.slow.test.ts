@@ -10,7 +10,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { presign } from "../../apps/gateway/src/presign.ts";
 import { clientsOf, ok } from "../../apps/gateway/test/clients.ts";
 import { needs } from "../support/needs.ts";
-import { freePorts, spawnMilagro, startDaemon } from "./milagro.ts";
+import { freePorts } from "../support/ports.ts";
+import { spawnMilagro, startDaemon } from "./milagro.ts";
 import { acting, threeOperators } from "./three-operators.ts";
 
 const GATEWAY = "milagro:acme/gateway/g1";

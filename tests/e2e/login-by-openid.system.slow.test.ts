@@ -10,7 +10,7 @@ import { beginEnrolment, fetchLoginService } from "@milagro/client/mpin-enrol";
 import { afterAll, expect } from "vitest";
 import { Browser } from "../../services/auth/test/openid/harness.ts";
 import { type Apache, needsApache, startApache } from "../interop/apache.ts";
-import { freePorts } from "./milagro.ts";
+import { freePorts } from "../support/ports.ts";
 import { loadEngine, openBrowser, pinOf, Stage } from "./mpin-stage.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/login-behind-apache/milagro.conf", import.meta.url));

@@ -12,9 +12,9 @@ import { until } from "../../clients/web/test/browsers/browser.ts";
 import { inEachBrowser } from "../../clients/web/test/browsers/engines.ts";
 import { find, type Visit, visit } from "../../clients/web/test/browsers/visit.ts";
 import { type OpenIdProvider, startOpenIdProvider } from "../support/openid-provider.ts";
+import { freePorts } from "../support/ports.ts";
 import { choosePin } from "./login-person.ts";
 import { type LoginStack, startLoginStack } from "./login-stack.ts";
-import { freePorts } from "./milagro.ts";
 
 const PIN = "4071";
 const folder = mkdtempSync(join(tmpdir(), "login-openid-"));

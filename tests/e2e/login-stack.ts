@@ -39,7 +39,7 @@ import {
   stop,
   type TestDta,
 } from "../../services/dta/test/support.ts";
-import { freePorts } from "./milagro.ts";
+import { freePorts } from "../support/ports.ts";
 
 const COUNT = 3;
 const EPOCH_SECONDS = 86_400;

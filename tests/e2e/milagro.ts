@@ -3,9 +3,7 @@
  * @module
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -45,7 +43,8 @@ export function spawnMilagro(args: readonly string[], options: RunOptions): Chil
 /** Runs to the end. */
 export async function milagro(args: readonly string[], options: RunOptions): Promise<Finished> {
   const child = spawnMilagro(args, options);
-  child.stdin?.end(options.input ?? "");
+  // Who does not read what it is given may be gone before it is written.
+  child.stdin?.on("error", () => {}).end(options.input ?? "");
   let stdout = "";
   let stderr = "";
   child.stdout?.on("data", (chunk) => {
@@ -92,16 +91,7 @@ export async function startDaemon(args: readonly string[], options: RunOptions):
   };
 }
 
-/** Ports that are free now, all different. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
-/** Every file below a folder, with its content. */
+/** Every file below a folder, with its content. What goes away meanwhile (a database's log, a file that is renamed) is not left behind. */
 export function allFiles(folder: string): { readonly path: string; readonly content: Buffer }[] {
   return (
     readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -109,8 +99,20 @@ export function allFiles(folder: string): { readonly path: string; readonly cont
       .map((entry) => join(entry.parentPath, entry.name))
       // Compiled code of our own sources, thousands of small files.
       .filter((path) => !path.startsWith(join(folder, "cache")))
-      .map((path) => ({ path, content: readFileSync(path) }))
+      .flatMap((path) => {
+        const content = contentOf(path);
+        return content === undefined ? [] : [{ path, content }];
+      })
   );
+}
+
+function contentOf(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** The forms in which a secret might have been written down. */

@@ -23,6 +23,8 @@ import { createEngine, type Engine } from "@milagro/engine";
 import { MilagroError } from "@milagro/engine/error";
 import { createG1Engine } from "@milagro/engine/wasm-g1";
 import { systemRandom as random } from "@milagro/runtime/random";
+import { epochSecondsAwayFromTheEnd } from "../support/epochs.ts";
+import { freePorts } from "../support/ports.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
 import { type Daemon, milagro, startDaemon } from "./milagro.ts";
 
@@ -49,16 +51,18 @@ export class Stage {
   origin = "";
   readonly #dtas: (Daemon | undefined)[] = [];
   readonly #urls: string[] = [];
+  readonly #ports: readonly number[];
   readonly #outputs: (() => string)[] = [];
   #auth: Daemon | undefined;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, ports: readonly number[]) {
     this.folder = folder;
+    this.#ports = ports;
   }
 
   /** Founds the domain, tells the D-TAs whom to issue to, and starts the login server. @param rogueKey - of another server that they trust */
   static async open(rogueKey: object): Promise<Stage> {
-    const stage = new Stage(await makeTempFolder());
+    const stage = new Stage(await makeTempFolder(), await freePorts(MEMBERS.length));
     await stage.#found();
     const { approvalKey } = await stage.#initAuth();
     await Promise.all(MEMBERS.map((member) => stage.#setPolicy(member, approvalKey, rogueKey)));
@@ -79,10 +83,9 @@ export class Stage {
     return result.stdout;
   }
 
+  /** Starts it again on the port that it has had. */
   async startDta(member: number): Promise<void> {
-    const url = this.#urls[member - 1];
-    const listen = url === undefined ? "127.0.0.1:0" : new URL(url).host;
-    const line = `dta serve --home dta-${member} --listen ${listen} --passphrase-file pass`;
+    const line = `dta serve --home dta-${member} --listen 127.0.0.1:${this.#ports[member - 1]} --passphrase-file pass`;
     const daemon = await startDaemon(line.split(" "), {
       cwd: this.folder,
       env: { NODE_COMPILE_CACHE: this.path("cache") },
@@ -155,7 +158,8 @@ export class Stage {
         await this.startDta(member);
       }),
     );
-    await this.run(`domain propose ${DOMAIN} ${this.#urls.map((url) => `--dta ${url}`).join(" ")} --epoch 3600`);
+    const dtas = this.#urls.map((url) => `--dta ${url}`).join(" ");
+    await this.run(`domain propose ${DOMAIN} ${dtas} --epoch ${epochSecondsAwayFromTheEnd(3600, 900)}`);
     const proposal = await readFile(this.path("proposal.json"), "utf8");
     await Promise.all(MEMBERS.map((member) => this.run(`dta approve --home dta-${member} -`, proposal)));
     await this.run("domain found proposal.json --home founder --out acme.json");

@@ -4,6 +4,7 @@
  */
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { epochSecondsAwayFromTheEnd } from "../support/epochs.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
 import { type Daemon, type Finished, milagro, type RunOptions, startDaemon } from "./milagro.ts";
 
@@ -84,7 +85,8 @@ export function threeOperators(): ThreeOperators {
       );
       daemons.push(...dtas);
       const urls = dtas.map(({ ready }) => `--dta ${String(ready["url"])}`).join(" ");
-      await run(`domain propose acme ${urls} ${proposal} --epoch 3600 --out proposal.json`);
+      const epoch = epochSecondsAwayFromTheEnd(3600, 900);
+      await run(`domain propose acme ${urls} ${proposal} --epoch ${epoch} --out proposal.json`);
       const text = await readFile(join(folder, "proposal.json"), "utf8");
       await eachMember((member) => run(`dta approve --home dta-${member} -`, [], text));
       await run(`domain found proposal.json --home ${home} --out acme.json`);

@@ -40,7 +40,8 @@ import {
 } from "../../services/dta/test/support.ts";
 import type { Kms } from "../../services/kms/src/kms.ts";
 import { startInProcess } from "../../services/kms/test/support.ts";
-import { freePorts } from "../e2e/milagro.ts";
+import { epochSecondsAwayFromTheEnd } from "../support/epochs.ts";
+import { freePorts } from "../support/ports.ts";
 
 export const COUNT = 3;
 export const who = (name: string): Identity => parseIdentity(`milagro:example.org/${name}`);
@@ -71,18 +72,6 @@ export interface Stack {
   close(): Promise<void>;
 }
 
-/** About a day, such that moving a clock by up to an hour stays within the epoch, at whatever time of day the tests run. */
-function epochSecondsAwayFromTheEnd(): number {
-  const nowSeconds = Date.now() / 1000;
-  const room = (epochSeconds: number) => {
-    const into = nowSeconds % epochSeconds;
-    return Math.min(into, epochSeconds - into);
-  };
-  const found = [86_400, 90_000, 100_000, 110_000, 130_000, 170_000].find((epochSeconds) => room(epochSeconds) > 3600);
-  if (found === undefined) throw new Error("no epoch length has its ends an hour away");
-  return found;
-}
-
 export async function startStack(): Promise<Stack> {
   const folder = newFolder();
   const ports = await freePorts(COUNT + 2);
@@ -105,7 +94,8 @@ export async function startStack(): Promise<Stack> {
   const proposal = parseCeremonyProposal({
     v: 1,
     name: "example.org",
-    epochSeconds: epochSecondsAwayFromTheEnd(),
+    // Moving a clock by up to an hour stays within the epoch.
+    epochSeconds: epochSecondsAwayFromTheEnd(86_400, 3600 + 900),
     members: dtas.map((_, i) => ({ ...memberOf(i + 1), url: `http://127.0.0.1:${ports[i]}` })),
     kms: { url: `http://127.0.0.1:${kmsPort}`, busUrl: `mqtt://127.0.0.1:${busPort}` },
     nonce: encodeBase64url(random(16)),

@@ -38,12 +38,12 @@ import { systemRandom as random } from "@milagro/runtime/random";
 import { homeOf } from "../../services/dta/src/config.ts";
 import { initDta } from "../../services/dta/src/init.ts";
 import { CHEAP, memberOf, OPEN_POLICY } from "../../services/dta/test/support.ts";
-import { freePorts } from "../e2e/milagro.ts";
+import { epochSecondsAwayFromTheEnd } from "../support/epochs.ts";
+import { freePorts } from "../support/ports.ts";
 import { makeTempFolder } from "../support/temp-folder.ts";
 
 export const engine = await createEngine({ random });
 export const PASSPHRASE = "the passphrase of this test, never to be printed";
-export const EPOCH_SECONDS = 3600;
 export const COUNT = 3;
 
 const SOURCES = {
@@ -209,10 +209,11 @@ export async function createWorld({
   }
   await Promise.all(dtas.map((dta) => dta.start()));
 
+  const epochSeconds = epochSecondsAwayFromTheEnd(3600, 900);
   const proposal = parseCeremonyProposal({
     v: 1,
     name: "example.org",
-    epochSeconds: EPOCH_SECONDS,
+    epochSeconds,
     members: indices.map((index) => ({ ...memberOf(index), url: `http://127.0.0.1:${ports[index - 1]}` })),
     kms: {
       url: `${over === "channels" ? "milagro" : "http"}://127.0.0.1:${kmsPort}`,
@@ -307,7 +308,7 @@ export async function createWorld({
     async person(name) {
       const identity = who(`person/${name}`);
       const evidence = (await tokens(identity)).map((token): Evidence[] => [{ type: "join-token", token }]);
-      const epoch = epochAt(systemClock(), EPOCH_SECONDS);
+      const epoch = epochAt(systemClock(), epochSeconds);
       const usages: readonly IdentityUsage[] = ["enc", "sig"];
       const keys = usages.map((usage) => ({ usage, epoch }));
       const { ring } = await enrolRing(deps, { identity, keys, evidence });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ALICE, Browser, type Harness, resultFor, startHarness } from "../../services/auth/test/openid/harness.ts";
-import { freePorts } from "../e2e/milagro.ts";
+import { freePorts } from "../support/ports.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../examples/login-express/server.js", import.meta.url));
 let folder: string;

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, test } from "vitest";
@@ -62,7 +63,7 @@ export interface Machines {
 
 /** Two machines for the tests of a file, with the profiles of these people; what still runs after a test is stopped. */
 export function useMachines(names: readonly string[]): Machines {
-  let folder: string;
+  let folder = "";
   let people: People;
   let cable: Cable;
   const running = new Set<Running>();
@@ -76,6 +77,7 @@ export function useMachines(names: readonly string[]): Machines {
   });
   afterAll(async () => {
     await cable?.cut();
+    if (folder !== "") await rm(folder, { recursive: true, force: true });
   });
 
   const environment = () => ({

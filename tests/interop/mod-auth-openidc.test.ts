@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect } from "vitest";
 import { ALICE, Browser, type Harness, resultFor, startHarness } from "../../services/auth/test/openid/harness.ts";
-import { freePorts } from "../e2e/milagro.ts";
+import { freePorts } from "../support/ports.ts";
 import { type Apache, needsApache, startApache } from "./apache.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/login-behind-apache/milagro.conf", import.meta.url));

@@ -42,7 +42,7 @@ import {
   stop,
   type TestDta,
 } from "../../services/dta/test/support.ts";
-import { freePorts } from "../e2e/milagro.ts";
+import { freePorts } from "../support/ports.ts";
 
 export { random };
 export const COUNT = 3;

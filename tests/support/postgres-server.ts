@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chownSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import pg from "pg";
 import { findProgram, needs } from "./needs.ts";
+import { freePorts } from "./ports.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
 /** Debian's ids of nobody and nogroup. */
@@ -47,7 +47,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     },
   );
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   let server: ChildProcess | undefined;
 
   const url = (database: string): string => `postgres://milagro@127.0.0.1:${port}/${database}`;
@@ -114,13 +114,4 @@ async function untilReady(url: string): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const address = probe.address();
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  if (typeof address !== "object" || !address) throw new Error("no free port");
-  return address.port;
 }

@@ -4,9 +4,10 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { onTestFinished } from "vitest";
 import { findProgram } from "../../../tests/support/needs.ts";
+import { freePorts } from "../../../tests/support/ports.ts";
 
 export interface Program {
   /** Everything it has said so far, on both outputs. */
@@ -51,10 +52,7 @@ export function start(name: string, ...args: readonly string[]): Program {
 
 /** A port that nobody listens at. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
+  const [port = 0] = await freePorts(1);
   return port;
 }
 

@@ -17,7 +17,7 @@ import {
   issueKey,
   random,
 } from "../../../core/protocol/test/fixture.ts";
-import { freePorts } from "../../../tests/e2e/milagro.ts";
+import { freePorts } from "../../../tests/support/ports.ts";
 import { makeTempFolder } from "../../../tests/support/temp-folder.ts";
 import { keyFile, writeKnownDomain } from "../src/profile.ts";
 import { type Ran, run } from "./run-cli.ts";

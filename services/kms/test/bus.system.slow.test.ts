@@ -1,7 +1,6 @@
 /** The bus: who gets in and what they may do; enrolment relayed to D-TAs that come and go; the D-KMS's own identity.
  * One file, since all three need the same broker and D-TAs running. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { utf8 } from "@milagro/crypto/bytes";
 import { type Epoch, epochAt } from "@milagro/crypto/epoch";
@@ -23,6 +22,7 @@ import { clientIdPrefix } from "@milagro/runtime/mqtt-topic";
 import { createNotifier } from "@milagro/runtime/notifier";
 import mqtt from "mqtt";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { freePorts } from "../../../tests/support/ports.ts";
 import type { Kms } from "../src/kms.ts";
 import { authenticAnswer, createRelay, relayTopic } from "../src/relay-enrolment.ts";
 import { openStore } from "../src/sql-store.ts";
@@ -47,14 +47,6 @@ let kms: Kms;
 let ports: { api: number; bus: number };
 const epochNow = (): Epoch => epochAt(Date.now(), founded.domain.epochSeconds);
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address ? address.port : 0;
-}
-
 const start = () =>
   startInProcess(home.home, {
     args: [
@@ -73,7 +65,8 @@ beforeAll(async () => {
   founded = await foundDomain();
   home = makeHome(founded, [allow("user/alice", ["put", "generate", "rotate", "list", "read"])]);
   writeFileSync(join(home.home, "pass"), "a passphrase for tests\n", { mode: 0o600 });
-  ports = { api: await freePort(), bus: await freePort() };
+  const [api = 0, bus = 0] = await freePorts(2);
+  ports = { api, bus };
   kms = await start();
 });
 afterAll(async () => {

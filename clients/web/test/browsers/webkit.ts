@@ -4,9 +4,8 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, globSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { freePorts } from "../../../../tests/support/ports.ts";
 import { type BrowserEngine, BrowserHungError, type NamedKey } from "./browser.ts";
 
 const DRIVER = "/usr/bin/WebKitWebDriver";
@@ -43,7 +42,7 @@ async function startScreen() {
 async function startDriver(): Promise<{ readonly child: ChildProcess; readonly url: string }> {
   screen ??= startScreen();
   const { display } = await screen;
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const child = spawn(DRIVER, [`--port=${port}`, "--host=127.0.0.1"], {
     env: {
       ...process.env,
@@ -65,14 +64,6 @@ async function startDriver(): Promise<{ readonly child: ChildProcess; readonly u
     if (tries > 400) throw new Error("WebKitWebDriver does not answer");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function firstLine(child: ChildProcess): Promise<string> {

@@ -199,6 +199,26 @@ test("a phone that comes after the time to change over is told to be set up anew
   }
 }, 60_000);
 
+test("what the server says of the domain and what it checks by change together: nobody meets one without the other", async () => {
+  const master = world.auth.context.workers.masterEpoch;
+  const { context } = world.auth;
+  let apart = 0;
+  let turns = 0;
+  let over = false;
+  const look = () => {
+    turns++;
+    if (context.workers.masterEpoch !== context.domain.masterEpoch) apart++;
+    if (!over) setImmediate(look);
+  };
+  setImmediate(look);
+  await world.rotate();
+  await world.untilMaster(master + 1);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  over = true;
+  expect(turns).toBeGreaterThan(10);
+  expect(apart).toBe(0);
+}, 60_000);
+
 test("a server that ends in the middle of changing over starts with the secret and the descriptor that belong together", async () => {
   const master = world.auth.context.workers.masterEpoch;
   // In the middle, and held there: it knows the new descriptor and has asked for its secret, but one D-TA is away.

@@ -116,9 +116,9 @@ async function round(
   const bytes = await collectSecret({ ...options, domain, http }, missing ? "join-tokens" : own, signal);
   await options.onCollected(domain.masterEpoch);
   await storeDomain(keys, domain, bytes);
-  const descriptor = JSON.stringify(encodeSignedDescriptor(domain.signed));
-  await workers.setSecret(new Secret("server secret", bytes), { descriptor, epoch: domain.masterEpoch });
-  setDomain(domain);
+  const master = { descriptor: JSON.stringify(encodeSignedDescriptor(domain.signed)), epoch: domain.masterEpoch };
+  // A device that is told of the new master and given the old descriptor would have nothing to update its token by.
+  await workers.setSecret(new Secret("server secret", bytes), master, () => setDomain(domain));
   log.info("server secret collected", { identity: options.server, epoch: domain.masterEpoch });
 }
 

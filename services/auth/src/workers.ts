@@ -24,8 +24,11 @@ export interface Workers {
   readonly masterEpoch: number;
   /** Whether the login holds. @throws `ERR_MASTER_CHANGED` for one that was begun with another master */
   verify(check: LoginCheck): Promise<boolean>;
-  /** From now on logins are checked with this secret, which is kept, for workers that start later; at once, whatever waits. */
-  setSecret(secret: ServerSecretBytes, master?: WorkersMaster): Promise<void>;
+  /**
+   * From now on logins are checked with this secret, which is kept, for workers that start later; at once, whatever waits.
+   * @param switched - called in that moment, for what must change together with it; the promise takes until the workers before are done
+   */
+  setSecret(secret: ServerSecretBytes, master?: WorkersMaster, switched?: () => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -143,12 +146,13 @@ export async function createWorkers(options: WorkersOptions): Promise<Workers> {
         dispatch();
       });
     },
-    async setSecret(next, of = master) {
+    async setSecret(next, of = master, switched) {
       const [oldPool, oldSecret] = [pool, secret];
       const fresh = start(next, of);
       await fresh.ready();
       // Together: nobody is let in before there are workers that have the secret, and the epoch is that of the secret.
       [pool, secret, master] = [fresh, next, of];
+      switched?.();
       await oldPool.close();
       oldSecret?.destroy();
     },

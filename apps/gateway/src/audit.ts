@@ -13,6 +13,7 @@ export type AuditAction =
   | "bucket.versioning"
   | "object.read"
   | "object.head"
+  | "object.attributes"
   | "object.write"
   | "object.copy"
   | "object.delete"

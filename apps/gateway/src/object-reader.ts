@@ -71,7 +71,8 @@ export async function* readObject(
     from,
     length,
   );
-  const keyOf = (index: number) => partKey(dek, parseBase64url((manifest.parts[index] as [number, string])[1]));
+  const keyOf = (index: number) =>
+    partKey(dek, parseBase64url((manifest.parts[index] as Manifest["parts"][number])[1]));
   const tailFrom = info.length - tail.length;
   if (plan.from >= tailFrom) {
     const at = plan.from - tailFrom;

@@ -25,7 +25,11 @@ export async function resealObject(gateway: Gateway, object: OpenedObject, kek: 
   const salts = object.manifest.parts.map(() => random(PART_SALT_LENGTH));
   const manifest: Manifest = {
     ...object.manifest,
-    parts: object.manifest.parts.map(([size], i) => [size, Buffer.from(salts[i] as Uint8Array).toString("base64url")]),
+    parts: object.manifest.parts.map(([size, , ...checksum], i) => [
+      size,
+      Buffer.from(salts[i] as Uint8Array).toString("base64url"),
+      ...checksum,
+    ]),
   };
   const length = manifest.parts.reduce((sum, [size]) => sum + sealedLength(size), 0) + sealedManifestLength(manifest);
   const body = async function* () {

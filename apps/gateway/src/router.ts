@@ -17,6 +17,7 @@ import { copyObject } from "./operations/copy-object.ts";
 import { listObjects, listObjectsV2, listVersions } from "./operations/list-objects.ts";
 import { listParts, listUploads } from "./operations/list-uploads.ts";
 import { abortUpload, completeUpload, createUpload, uploadPart, uploadPartCopy } from "./operations/multipart.ts";
+import { getObjectAttributes } from "./operations/object-attributes.ts";
 import { getObject } from "./operations/read-object.ts";
 import { getTags, putTags } from "./operations/tagging.ts";
 import { deleteObject, deleteObjects, putObject } from "./operations/write-object.ts";
@@ -97,6 +98,7 @@ export function routeOf(request: S3Request, verified: Verified): Route {
       ? { action: "object.copy", run: copyObject }
       : { action: "object.write", run: putObject(verified) },
     "DELETE object ": { action: "object.delete", run: deleteObject },
+    "GET object attributes": { action: "object.attributes", run: getObjectAttributes },
     "GET object acl": { action: "bucket.list", run: readAcl },
     "GET object tagging": { action: "object.tags", run: getTags },
     "PUT object tagging": { action: "object.tags", run: putTags },

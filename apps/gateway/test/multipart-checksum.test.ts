@@ -75,10 +75,10 @@ describe("completing", () => {
         "x-amz-checksum-type": "FULL_OBJECT",
         "x-amz-mp-object-size": String(whole.length),
       });
-      expect(await completedChecksums(sent, begun, await partsWith(algorithm))).toEqual({ [algorithm]: expected });
-      expect(await completedChecksums(headers({}), begun, await partsWith(algorithm))).toEqual({
-        [algorithm]: expected,
-      });
+      const parts = await partsWith(algorithm);
+      const kept = { whole: { [algorithm]: expected }, ofParts: parts.map(({ checksums }) => checksums[algorithm]) };
+      expect(await completedChecksums(sent, begun, parts)).toEqual(kept);
+      expect(await completedChecksums(headers({}), begun, parts)).toEqual(kept);
     },
   );
 
@@ -86,9 +86,8 @@ describe("completing", () => {
     const expected = Buffer.alloc(4);
     expected.writeUInt32BE(crc32(whole));
     const begun: UploadChecksum = { algorithm: "crc32", type: "FULL_OBJECT" };
-    expect(await completedChecksums(headers({}), begun, await partsWith("crc32"))).toEqual({
-      crc32: expected.toString("base64"),
-    });
+    const { whole: kept } = await completedChecksums(headers({}), begun, await partsWith("crc32"));
+    expect(kept).toEqual({ crc32: expected.toString("base64") });
   });
 
   test.each(["sha1", "sha256"] as const)(
@@ -103,7 +102,7 @@ describe("completing", () => {
         { [`x-amz-checksum-${algorithm}`]: expected },
         { [`x-amz-checksum-${algorithm}`]: `${expected}-4` },
       ])
-        expect(await completedChecksums(headers(sent), begun, await partsWith(algorithm))).toEqual({
+        expect((await completedChecksums(headers(sent), begun, await partsWith(algorithm))).whole).toEqual({
           [algorithm]: `${expected}-4`,
         });
     },
@@ -112,13 +111,15 @@ describe("completing", () => {
   test("begun without one: the CRC that all parts came with, of the full object; else none", async () => {
     const parts = await partsWith("sha256", "crc32c");
     expect(await completedChecksums(headers({}), undefined, parts)).toEqual({
-      crc32c: await base64Of("crc32c", whole),
+      whole: { crc32c: await base64Of("crc32c", whole) },
+      ofParts: parts.map(({ checksums }) => checksums["crc32c"]),
     });
     const [first, ...others] = parts;
+    const none = { whole: {}, ofParts: [] };
     expect(
       await completedChecksums(headers({}), undefined, [{ size: first?.size ?? 0, checksums: {} }, ...others]),
-    ).toEqual({});
-    expect(await completedChecksums(headers({}), undefined, await partsWith("sha256"))).toEqual({});
+    ).toEqual(none);
+    expect(await completedChecksums(headers({}), undefined, await partsWith("sha256"))).toEqual(none);
   });
 
   test.each<[string, UploadChecksum | undefined, Record<string, string>, string]>([
@@ -160,8 +161,8 @@ describe("completing", () => {
     ["a size that is none", undefined, { "x-amz-mp-object-size": "73018.0" }, "InvalidRequest"],
   ])("%s is refused", async (_what, begun, given, code) => {
     const parts = await partsWith("crc32");
-    const crc =
-      Object.values(await completedChecksums(headers({}), { algorithm: "crc32", type: "COMPOSITE" }, parts))[0] ?? "";
+    const composite = await completedChecksums(headers({}), { algorithm: "crc32", type: "COMPOSITE" }, parts);
+    const crc = composite.whole["crc32"] ?? "";
     const full = await base64Of("crc32", whole);
     const sent = Object.fromEntries(
       Object.entries(given).map(([name, value]) => [

@@ -64,6 +64,7 @@ async function build(): Promise<unknown> {
     copy[at < 0 ? copy.length + at : at] = (copy[at < 0 ? copy.length + at : at] as number) ^ 1;
     return copy;
   };
+  const inParts = await objectInParts(dek);
   const bucketKey = random(32);
   const bucketHex = hex(bucketKey);
   const key = new Secret("KEK", bucketKey);
@@ -112,6 +113,10 @@ async function build(): Promise<unknown> {
       object_("with a byte before the manifest", Buffer.concat([body, Buffer.alloc(1), tail]), bad),
       object_("the manifest alone", tail, bad),
       object_("nothing", new Uint8Array(0), bad),
+      object_("two parts with checksums", await inParts(["rTJ/wQ==", "cqY5/Q=="]), "ok"),
+      object_("two parts, of which one has a checksum", await inParts(["rTJ/wQ=="]), "ok"),
+      object_("a part's checksum that is not base64", await inParts(["rTJ/wQ==", "cqY5_Q=="]), bad),
+      object_("a part's checksum that is too long", await inParts(["rTJ/wQ==", "A".repeat(45)]), bad),
     ],
     names: ["a", "a/b", "a/b/", "b/b", "/", "", "ä/日本"]
       .map((name) => ({ bucketKey: bucketHex, key: name, name: names.seal(name), expect: "ok" }))
@@ -133,6 +138,38 @@ async function build(): Promise<unknown> {
       },
       { bucketKey: bucketHex, indexed: [], tags: {}, stored: { AAAA: "dAAAA" }, expect: bad },
     ],
+  };
+}
+
+/** @returns makes the object of `text` in two parts, with these checksums of them */
+async function objectInParts(
+  dek: Secret<"object key">,
+): Promise<(checksums: readonly string[]) => Promise<Uint8Array>> {
+  const random = stretch("gateway vectors, in parts");
+  const texts = ["attributes, ", "not addresses"].map((part) => new TextEncoder().encode(part));
+  const salts = texts.map(() => random(16));
+  const body: Uint8Array[] = [];
+  for (const [i, part] of texts.entries())
+    for await (const chunk of sealPart(partKey(dek, salts[i] as Uint8Array), [part])) body.push(chunk);
+  return async (checksums) => {
+    const parts = texts.map(({ length }, i): Manifest["parts"][number] => {
+      const salt = Buffer.from(salts[i] as Uint8Array).toString("base64url");
+      return checksums[i] === undefined ? [length, salt] : [length, salt, checksums[i]];
+    });
+    const etag = `${createHash("md5").update("parts").digest("hex")}-2`;
+    const about = {
+      v: 1,
+      size: 25,
+      etag,
+      parts,
+      headers: {},
+      metadata: {},
+      checksums: { crc32: "AAAAAA==-2" },
+    } as const;
+    return Buffer.concat([
+      ...body,
+      await sealManifest(random, dek, { ...about, parts, checksums: { ...about.checksums } }),
+    ]);
   };
 }
 

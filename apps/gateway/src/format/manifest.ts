@@ -16,6 +16,8 @@ import { sealedLength } from "./layout.ts";
 import { corrupt, type Dek } from "./segments.ts";
 
 const Texts = Type.Record(Type.String(), Type.String());
+const PartSize = Type.Integer({ minimum: 0 });
+const PartSalt = Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" });
 const ManifestSchema = Type.Object(
   {
     v: Type.Literal(1),
@@ -23,11 +25,17 @@ const ManifestSchema = Type.Object(
     size: Type.Integer({ minimum: 0 }),
     /** Without quotes: MD5 of the plaintext, or MD5 of the parts' MD5s ‖ "-" ‖ their number. */
     etag: Type.String({ pattern: "^[0-9a-f]{32}(?:-[0-9]{1,5})?$" }),
-    /** [bytes of plaintext, salt in base64url] of each part, in order. */
-    parts: Type.Array(Type.Tuple([Type.Integer({ minimum: 0 }), Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" })]), {
-      minItems: 1,
-      maxItems: 10_000,
-    }),
+    /**
+     * [bytes of plaintext, salt in base64url] of each part, in order; of an object that was uploaded in parts and has a checksum, also that of the part, in base64,
+     * by the same algorithm.
+     */
+    parts: Type.Array(
+      Type.Union([
+        Type.Tuple([PartSize, PartSalt]),
+        Type.Tuple([PartSize, PartSalt, Type.String({ pattern: "^[A-Za-z0-9+/]{6,43}={0,2}$" })]),
+      ]),
+      { minItems: 1, maxItems: 10_000 },
+    ),
     /** Headers that are given back as they came: content-type and its like. Lower case. */
     headers: Texts,
     /** The client's own metadata, without `x-amz-meta-`. */
@@ -42,7 +50,7 @@ export type Manifest = Static<typeof ManifestSchema>;
 
 /** Bytes of the number at an object's end. */
 export const MANIFEST_SUFFIX_LENGTH = 4;
-/** Ten thousand parts and 2 KB of metadata, with room. */
+/** Ten thousand parts with checksums and 2 KB of metadata, with room. */
 const MAX_MANIFEST_LENGTH = 1024 * 1024;
 const SALT_LENGTH = 16;
 const NONCE = new Uint8Array(12);

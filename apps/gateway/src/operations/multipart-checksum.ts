@@ -46,6 +46,14 @@ export function uploadChecksumOf(headers: Headers): UploadChecksum | undefined {
   return { algorithm, type };
 }
 
+/** What stays with an object that came in parts. */
+export interface CompletedChecksums {
+  /** Of the object: at most one. */
+  readonly whole: Checksums;
+  /** Of each part, by the same algorithm; empty without one. */
+  readonly ofParts: readonly string[];
+}
+
 /**
  * What CompleteMultipartUpload keeps with the object, after comparing what it says. An upload that was begun without an algorithm, all parts
  * of which came with the same CRC, has that CRC of the full object.
@@ -55,7 +63,7 @@ export async function completedChecksums(
   headers: Headers,
   begun: UploadChecksum | undefined,
   parts: readonly ChecksummedPart[],
-): Promise<Checksums> {
+): Promise<CompletedChecksums> {
   const size = headers.get("x-amz-mp-object-size");
   if (size !== undefined && size !== String(parts.reduce((sum, part) => sum + part.size, 0)))
     throw new S3Error("InvalidRequest", "the parts do not have the size that was sent");
@@ -66,12 +74,17 @@ export async function completedChecksums(
   const sent = checksumsIn(headers);
   if (sent.some(([algorithm]) => algorithm !== checksum?.algorithm))
     throw new S3Error("InvalidRequest", "neither the upload nor all of its parts have this kind of checksum");
-  if (!checksum) return {};
-  const whole = await wholeChecksum(checksum, parts);
+  if (!checksum) return { whole: {}, ofParts: [] };
+  const ofParts = parts.map(({ checksums }) => {
+    const one = checksums[checksum.algorithm];
+    if (one === undefined) throw new S3Error("InvalidRequest", "a part lacks the checksum of its upload");
+    return one;
+  });
+  const whole = await wholeChecksum(checksum, parts, ofParts);
   for (const [algorithm, value] of sent)
     if (value !== whole && !(checksum.type === "COMPOSITE" && value === whole.split("-")[0]))
       throw new S3Error("BadDigest", `the parts together do not have the ${algorithm} that was sent`);
-  return { [checksum.algorithm]: whole };
+  return { whole: { [checksum.algorithm]: whole }, ofParts };
 }
 
 function commonCrc(parts: readonly ChecksummedPart[]): UploadChecksum | undefined {
@@ -79,12 +92,15 @@ function commonCrc(parts: readonly ChecksummedPart[]): UploadChecksum | undefine
   return algorithm && { algorithm, type: "FULL_OBJECT" };
 }
 
-async function wholeChecksum({ algorithm, type }: UploadChecksum, parts: readonly ChecksummedPart[]): Promise<string> {
-  const digests = parts.map(({ checksums, size }) => {
-    const text = checksums[algorithm];
-    if (text === undefined) throw new S3Error("InvalidRequest", "a part lacks the checksum of its upload");
-    return { digest: new Uint8Array(Buffer.from(text, "base64")), size };
-  });
+async function wholeChecksum(
+  { algorithm, type }: UploadChecksum,
+  parts: readonly ChecksummedPart[],
+  ofParts: readonly string[],
+): Promise<string> {
+  const digests = parts.map(({ size }, i) => ({
+    digest: new Uint8Array(Buffer.from(ofParts[i] as string, "base64")),
+    size,
+  }));
   if (type === "FULL_OBJECT" && isCrc(algorithm)) {
     // The CRC of nothing is 0.
     const nothing = new Uint8Array(algorithm === "crc64nvme" ? 8 : 4);

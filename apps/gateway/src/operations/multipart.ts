@@ -191,7 +191,7 @@ export async function completeUpload(exchange: Exchange): Promise<Reply> {
   const content = readXml(await readSmallBody(exchange.body(), 4 * 1024 * 1024), "CompleteMultipartUpload");
   const parts = await chosenParts(exchange, upload, content);
   const { headers, metadata, checksum } = detailsOf(upload);
-  const checksums = await completedChecksums(
+  const { whole: checksums, ofParts } = await completedChecksums(
     request.headers,
     checksum,
     parts.map((part) => ({ size: part.size, checksums: checksumsOf(part) })),
@@ -202,7 +202,7 @@ export async function completeUpload(exchange: Exchange): Promise<Reply> {
     v: 1,
     size: parts.reduce((sum, { size }) => sum + size, 0),
     etag: multipartEtag(parts.map(({ md5 }) => md5)),
-    parts: parts.map(({ size, salt }) => [size, salt]),
+    parts: parts.map(({ size, salt }, i) => (ofParts[i] === undefined ? [size, salt] : [size, salt, ofParts[i]])),
     headers,
     metadata,
     checksums,

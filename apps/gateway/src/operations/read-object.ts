@@ -26,17 +26,15 @@ export async function getObject(exchange: Exchange): Promise<Reply> {
   const isHead = request.method === "HEAD";
   const object = await openForReading(exchange);
   const part = partOf(exchange, object) ?? rangeOf(exchange, object);
-  const { bucket, key, info, manifest } = object;
+  const { bucket, key, manifest } = object;
   await exchange.allow(isHead ? "object.head" : "object.read", {
     bucket,
     key,
     ...(part.isPart ? { range: `${part.from}+${part.length}` } : {}),
   });
-  const condition = checkRead(conditionsOf(request.headers), { etag: manifest.etag, modifiedMs: info.modifiedMs });
-  if (condition === "failed") throw new S3Error("PreconditionFailed", "the object is not what the request expects");
+  const unchanged = notModified(exchange, object);
+  if (unchanged) return unchanged;
   const headers = headersOf(exchange, object);
-  if (condition === "not-modified")
-    return { status: 304, headers: { etag: quoted(manifest.etag), ...pick(headers, ["last-modified"]) } };
   if (part.unsatisfiable)
     throw new S3Error("InvalidRange", `the object has ${manifest.size} bytes: the range lies behind its end`);
   const wantsChecksum = request.headers.get("x-amz-checksum-mode")?.toUpperCase() === "ENABLED";
@@ -53,6 +51,15 @@ export async function getObject(exchange: Exchange): Promise<Reply> {
   const status = part.isPart ? 206 : 200;
   if (isHead) return { status, headers: answer };
   return { status, headers: answer, body: gateway.objects.read(object, part.from, part.length, signal) };
+}
+
+/** The answer when the request's conditions say that the client has the object. @throws `PreconditionFailed` */
+export function notModified({ request }: Exchange, { info, manifest }: OpenedObject): Reply | undefined {
+  const facts = { etag: manifest.etag, modifiedMs: info.modifiedMs };
+  const condition = checkRead(conditionsOf(request.headers), facts);
+  if (condition === "failed") throw new S3Error("PreconditionFailed", "the object is not what the request expects");
+  if (condition === "proceed") return undefined;
+  return { status: 304, headers: { etag: quoted(manifest.etag), "last-modified": httpTime(info.modifiedMs) } };
 }
 
 interface Stretch {
@@ -108,8 +115,4 @@ function headersOf({ request }: Exchange, { info, manifest }: OpenedObject): Rec
     ...Object.fromEntries(Object.entries(manifest.metadata).map(([name, value]) => [`x-amz-meta-${name}`, value])),
     ...(info.version === undefined ? {} : { "x-amz-version-id": info.version }),
   };
-}
-
-function pick(headers: Record<string, string>, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.map((name) => [name, headers[name] ?? ""]));
 }

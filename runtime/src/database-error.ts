@@ -63,6 +63,11 @@ const NETWORK = new Set([
   "EACCES",
 ]);
 
+/** Of whoever comes after the end. */
+export function databaseClosed(): MilagroError {
+  return new MilagroError("ERR_OVERLOADED", "the database is closed: the service is shutting down");
+}
+
 /** A `MilagroError` for the failures above; anything else comes back as it was: a bug in a query is not an operating condition. */
 export function databaseError(cause: unknown): unknown {
   const kind = kindOf(cause);

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { MilagroError } from "@milagro/engine/error";
 import { Kysely, type KyselyPlugin, sql, type Transaction } from "kysely";
 import { sleep } from "./clock.ts";
+import { databaseClosed } from "./database-error.ts";
 import { groupCommit } from "./group-commit.ts";
 import { applyMigrations, type MigrationSet } from "./migration.ts";
 import type { PostgresOptions } from "./postgres.ts";
@@ -33,7 +34,7 @@ export interface Database<Tables> {
   transaction<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T>;
   /** A trivial query, for readiness. */
   ping(): Promise<void>;
-  /** Waits for running transactions. */
+  /** Waits for running transactions. From then on everything is refused with `ERR_OVERLOADED`: somebody may still work on a request of before. */
   close(): Promise<void>;
 }
 
@@ -65,14 +66,20 @@ export async function openDatabase<Tables>(url: string, options: DatabaseOptions
       ? sqliteDialect(openSqlite(location.path, options.sqlite), options.sqlite)
       : await openPostgresDialect(location.url, options.postgres);
   const kysely = new Kysely<Tables>({ dialect });
+  const door = createDoor();
+  const begin = transactions(kysely, location.kind, options.takeTurns ?? false);
   const database: Database<Tables> = {
     kind: location.kind,
-    db: kysely.withPlugin(outsideTransactions(kysely)),
-    transaction: transactions(kysely, location.kind, options.takeTurns ?? false),
+    db: kysely.withPlugin(outsideTransactions(kysely, door)),
+    transaction: (work) => door.pass(() => begin(work)),
     ping: async () => {
+      door.check();
       await sql`select 1`.execute(kysely);
     },
-    close: () => kysely.destroy(),
+    async close() {
+      await door.shut();
+      await kysely.destroy();
+    },
   };
   try {
     await database.transaction((tx) =>
@@ -155,10 +162,46 @@ function inTransaction(kysely: unknown): boolean {
   return scope?.kysely === kysely && scope?.open === true;
 }
 
+/** Where transactions go through, until it is shut. */
+interface Door {
+  /** @throws `ERR_OVERLOADED` */
+  check(): void;
+  /** Rejects with `ERR_OVERLOADED` once it is shut. */
+  pass<T>(run: () => Promise<T>): Promise<T>;
+  /** Resolves when those that are through have ended. */
+  shut(): Promise<void>;
+}
+
+function createDoor(): Door {
+  const through = new Set<Promise<unknown>>();
+  let isShut = false;
+  const check = (): void => {
+    if (isShut) throw databaseClosed();
+  };
+  return {
+    check,
+    async pass(run) {
+      check();
+      const running = run();
+      through.add(running);
+      try {
+        return await running;
+      } finally {
+        through.delete(running);
+      }
+    },
+    async shut() {
+      isShut = true;
+      await Promise.allSettled(through);
+    },
+  };
+}
+
 /** On SQLite such a query would wait for the transaction that waits for it; on PostgreSQL it would silently not be part of it. */
-function outsideTransactions(kysely: unknown): KyselyPlugin {
+function outsideTransactions(kysely: unknown, door: Door): KyselyPlugin {
   return {
     transformQuery: ({ node }) => {
+      door.check();
       if (inTransaction(kysely)) throw new TypeError("a transaction is open here: query through it");
       return node;
     },

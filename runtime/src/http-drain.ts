@@ -1,6 +1,10 @@
 /**
  * How an HTTP server stops: running requests end, and nothing else is waited for. Node waits for connections that have said nothing yet, or half a request, as long as
  * their time-outs last, and a channel's last connection hangs on them.
+ *
+ *   begin → each connection ends with its last request → after `graceMs` all are cut off → what still works on a request has `lingerMs` → stores may be closed
+ *
+ * The last step is for those whose client has gone, by the cut or by itself: their connection says nothing about them any more.
  * @module
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
@@ -8,12 +12,25 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 export interface Drain {
-  /** Ends every connection without a running request, now and as soon as one has none left; those that still run after `graceMs` are cut off. The result ends it. */
-  begin(): () => void;
+  /** What works on a request, to be waited for even when its connection has gone. Returns it. */
+  work<T>(work: Promise<T>): Promise<T>;
+  /**
+   * Ends every connection without a running request, now and as soon as one has none left; those that still run after `graceMs` are cut off. Call the result when the
+   * server has closed: it waits for work, `lingerMs` at most, and says how much is left.
+   */
+  begin(): () => Promise<number>;
 }
 
-/** Below the ten seconds that a service has for all of its parts (runtime/lifecycle). */
-export const DRAIN_MS = 7000;
+export interface DrainTimes {
+  /** Default 7000. */
+  readonly graceMs?: number;
+  /** Default 1500. */
+  readonly lingerMs?: number;
+}
+
+/** Together below the ten seconds that a service has for all of its parts (runtime/lifecycle). */
+const GRACE_MS = 7000;
+const LINGER_MS = 1500;
 const SWEEP_MS = 50;
 
 /**
@@ -23,8 +40,9 @@ const SWEEP_MS = 50;
 export function addDrain(
   server: Server,
   event: "connection" | "secureConnection" = "connection",
-  graceMs = DRAIN_MS,
+  { graceMs = GRACE_MS, lingerMs = LINGER_MS }: DrainTimes = {},
 ): Drain {
+  const works = new Set<Promise<unknown>>();
   /** How many requests run on each stream. */
   const running = new Map<Duplex, number>();
   const onRequest = ({ socket }: IncomingMessage, response: ServerResponse): void => {
@@ -47,18 +65,36 @@ export function addDrain(
     for (const socket of unsecured.values()) socket.destroy();
   };
   return {
+    work(work) {
+      works.add(work);
+      const done = (): unknown => works.delete(work);
+      work.then(done, done);
+      return work;
+    },
     begin() {
       sweep();
       const sweeping = setInterval(sweep, SWEEP_MS);
       const cutting = setTimeout(() => {
         for (const stream of running.keys()) stream.destroy();
       }, graceMs);
-      return () => {
+      return async () => {
         clearInterval(sweeping);
         clearTimeout(cutting);
+        await settled(works, lingerMs);
+        return works.size;
       };
     },
   };
+}
+
+/** Resolves when all have settled, or the time is over. */
+async function settled(works: ReadonlySet<Promise<unknown>>, withinMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, withinMs);
+  });
+  await Promise.race([Promise.allSettled(works), late]);
+  clearTimeout(timer);
 }
 
 /** Connections on which TLS is not set up. Nothing but the address tells which of them a TLS stream is on. */

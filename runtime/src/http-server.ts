@@ -9,7 +9,7 @@ import { monotonicMs } from "./clock.ts";
 import { addFront, checkPlainListen, type FrontOptions } from "./front.ts";
 import { createHttpApp, type HttpApp } from "./http-app.ts";
 import { addContentTypes } from "./http-content.ts";
-import { addDrain } from "./http-drain.ts";
+import { addDrain, type Drain } from "./http-drain.ts";
 import { answerError, unknownRoute } from "./http-error.ts";
 import { addHealthRoutes, type ReadinessCheck } from "./http-health.ts";
 import { type ListenAddress, type Listening, listenOn } from "./http-listen.ts";
@@ -52,7 +52,7 @@ export interface HttpServer {
   listen(address: ListenAddress): Promise<Listening>;
   /** HTTP on a stream that came another way, such as a channel. It ends with the server as other connections do. */
   accept(stream: Duplex): void;
-  /** Stops accepting, lets running requests end for as long as `http-drain` says, ends everything else at once. Idempotent. */
+  /** Stops accepting, lets running requests and their handlers end for as long as `http-drain` says, ends everything else at once. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -61,6 +61,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const metrics = options.metrics ?? createMetrics(options.name, options.version);
   const controller = new AbortController();
   const app = createHttpApp(options);
+  const drain = addDrain(app.server);
+  addWork(app, drain);
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   // Answers are what handlers return, unabridged: a response schema documents, it does not filter.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
@@ -82,7 +84,6 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   });
 
   const front = options.front ?? {};
-  const drain = addDrain(app.server);
   const onConnection = app.server.listeners("connection") as ((this: Server, stream: Duplex) => void)[];
   const door = addFront(app.server, front);
   let listening: Listening | undefined;
@@ -110,7 +111,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
         const drained = drain.begin();
         await app.close();
         await stopped;
-        drained();
+        const left = await drained();
+        if (left > 0) options.log.warn("requests are still worked on; what they ask for is refused", { count: left });
       })();
       return closed;
     },
@@ -142,6 +144,17 @@ function addObservation(app: HttpApp, log: Log, metrics: Metrics): void {
       status: reply.statusCode,
       durationMs: Math.round(durationMs * 10) / 10,
     });
+  });
+}
+
+/** A stop waits for handlers, also those whose client has gone. */
+function addWork(app: HttpApp, drain: Drain): void {
+  app.addHook("onRoute", (route) => {
+    const { handler } = route;
+    route.handler = function (request, reply) {
+      const result: unknown = handler.call(this, request, reply);
+      return result instanceof Promise ? drain.work(result) : result;
+    };
   });
 }
 

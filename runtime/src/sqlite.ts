@@ -21,7 +21,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
-import { databaseError } from "./database-error.ts";
+import { databaseClosed, databaseError } from "./database-error.ts";
 import { openWalSync, type SyncFile, type WalSync } from "./wal-sync.ts";
 
 const BUSY_TIMEOUT_MS = 5000;
@@ -141,6 +141,7 @@ function sqliteConnection(database: DatabaseSync, log: WalSync | undefined): Dat
   };
   return {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+      if (!database.isOpen) throw databaseClosed(); // it waited for its turn meanwhile
       try {
         log?.check();
         const statement = prepare(query.sql);

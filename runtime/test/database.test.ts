@@ -105,6 +105,35 @@ for (const { kind, check, url } of backends) {
       }),
     );
 
+    check("closing waits for transactions that have begun or queue up, and refuses whatever comes after", async () => {
+      const database = await open();
+      const { promise: opened, resolve: letGo } = Promise.withResolvers<void>();
+      const work = [1, 2, 3].map((id) =>
+        database.transaction(async (tx) => {
+          await tx.insertInto("thing").values(thing(id)).execute();
+          if (id === 1) await opened;
+          return id;
+        }),
+      );
+      const order: string[] = [];
+      const closed = database.close().then(() => order.push("closed"));
+      for (const running of work) void running.then((id) => order.push(`${id}`));
+      const attempts = (): Promise<unknown>[] =>
+        [
+          database.transaction((tx) => tx.insertInto("thing").values(thing(4)).execute()),
+          database.db.insertInto("thing").values(thing(5)).execute(),
+          database.ping(),
+        ].map((attempt: Promise<unknown>) => attempt.catch(({ code }) => code));
+      const refused = ["ERR_OVERLOADED", "ERR_OVERLOADED", "ERR_OVERLOADED"];
+      const meanwhile = attempts();
+      letGo();
+      expect(await Promise.all(work)).toEqual([1, 2, 3]);
+      await closed;
+      expect(order.at(-1)).toBe("closed");
+      expect([await Promise.all(meanwhile), await Promise.all(attempts())]).toEqual([refused, refused]);
+      await database.close();
+    });
+
     check("a second row with the same key is ERR_DATABASE_CONFLICT, for primary keys and unique columns", () =>
       using(async (database) => {
         await database.db.insertInto("thing").values(thing(1)).execute();

@@ -57,7 +57,7 @@ describe("a server that stops does not wait for", () => {
 async function slow(graceMs?: number) {
   const responses: ServerResponse[] = [];
   const server = createServer((_: IncomingMessage, response: ServerResponse) => void responses.push(response));
-  const drain = addDrain(server, "connection", graceMs);
+  const drain = addDrain(server, "connection", graceMs === undefined ? {} : { graceMs });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const stop = async (): Promise<void> => {
@@ -65,7 +65,7 @@ async function slow(graceMs?: number) {
     server.close();
     const drained = drain.begin();
     await stopped;
-    drained();
+    await drained();
   };
   return { port: (server.address() as AddressInfo).port, responses, stop };
 }

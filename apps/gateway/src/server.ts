@@ -66,7 +66,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const refusals = createUnknownRefusals();
   const settings = { highWaterMark: BUFFER_BYTES, requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 75_000 };
   const listener = (message: IncomingMessage, response: ServerResponse) =>
-    void answer({ ...options, refusals }, peers.get(message.socket), message, response, false);
+    void drain.work(answer({ ...options, refusals }, peers.get(message.socket), message, response, false));
   const server = (
     tls
       ? createTlsServer({ ...settings, cert: Buffer.from(tls.cert), key: Buffer.from(tls.key) }, listener)
@@ -74,7 +74,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   ) as Server;
   server.on(
     "checkContinue",
-    (message, response) => void answer({ ...options, refusals }, peers.get(message.socket), message, response, true),
+    (message, response) =>
+      void drain.work(answer({ ...options, refusals }, peers.get(message.socket), message, response, true)),
   );
   server.setTimeout(options.idleTimeoutMs);
   const drain = addDrain(server, tls ? "secureConnection" : "connection");
@@ -92,7 +93,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const stopped = listening.stop();
       const drained = drain.begin();
       await Promise.all([stopped, others]);
-      drained();
+      const left = await drained();
+      if (left > 0) options.gateway.log.warn("requests are still worked on", { count: left });
     },
   };
 }

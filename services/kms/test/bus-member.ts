@@ -125,16 +125,16 @@ export async function connected(bus: Bus): Promise<void> {
   });
 }
 
-/** Asks until it is so, or gives up. */
+/** Asks until it is so, ever more rarely; gives up only when no machine could still be on its way there. */
 export async function eventually<T>(
   ask: () => Promise<T | undefined | false> | T | undefined | false,
-  withinMs = 15_000,
+  withinMs = 120_000,
 ): Promise<T> {
   const deadline = Date.now() + withinMs;
-  for (;;) {
+  for (let pauseMs = 25; ; pauseMs = Math.min(pauseMs * 1.3, 500)) {
     const found = await ask();
     if (found !== undefined && found !== false) return found as T;
-    if (Date.now() > deadline) throw new Error("it did not happen in time");
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    if (Date.now() > deadline) throw new Error(`still not so after ${withinMs / 1000} s: ${ask}`);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

@@ -342,7 +342,7 @@ describe("the D-KMS's own identity", () => {
     const made = await eventually(async () => {
       const answer = await generate("g1");
       return answer.status === 201 && answer;
-    }, 40_000);
+    });
     expect(made.json).toMatchObject({ path: "made/here", version: 1 });
     expect((await generate("g1")).text).toBe(made.text);
 
@@ -363,10 +363,10 @@ describe("the D-KMS's own identity", () => {
     });
     for (const member of members.splice(0)) await member.close();
     members.push(...(await Promise.all([1, 2, 3].map((index) => joinBus(founded, index, kms.busUrl, tomorrow)))));
-    await eventually(() => members.every((m) => m.evidence.includes("renewal")), 40_000);
+    await eventually(() => members.every((m) => m.evidence.includes("renewal")));
     const sealed = readFileSync(join(home.home, "service.keys"));
     expect(sealed.includes(Buffer.from("sig/"))).toBe(false);
-  }, 90_000);
+  });
 });
 
 describe("events on the bus", () => {
@@ -411,7 +411,7 @@ describe("events on the bus", () => {
       expect((await alice.call("POST", `${kms.url}/v1/secrets/bus/x`, { body, nowMs: day() })).status).toBe(201);
     };
     await put(1);
-    await eventually(() => told.length === 1);
+    await eventually(() => told.length > 0);
     expect(told[0]).toMatchObject({
       sequence: 1,
       event: { type: "version", path: "bus/x", version: 1, record: { version: 1 } },
@@ -428,7 +428,7 @@ describe("events on the bus", () => {
       return seen.length === 3;
     });
     expect(seen).toEqual([1, 2, 3]);
-  }, 60_000);
+  });
 });
 
 describe("an outside broker that lets everybody say anything", () => {

@@ -1,9 +1,9 @@
 /** The real program, killed, starved of disk, cut off from its database: closed or retried, never half, nothing lost. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { needsPostgres, startPostgres } from "../../../tests/support/postgres-server.ts";
+import { eventually } from "./bus-member.ts";
 import { inventoryOf, putUntilKilled } from "./kill.ts";
 import { type Running, type StartError, startProcess } from "./process.ts";
 import {
@@ -50,17 +50,26 @@ describe("as a program", () => {
 
   test("answers /health while requests that came before it still wait for their signatures to be checked", async () => {
     const target = `${kms.url}/v1/events`;
-    const signed = Array.from({ length: 60 }, () => web.sign("GET", target).headers);
-    let answered = 0;
-    const load = signed.map(async (headers) => {
-      // The limit by identity comes after the signature check, so what it refuses has cost the same.
-      expect([200, 429]).toContain((await send(target, "GET", headers)).status);
-      answered++;
-    });
-    await pause(5); // they are on their way
-    expect((await send(`${kms.url}/health`, "GET")).status).toBe(200);
-    expect(answered).toBeLessThan(signed.length);
-    await Promise.all(load);
+    const count = 60;
+    /** How many of them were answered when /health was. */
+    const overtaken = async (): Promise<number> => {
+      const signed = Array.from({ length: count }, () => web.sign("GET", target).headers);
+      let answered = 0;
+      const load = signed.map(async (headers) => {
+        // The limit by identity comes after the signature check, so what it refuses has cost the same.
+        expect([200, 429]).toContain((await send(target, "GET", headers)).status);
+        answered++;
+      });
+      await Promise.race(load); // it is at them
+      expect((await send(`${kms.url}/health`, "GET")).status).toBe(200);
+      const then = answered;
+      await Promise.all(load);
+      return then;
+    };
+    // A busy machine may let this process sleep until all are answered, but not each time.
+    let fewest = count;
+    for (let round = 0; round < 20 && fewest > count / 2; round++) fewest = Math.min(fewest, await overtaken());
+    expect(fewest).toBeLessThanOrEqual(count / 2);
   });
 
   test("tells nobody: no plaintext, path, signature, nonce or body in log, metrics or answers to strangers", async () => {
@@ -95,23 +104,22 @@ describe("as a program", () => {
     const there = await inventory(kms.url, "kill/me");
     expect(there.slice(0, acknowledged.length)).toEqual(acknowledged);
     expect(there.length).toBeLessThanOrEqual(acknowledged.length + 1);
-  }, 60_000);
+  });
 
   test("reads its policy again on SIGHUP", async () => {
     writePolicy(home.home, [], 2);
     kms.signal("SIGHUP");
-    for (let i = 0; i < 100 && !kms.log().includes('"policyVersion":2'); i++) await pause(20);
+    await eventually(() => kms.log().includes('"policyVersion":2'));
     const denied = await alice.put(kms.url, "a/b", 1, [web.identity], "x");
     expect(denied.json.code).toBe("ERR_ACCESS_DENIED");
   });
 
   test("ends with status 0 on SIGTERM, also while requests wait", async () => {
-    const waiting = web.call("GET", `${kms.url}/v1/events?after=1000&wait=30`).catch(() => undefined);
-    await pause(300);
-    const started = performance.now();
+    const waiting = web.call("GET", `${kms.url}/v1/events?after=1000&wait=30`);
+    await eventually(async () => /^milagro_kms_waiting\{.*\} 1$/m.test((await send(`${kms.url}/metrics`, "GET")).text));
     expect(await kms.end("SIGTERM")).toBe(0);
-    expect(performance.now() - started).toBeLessThan(8000);
-    expect((await waiting)?.status ?? 200).toBe(200);
+    // Answered: had the end not woken it, the connection would have been cut.
+    expect((await waiting).status).toBe(200);
   });
 });
 
@@ -134,7 +142,7 @@ describe("the disk is full", () => {
     expect((await put(roomy.url)).status).toBe(201);
     expect((await inventory(roomy.url, "full/x"))[0]).toHaveLength(300_000);
     await roomy.close();
-  }, 120_000);
+  });
 });
 
 describe("PostgreSQL", () => {
@@ -156,15 +164,9 @@ describe("PostgreSQL", () => {
       expect((await send(`${kms.url}/health`, "GET")).status).toBe(200);
       expect((await send(`${kms.url}/ready`, "GET")).json.checks.database).not.toBe("ok");
       await postgres.start();
-      let version = 2;
-      for (let attempt = 0; version <= 4 && attempt < 20; attempt++) {
-        const answer = await put(version);
-        if (answer.status === 201) version++;
-        else await pause(200);
-      }
+      for (const version of [2, 3, 4]) await eventually(async () => (await put(version)).status === 201);
       expect(await inventory(kms.url, "pg/x")).toEqual(["v1", "v2", "v3", "v4"]);
     },
-    120_000,
   );
 });
 

@@ -30,7 +30,7 @@ beforeAll(async () => {
   await browser.login(alice, "2581");
   await stop(auth);
   copyFileSync(home.database, `${home.database}.good`);
-}, 60_000);
+});
 afterAll(cleanUp);
 
 type Row = Readonly<Record<"entry" | "time", number> & Record<"hash" | "signature", Uint8Array>>;

@@ -131,7 +131,7 @@ beforeAll(async () => {
   });
   world = { ...world, domain: verifyDescriptor(engine, random, world.domain.signed) };
   for (const dta of world.dtas) await setPolicy(dta, policy);
-}, 120_000);
+});
 beforeEach(() => {
   world.clock.nowMs = NOW_MS;
   second.lie = undefined;

@@ -211,7 +211,9 @@ function openPhone(http: HttpPort, url: () => string, origin: string, records: R
     keys: async (prefix) => [...records.keys()].filter((key) => key.startsWith(prefix)),
   };
   let cookie: string | undefined;
-  const browser: HttpPort = async (request) => {
+  // A database that waits for its file holds up everybody here, since all are in one process: how long a phone waits is tested elsewhere.
+  const browser: HttpPort = async (asked) => {
+    const request = { ...asked, timeoutMs: 120_000 };
     if (!request.url.startsWith(`${origin}/`)) return http(request);
     const headers = {
       ...request.headers,

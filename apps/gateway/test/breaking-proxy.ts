@@ -19,7 +19,7 @@ export type Fault =
   | { readonly kind: "no end" }
   /** So many bytes of the request are read, then the connection breaks. The store sees nothing of it, or as many bytes. */
   | { readonly kind: "request cut" | "request cut at the store"; readonly after: number }
-  /** So many bytes of the answer's body come, then the connection breaks. */
+  /** So many bytes of the answer's body come, then the connection breaks. 0: nothing of the answer comes at all, though the store has given it. */
   | { readonly kind: "answer cut"; readonly after: number }
   /** So many bytes of the answer's body come, then nothing more. */
   | { readonly kind: "answer stuck"; readonly after: number }
@@ -101,6 +101,10 @@ function pass(store: string, message: IncomingMessage, response: ServerResponse,
 }
 
 function answerWith(answer: IncomingMessage, response: ServerResponse, fault: Fault | undefined): void {
+  if (fault?.kind === "answer cut" && fault.after === 0) {
+    response.destroy();
+    return;
+  }
   const headers = { ...answer.headers };
   const length = Number(headers["content-length"] ?? 0);
   let left = Number.POSITIVE_INFINITY;
@@ -118,10 +122,11 @@ function answerWith(answer: IncomingMessage, response: ServerResponse, fault: Fa
     const part = chunk.subarray(0, Math.max(0, Math.min(chunk.length, left)));
     left -= part.length;
     response.write(part);
+    // What has been written goes out first: a connection that is destroyed takes it along.
     if (left <= 0 && fault?.kind === "answer cut") setTimeout(() => response.destroy(), 20);
   });
   answer.on("end", () => {
-    if (fault?.kind !== "answer stuck" || left > 0) response.end();
+    if ((fault?.kind !== "answer stuck" && fault?.kind !== "answer cut") || left > 0) response.end();
   });
   answer.on("error", () => response.destroy());
 }

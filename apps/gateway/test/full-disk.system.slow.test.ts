@@ -94,5 +94,4 @@ onSmallDisk(
     expect((await send("PUT", "fill/again", four(9))).status).toBe(200);
     expect(Buffer.compare((await send("GET", "fill/again")).body, four(9))).toBe(0);
   },
-  60_000,
 );

@@ -1,11 +1,10 @@
 /** Two gateways with one PostgreSQL in front of one S3 store: what one begins, the other goes on with. */
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import * as S3 from "@aws-sdk/client-s3";
 import type { AuditEntry } from "@milagro/runtime/audit-log";
 import { auditEntries, verifyAuditLog } from "@milagro/runtime/audit-verify";
-import S3rver from "s3rver";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import {
   hasPostgres,
@@ -14,7 +13,7 @@ import {
   startPostgres,
 } from "../../../tests/support/postgres-server.ts";
 import { makeTempFolder } from "../../../tests/support/temp-folder.ts";
-import { openS3Backend } from "../src/backend/s3.ts";
+import { type ObjectStore, startObjectStore } from "./object-store.ts";
 import { nameOf, s3Calls } from "./s3-calls.ts";
 import { bytesOf, startWorld, type World } from "./world.ts";
 
@@ -23,7 +22,7 @@ const MIB = 1024 * 1024;
 
 describe("two gateways with one database", () => {
   let home: string;
-  let store: S3rver;
+  let store: ObjectStore;
   let postgres: PostgresServer;
   let worlds: World[] = [];
   let one: S3.S3Client;
@@ -31,19 +30,15 @@ describe("two gateways with one database", () => {
   beforeAll(async () => {
     if (!hasPostgres()) return;
     home = await makeTempFolder();
-    await mkdir(join(home, "s3rver"));
-    store = new S3rver({ port: 0, address: "127.0.0.1", directory: join(home, "s3rver"), silent: true });
-    const endpoint = `http://127.0.0.1:${(await store.run()).port}`;
+    store = await startObjectStore(join(home, "s3rver"));
     postgres = await startPostgres();
     const flags = { database: await postgres.freshUrl() };
-    const credentials = { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
-    const backend = () => openS3Backend({ region: "us-east-1", endpoint, credentials });
-    const first = await startWorld(home, { backend: backend(), flags });
+    const first = await startWorld(home, { backend: store.backend(), flags });
     worlds = [first];
-    worlds.push(await startWorld(home, { backend: backend(), flags, keys: first.keys, staff: first.staff }));
+    worlds.push(await startWorld(home, { backend: store.backend(), flags, keys: first.keys, staff: first.staff }));
     [one, other] = worlds.map((world) => world.client()) as [S3.S3Client, S3.S3Client];
     await one.send(new S3.CreateBucketCommand({ Bucket }));
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const world of worlds) await world.close();
     await postgres?.stop();

@@ -45,7 +45,7 @@ beforeAll(async () => {
     `import { appendFileSync } from "node:fs";
 process.on("worker", (worker) => worker.on("message", ({ kind }) => appendFileSync(process.env.WATCHED, kind + "\\n")));\n`,
   );
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function milagro(program: string, watched: string, identity: Identity, ...args: readonly string[]): ChildProcess {
@@ -121,13 +121,13 @@ function installed(): string {
 test("the bundle checks signatures in its thread", async () => {
   const answers = await channelBy(await bundled("bundle"));
   expect(answers).toEqual(["started", "result"]);
-}, 120_000);
+});
 
 test("without the thread's module it checks them all the same, and has no thread: so the tests beside this one can fail", async () => {
   const main = await bundled("bundle-without");
   rmSync(join(dirname(main), "channel-worker.js"));
   expect(await channelBy(main)).toEqual([]);
-}, 120_000);
+});
 
 test("the installed packages check signatures in their thread", async () => {
   // Of the present sources: what `npm run build` publishes.
@@ -137,4 +137,4 @@ test("the installed packages check signatures in their thread", async () => {
   expect((await once(compiler, "close"))[0]).toBe(0);
   const answers = await channelBy(installed());
   expect(answers).toEqual(["started", "result"]);
-}, 120_000);
+});

@@ -9,13 +9,16 @@ import { needs } from "../../../tests/support/needs.ts";
 const able = process.getuid?.() === 0 && (await canMakeNamespaces());
 const inANamespace = able ? needs("ip", "wg", "wireguard-go") : needs("the right to make network namespaces");
 
+/** Ours alone: the socket of an interface lies in a folder that all namespaces share. */
+const NAME = `wgt${process.pid}`;
+
 /** Runs in the namespace, and prints what it has seen. */
 const PROGRAM = `
 import { openWireguard } from ${JSON.stringify(new URL("../src/wireguard-device.ts", import.meta.url).href)};
 import { toolControl } from ${JSON.stringify(new URL("../src/wireguard-tool.ts", import.meta.url).href)};
 const key = (byte) => new Uint8Array(32).fill(byte);
-const device = await openWireguard({ name: "wgtest", addresses: ["10.7.0.1/24"], kind: "wireguard-go" });
-const tool = toolControl("wgtest");
+const device = await openWireguard({ name: ${JSON.stringify(NAME)}, addresses: ["10.7.0.1/24"], kind: "wireguard-go" });
+const tool = toolControl(${JSON.stringify(NAME)});
 const seen = [];
 const look = async () => seen.push({ tool: await tool.get(), socket: await device.get() });
 try {
@@ -30,7 +33,7 @@ try {
   await tool.set({ peers: [{ publicKey: key(11), remove: true }] });
   await look();
   const refused = await toolControl("wgnone").get().then(() => "answered", (error) => error.code);
-  const missing = await toolControl("wgtest", "no-such-wg").get().then(() => "answered", (error) => error.message);
+  const missing = await toolControl(${JSON.stringify(NAME)}, "no-such-wg").get().then(() => "answered", (error) => error.message);
   const kernel = await openWireguard({ name: "wgkernel", addresses: [], kind: "kernel" }).then((made) => made.close().then(() => "made"), (error) => error.code);
   console.log(JSON.stringify({ seen, refused, missing, kernel }));
 } finally {

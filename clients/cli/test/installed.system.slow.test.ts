@@ -8,7 +8,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symli
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { firstSight } from "@milagro/client/known-domain";
-import { epochAt } from "@milagro/crypto/epoch";
+import { type Epoch, epochAt } from "@milagro/crypto/epoch";
 import type { Identity } from "@milagro/crypto/identity";
 import { createIdentityStore } from "@milagro/endpoint/identity-store";
 import { passphraseFromText } from "@milagro/runtime/passphrase";
@@ -32,9 +32,11 @@ beforeAll(async () => {
     mkdirSync(dirname(path), { recursive: true });
     const passphrase = passphraseFromText("open sesame");
     const store = await createIdentityStore({ path, passphrase, engine, domain: founded.domain, identity });
-    const epoch = epochAt(Date.now(), founded.domain.epochSeconds);
+    const now = epochAt(Date.now(), founded.domain.epochSeconds);
     const usage = "sig";
-    store.ring.add([{ usage, epoch, key: issueKey(founded, identity, usage, epoch) }]);
+    // Of the next one as well: it may begin before the last test.
+    const epochs = [now, (now + 1) as Epoch];
+    store.ring.add(epochs.map((epoch) => ({ usage, epoch, key: issueKey(founded, identity, usage, epoch) })));
     await store.save();
     await store.close();
   };

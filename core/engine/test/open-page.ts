@@ -3,6 +3,7 @@
  * @module
  */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -75,7 +76,10 @@ export async function openPage(
     return await report.promise;
   } finally {
     clearTimeout(timer);
+    const isRunning = browser.pid !== undefined && browser.exitCode === null && browser.signalCode === null;
     browser.kill("SIGKILL");
+    // Until then it writes into its profile.
+    if (isRunning) await once(browser, "exit");
     server.closeAllConnections();
     server.close();
   }

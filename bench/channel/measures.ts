@@ -21,6 +21,8 @@ const ORDERS = [
   [2, 3, 1, 0],
   [3, 0, 2, 1],
 ] as const;
+/** Who comes first changes from turn to turn. */
+const BULK_TURNS = 16;
 const IDLE = 10_000;
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
@@ -122,9 +124,12 @@ export async function measureBulk(report: Reporter, ways: Ways): Promise<void> {
   report.progress("channel: bulk throughput");
   const mebibytes = Math.max(32, Math.round(report.budgetMs / 5));
   const [ours, peer]: [number[], number[]] = [[], []];
-  for (let turn = 0; turn < 7; turn++) {
-    ours.push(await throughput(ways.byTicket, mebibytes));
-    peer.push(await throughput(() => ways.mutualTls("X25519"), mebibytes));
+  for (let turn = 0; turn < BULK_TURNS; turn++) {
+    const once = [
+      async () => ours.push(await throughput(ways.byTicket, mebibytes)),
+      async () => peer.push(await throughput(() => ways.mutualTls("X25519"), mebibytes)),
+    ];
+    for (const measure of turn % 2 === 0 ? once : once.toReversed()) await measure();
   }
   report.add({
     name: "bulk throughput",

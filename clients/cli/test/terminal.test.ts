@@ -3,10 +3,11 @@
  * argument, no environment and nothing that is printed.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createHttpClient } from "@milagro/runtime/http-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeTempFolder } from "../../../tests/support/temp-folder.ts";
 
@@ -68,6 +69,17 @@ class Terminal {
 
 const INIT = ["dta", "init", "--name", "one", "--operator", "operator-one", "--jurisdiction", "CH"];
 
+/** A proposal in which this D-TA is a member, in a file. */
+function founding(): string {
+  const member = (index: number, name: string) => {
+    const url = `http://127.0.0.1:${index}`;
+    return { index, name, operator: `operator-${name}`, jurisdiction: "CH", url };
+  };
+  const proposal = { v: 1, name: "acme", epochSeconds: 3600, members: [member(1, "one"), member(2, "two")] };
+  writeFileSync(join(folder, "founding.json"), JSON.stringify({ ...proposal, nonce: "AAAAAAAAAAAAAAAAAAAAAA" }));
+  return "founding.json";
+}
+
 /** Arguments and environment of every process that one can look at. */
 function visible(): string {
   return readdirSync("/proc")
@@ -93,7 +105,7 @@ describe.skipIf(!hasTerminal)("at a terminal", () => {
     expect(existsSync(join(folder, "never", "config.json"))).toBe(false);
   }, 60_000);
 
-  test("what was typed at init opens the masters at serve until another is typed; Ctrl-C ends the service with the command", async () => {
+  test("what was typed at init opens the masters at serve until another is typed; what was approved is given up after a yes; Ctrl-C ends the service with the command", async () => {
     const init = new Terminal([...INIT, "--home", "dta"]);
     await init.answer("New passphrase for the D-TA's masters:", PASSPHRASE);
     await init.answer("The same again:", PASSPHRASE);
@@ -120,6 +132,23 @@ describe.skipIf(!hasTerminal)("at a terminal", () => {
     await unseal.answer("Passphrase for the D-TA's masters:", NEXT);
     expect(await unseal.ended).toBe(0);
     for (const { text } of [change, unseal]) expect(text).not.toMatch(new RegExp(`${PASSPHRASE}|${NEXT}`));
+
+    const approve = new Terminal(["dta", "approve", "--home", "dta", founding()]);
+    await approve.answer("Approve?", "y");
+    expect(await approve.ended).toBe(0);
+    const socket = createHttpClient({ url: `unix:${join(folder, "dta", "admin.sock")}` });
+    for (const [answer, status, left] of [
+      ["n", 1, 1],
+      ["y", 0, 0],
+    ] as const) {
+      const giveUp = new Terminal(["dta", "give-up", "--home", "dta", "founding.json"]);
+      await giveUp.until("nobody founds it by this proposal without this D-TA");
+      await giveUp.answer("Give it up?", answer);
+      expect(await giveUp.ended).toBe(status);
+      const { body } = await socket.request({ path: "/v1/ceremonies" });
+      expect(body).toHaveProperty("ceremonies.length", left);
+    }
+    socket.close();
 
     serve.press("\u0003");
     expect(await serve.ended).toBe(0);

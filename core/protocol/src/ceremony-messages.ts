@@ -99,3 +99,8 @@ export type CeremonyStatus = Parsed<typeof CeremonyStatusSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */
 export const parseCeremonyStatus = parserOf("ceremony status", CeremonyStatusSchema);
 export const encodeCeremonyStatus = encoderOf("ceremony status", CeremonyStatusSchema);
+
+/** Answer of the operator's `GET /v1/ceremonies`. */
+export const CeremonyListSchema = strict({ v: Version, ceremonies: Type.Array(CeremonyStatusSchema) });
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseCeremonyList = parserOf("list of ceremonies", CeremonyListSchema);

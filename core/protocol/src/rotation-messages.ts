@@ -82,3 +82,8 @@ export type RotationStatus = Parsed<typeof RotationStatusSchema>;
 /** @throws `ERR_MESSAGE_INVALID` */
 export const parseRotationStatus = parserOf("rotation status", RotationStatusSchema);
 export const encodeRotationStatus = encoderOf("rotation status", RotationStatusSchema);
+
+/** Answer of the operator's `GET /v1/rotations`: in the order in which they went on; those that were given up and are kept are there as well. */
+export const RotationListSchema = strict({ v: Version, rotations: Type.Array(RotationStatusSchema) });
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseRotationList = parserOf("list of rotations", RotationListSchema);

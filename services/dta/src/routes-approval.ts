@@ -2,25 +2,22 @@
  * On the operator's socket: approving a founding or a rotation, and giving it up.
  * @module
  */
-import { CeremonyStatusSchema, encodeCeremonyStatus } from "@milagro/protocol/ceremony-messages";
+import { CeremonyListSchema, CeremonyStatusSchema, encodeCeremonyStatus } from "@milagro/protocol/ceremony-messages";
 import { CeremonyApprovalSchema, DoneSchema, parseCeremonyApproval } from "@milagro/protocol/dta-messages";
 import {
   encodeRotationStatus,
   parseRotationProposal,
+  RotationListSchema,
   RotationProposalSchema,
   RotationStatusSchema,
 } from "@milagro/protocol/rotation-messages";
 import type { HttpApp } from "@milagro/runtime/http-server";
-import Type from "typebox";
 import type { Ceremonies } from "./ceremony.ts";
 import type { Rotations } from "./rotation.ts";
 import { CeremonyPath, parseCeremonyId } from "./routes-ceremony.ts";
 
-const CeremonyList = Type.Object({ v: Type.Literal(1), ceremonies: Type.Array(CeremonyStatusSchema) });
-const RotationList = Type.Object({ v: Type.Literal(1), rotations: Type.Array(RotationStatusSchema) });
-
 export function addCeremonyApprovalRoutes(app: HttpApp, ceremonies: Ceremonies): void {
-  app.get("/v1/ceremonies", { schema: { tags: ["ceremony"], response: { 200: CeremonyList } } }, async () => ({
+  app.get("/v1/ceremonies", { schema: { tags: ["ceremony"], response: { 200: CeremonyListSchema } } }, async () => ({
     v: 1 as const,
     ceremonies: (await ceremonies.list()).map((status) => encodeCeremonyStatus(status)),
   }));
@@ -36,7 +33,7 @@ export function addCeremonyApprovalRoutes(app: HttpApp, ceremonies: Ceremonies):
 }
 
 export function addRotationApprovalRoutes(app: HttpApp, rotations: Rotations): void {
-  app.get("/v1/rotations", { schema: { tags: ["rotation"], response: { 200: RotationList } } }, async () => ({
+  app.get("/v1/rotations", { schema: { tags: ["rotation"], response: { 200: RotationListSchema } } }, async () => ({
     v: 1 as const,
     rotations: (await rotations.list()).map((status) => encodeRotationStatus(status)),
   }));

@@ -21,6 +21,7 @@ import {
   rotationIdOf,
 } from "@milagro/protocol/rotation-messages";
 import type { CommandSpec, Context } from "../command.ts";
+import { confirmed } from "../confirm.ts";
 import { readJsonFile } from "../files.ts";
 import { type Result, renderView } from "../output.ts";
 import { callAdmin, DTA_HOME, dtaHome } from "./dta-admin.ts";
@@ -59,7 +60,7 @@ export const dtaApprove: CommandSpec = {
 };
 
 /** Which of the two it is, the proposal itself says. */
-function parseProposal(value: unknown): CeremonyProposal | RotationProposal {
+export function parseProposal(value: unknown): CeremonyProposal | RotationProposal {
   const isRotation = typeof value === "object" && value !== null && "type" in value;
   return isRotation ? parseRotationProposal(value) : parseCeremonyProposal(value);
 }
@@ -76,7 +77,7 @@ async function approveRotation(
     io.stderr.write(
       `Domain ${proposal.name}: another mpin master, epoch ${proposal.epoch}.\nLogin servers collect their secret anew. Devices that do not log in before ${until} have to be set up anew.\n`,
     );
-    await confirmed(context);
+    await confirmed(context, "Approve?", "not approved");
   }
   const body = encodeRotationProposal(proposal);
   const status = await callAdmin(home, { method: "POST", path: "/v1/rotations", body }, parseRotationStatus);
@@ -118,14 +119,5 @@ async function agree(context: Context, proposal: CeremonyProposal, own: string):
   io.stderr.write(
     `Domain ${proposal.name}, epochs of ${proposal.epochSeconds} s, all ${proposal.members.length} needed:\n${view}\n`,
   );
-  await confirmed(context);
-}
-
-async function confirmed({ io, signal }: Context): Promise<void> {
-  const { confirm } = await import("@inquirer/prompts");
-  const yes = await confirm(
-    { message: "Approve?", default: false },
-    { input: io.stdin as NodeJS.ReadStream, output: io.stderr as NodeJS.WriteStream, signal },
-  );
-  if (!yes) throw new MilagroError("ERR_CANCELLED", "not approved");
+  await confirmed(context, "Approve?", "not approved");
 }

@@ -5,6 +5,7 @@
 import type { CommandGroup } from "../command.ts";
 import { dtaApprove } from "./dta-approve.ts";
 import { dtaDeny } from "./dta-deny.ts";
+import { dtaGiveUp } from "./dta-give-up.ts";
 import { dtaInit } from "./dta-init.ts";
 import { dtaPassphrase } from "./dta-passphrase.ts";
 import { dtaPolicy } from "./dta-policy.ts";
@@ -16,5 +17,17 @@ import { dtaToken } from "./dta-token.ts";
 export const dta: CommandGroup = {
   name: "dta",
   summary: "run a Distributed Trust Authority",
-  commands: [dtaInit, dtaServe, dtaStatus, dtaUnseal, dtaSeal, dtaPassphrase, dtaApprove, dtaPolicy, dtaToken, dtaDeny],
+  commands: [
+    dtaInit,
+    dtaServe,
+    dtaStatus,
+    dtaUnseal,
+    dtaSeal,
+    dtaPassphrase,
+    dtaApprove,
+    dtaGiveUp,
+    dtaPolicy,
+    dtaToken,
+    dtaDeny,
+  ],
 };

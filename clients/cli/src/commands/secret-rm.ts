@@ -2,11 +2,11 @@
  * `milagro secret rm`: deletes a secret with all its versions.
  * @module
  */
-import { confirm } from "@inquirer/prompts";
 import { createKmsClient } from "@milagro/client/kms-client";
 import { MilagroError } from "@milagro/engine/error";
 import { parseSecretPath } from "@milagro/protocol/secret-path";
 import type { CommandSpec } from "../command.ts";
+import { confirmed } from "../confirm.ts";
 import { ACTING_OPTIONS } from "../options.ts";
 import { asIdentity } from "../session.ts";
 
@@ -22,11 +22,7 @@ export const secretRemove: CommandSpec = {
     const { io } = context;
     if (!invocation.flag("yes")) {
       if (!io.isTty.stdin) throw new MilagroError("ERR_USAGE", "deleting needs --yes when nobody can be asked");
-      const yes = await confirm(
-        { message: `Delete ${path} and all its versions?`, default: false },
-        { input: io.stdin as NodeJS.ReadStream, output: io.stderr as NodeJS.WriteStream, signal: context.signal },
-      );
-      if (!yes) throw new MilagroError("ERR_CANCELLED", "nothing was deleted");
+      await confirmed(context, `Delete ${path} and all its versions?`, "nothing was deleted");
     }
     return asIdentity(context, async (deps, { ring }) => {
       const deleted = await context.progress("deleting", createKmsClient(deps, ring).remove(path));

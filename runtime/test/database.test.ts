@@ -371,13 +371,13 @@ describe("sqlite only", () => {
       migrations: [migrations],
       sqlite: { syncFile },
     });
-    await vi.waitFor(() => expect(syncs).toHaveLength(1));
+    await vi.waitFor(() => expect(syncs).toHaveLength(1), { timeout: 20_000 });
     syncs[0]?.resolve();
     const database = await opening;
     const seen: string[] = [];
     const writing = database.transaction((tx) => tx.insertInto("thing").values(thing(1)).execute());
     const telling = writing.then(() => seen.push("written"));
-    await vi.waitFor(() => expect(syncs).toHaveLength(2));
+    await vi.waitFor(() => expect(syncs).toHaveLength(2), { timeout: 20_000 });
     const reading = database.db.selectFrom("thing").select("id").execute();
     const reporting = reading.then((rows) => seen.push(`read ${rows.length}`));
     await new Promise((resolve) => setImmediate(resolve));

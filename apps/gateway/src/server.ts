@@ -57,8 +57,10 @@ export interface RunningServer {
 
 /** Bytes read ahead of sealing, and written ahead of the network. */
 const BUFFER_BYTES = 256 * 1024;
-/** What is left of a refused body is read up to here, so that clients see the answer; then the connection ends. */
+/** What is left of a refused body is read up to here, so that the connection can stay; beyond, the answer comes, and the connection ends. */
 const MAX_DRAIN_BYTES = 1024 * 1024;
+/** How long the rest of a refused body is taken after the answer. */
+const LINGER_MS = 10_000;
 
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { tls } = options;
@@ -268,6 +270,7 @@ async function refuse(
     return;
   }
   for (const name of response.getHeaderNames()) if (name.startsWith("content-")) response.removeHeader(name);
+  const sends = !waitsForContinue(message);
   const isWhole = await drain(message);
   if (!isWhole) response.setHeader("connection", "close");
   if (known.code === "NotModified" || request?.method === "HEAD") {
@@ -281,14 +284,39 @@ async function refuse(
     RequestId: requestId,
   });
   const bytes = Buffer.from(xml);
-  response.writeHead(known.status, { "content-type": "application/xml", "content-length": bytes.length }).end(bytes);
+  response.writeHead(known.status, { "content-type": "application/xml", "content-length": bytes.length });
+  if (isWhole || !sends) response.end(bytes);
+  else {
+    response.write(bytes);
+    void linger(message).then(() => response.end());
+  }
+}
+
+/** It has not sent anything of its body, and will not. */
+const waitsForContinue = (message: IncomingMessage): boolean =>
+  message.headers.expect !== undefined && !message.readableDidRead;
+
+/**
+ * Takes what still comes of a body, until it has ended, its client has gone, or the time is over. A connection that is closed while bytes are on their way is reset,
+ * and the reset can overtake the answer: the client would see that its connection broke, and not why.
+ */
+function linger(message: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(finish, LINGER_MS);
+    message.once("end", finish).once("close", finish);
+    if (message.destroyed) finish();
+    message.resume();
+  });
 }
 
 /** Reads what is left of a body, within bounds. @returns whether nothing is left */
 async function drain(message: IncomingMessage): Promise<boolean> {
   if (message.readableEnded || message.complete) return true;
-  // Whoever waits for "100 Continue" has not sent anything, and will not.
-  if (message.headers.expect !== undefined && !message.readableDidRead) return false;
+  if (waitsForContinue(message)) return false;
   let seen = 0;
   return new Promise((resolve) => {
     const finish = (isWhole: boolean): void => {

@@ -27,7 +27,7 @@ test("the next is made while one is used, and never more than that", async () =>
 test("whoever stops early ends the source; what the source throws comes in its turn", async () => {
   const log: string[] = [];
   for await (const i of ahead(counting(log, 9))) if (i === 1) break;
-  await expect.poll(() => log.at(-1)).toBe("end");
+  await expect.poll(() => log.at(-1), { timeout: 20_000 }).toBe("end");
   expect(log).not.toContain("make 3");
   const failing = async function* () {
     yield 1;

@@ -1,7 +1,9 @@
 /** What a store can do to what lies there, and what comes of it: refusals, and never a wrong byte.
  * One file, since every store that lies is put before the same gateway and the same objects. */
+import { once } from "node:events";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import * as S3 from "@aws-sdk/client-s3";
@@ -301,6 +303,27 @@ describe("a store that does not work", () => {
     expect(new TextDecoder().decode(await get("full"))).toBe("old");
   });
 
+  test("a client that is refused and goes on sending reads why, and is not cut off for what is on its way", async () => {
+    const { port } = world.running;
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    const closed = once(socket, "close");
+    const [head, length] = ["HTTP/1.1 403 ", 8_000_000];
+    let answer = "";
+    const answered = new Promise<void>((resolve) => {
+      socket.on("data", (chunk) => {
+        answer += chunk;
+        if (answer.endsWith("</Error>")) resolve();
+      });
+    });
+    socket.write(`PUT /${Bucket}/refused HTTP/1.1\r\nhost: localhost:${port}\r\ncontent-length: ${length}\r\n\r\n`);
+    // More than the gateway reads before it answers; the rest comes when the answer has long been there.
+    socket.write(bytesOf(length / 2));
+    await answered;
+    expect([answer.slice(0, head.length), /^connection: close\r$/im.test(answer)]).toEqual([head, true]);
+    socket.end(bytesOf(length / 2));
+    expect(await closed).toEqual([false]);
+  });
+
   test("a client that goes away in the middle of an upload leaves the old object and no trace", async () => {
     await put("aborted", "old");
     const before = await filesAtStore();
@@ -310,7 +333,7 @@ describe("a store that does not work", () => {
       request.on("error", () => resolve());
       request.write(bytesOf(1_000_000), () => setTimeout(() => request.destroy(), 50));
     });
-    await expect.poll(filesAtStore).toEqual(before);
+    await expect.poll(filesAtStore, { timeout: 20_000 }).toEqual(before);
     expect(new TextDecoder().decode(await get("aborted"))).toBe("old");
   });
 

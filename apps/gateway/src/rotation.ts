@@ -121,15 +121,15 @@ async function rotateOne(
   gateway: Gateway,
   level: RotationLevel,
   bucket: string,
-  { name }: ListEntry,
+  { name, etag }: ListEntry,
 ): Promise<boolean> {
   try {
     if (level === "kek") return (await gateway.keks.renew(bucket, name as never)) !== undefined;
     return await (level === "dek" ? rewrap : reseal)(gateway, bucket, name);
   } catch (error) {
-    // Written or deleted meanwhile: nothing is left to do.
+    // Written or deleted meanwhile: nothing is left to do. A store that says so of what has not changed must not look like that.
     if (error instanceof MilagroError && ["ERR_OBJECT_CHANGED", "ERR_PRECONDITION_FAILED"].includes(error.code))
-      return false;
+      if ((await gateway.backend.head(bucket, name))?.etag !== etag) return false;
     gateway.log.error("an object could not be rotated", { operation: level, name: bucket, ...errorFields(error) });
     throw error;
   }

@@ -1,7 +1,7 @@
 /**
  * A store that keeps versions, over HTTP, as the Amazon S3 documentation says: User Guide, "Using versioning in S3 buckets" (a version for each write, a
  * marker for a plain DELETE, `versionId` to name one), API Reference, GetObject, DeleteObject, ListObjectVersions. It knows what the gateway's backend asks for and
- * refuses the rest with 501. No store that keeps versions and that a test can start was found: s3rver and rclone's keep none, those of Debian (Swift, Ceph) are whole clusters.
+ * refuses the rest with 501. What it is for: tests that need no program, and see what was passed on. The store that says whether all of this is so is Ceph, in `ceph.system.slow.test.ts`.
  *
  * It writes down every request as it came, so that tests see what was passed on, byte for byte. Signatures are not looked at.
  * @module

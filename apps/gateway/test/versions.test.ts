@@ -71,6 +71,7 @@ test("a plain delete puts a marker on top, and says so; what is under it is read
   expect(store.versionsOf(Bucket, "marked")).toEqual([removed.VersionId, id]);
   expect(await nameOf(get("marked"))).toBe("NoSuchKey");
   expect(await get("marked", id)).toBe("under it");
+  expect(await nameOf(get("marked", removed.VersionId))).toBe("NoSuchVersion");
   const VersionId = removed.VersionId;
   const requests = await asked(() => s3.send(new S3.DeleteObjectCommand({ Bucket, Key: "marked", VersionId })));
   expect(requests.filter((request) => request.startsWith("DELETE"))).toEqual([

@@ -52,7 +52,7 @@ export function openS3Backend(options: S3BackendOptions): Backend {
     try {
       return await work();
     } catch (error) {
-      if (!isMissing(error)) throw storeError(error);
+      if (!isMissing(error) && statusOf(error) !== DELETE_MARKER) throw storeError(error);
       if (error instanceof S3.NoSuchBucket) throw storeError(error);
       // A HEAD has no body that would say which of the two is missing.
       await send(client.send(new S3.HeadBucketCommand({ Bucket: bucket })));
@@ -93,7 +93,8 @@ export function openS3Backend(options: S3BackendOptions): Backend {
       ? {}
       : condition === "absent"
         ? { IfNoneMatch: "*" }
-        : { IfMatch: quoted(condition.ifEtag) };
+        : // Without quotes: Ceph does not know it with them, Amazon's store knows both.
+          { IfMatch: condition.ifEtag };
   /** Not every store knows conditions on writing: a look beforehand at least narrows the window. */
   const precheck = async (bucket: string, name: string, condition: WriteCondition): Promise<void> => {
     if (condition === undefined) return;
@@ -426,10 +427,11 @@ async function* bodyOf(stream: Readable): AsyncGenerator<Uint8Array, void> {
   }
 }
 
-function isMissing(error: unknown): boolean {
-  const status = error instanceof S3.S3ServiceException ? error.$metadata.httpStatusCode : undefined;
-  return status === 404;
-}
+/** What Amazon's store says when a version is asked for that is a mark of a deletion. */
+const DELETE_MARKER = 405;
+const statusOf = (error: unknown): number | undefined =>
+  error instanceof S3.S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+const isMissing = (error: unknown): boolean => statusOf(error) === 404;
 
 const CODES: Readonly<Record<string, readonly [code: string, text: string]>> = {
   NoSuchBucket: ["ERR_BUCKET_MISSING", "there is no such bucket"],
@@ -447,7 +449,7 @@ const CODES: Readonly<Record<string, readonly [code: string, text: string]>> = {
 function storeError(error: unknown): unknown {
   if (error instanceof MilagroError) return error;
   const name = error instanceof Error ? error.name : "";
-  const status = error instanceof S3.S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+  const status = statusOf(error);
   const known =
     CODES[name] ?? (status === 412 ? CODES["PreconditionFailed"] : status === 404 ? CODES["NoSuchBucket"] : undefined);
   if (known) return new MilagroError(known[0], known[1], { cause: error });

@@ -93,7 +93,7 @@ export function openS3Backend(options: S3BackendOptions): Backend {
       ? {}
       : condition === "absent"
         ? { IfNoneMatch: "*" }
-        : // Without quotes: Ceph does not know it with them, Amazon's store knows both.
+        : // Without quotes: Ceph does not know it with them; Amazon's store, by all reports, knows both.
           { IfMatch: condition.ifEtag };
   /** Not every store knows conditions on writing: a look beforehand at least narrows the window. */
   const precheck = async (bucket: string, name: string, condition: WriteCondition): Promise<void> => {

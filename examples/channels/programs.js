@@ -33,7 +33,7 @@ export async function call(self, to, { host, port, programPort = port }) {
 }
 
 // The program was told of the key when it was made, and takes a moment to read it; stunnel does not listen meanwhile.
-const NOT_YET = ["ERR_CHANNEL_TICKET", "ECONNREFUSED"];
+const NOT_YET = ["ERR_CHANNEL_TICKET", "ECONNREFUSED", "ECONNRESET"];
 async function soon(attempt) {
   for (let left = 20; ; left--) {
     try {

@@ -71,7 +71,7 @@ export function useMachines(names: readonly string[]): Machines {
     if (!able) return;
     folder = await makeTempFolder();
     [people, cable] = await Promise.all([enrolPeople(folder, names), connectMachines()]);
-  }, 120_000);
+  });
   afterEach(async () => {
     await Promise.all([...running].map((one) => one.stop()));
   });
@@ -100,7 +100,9 @@ export function useMachines(names: readonly string[]): Machines {
         output += chunk;
         for (const listener of listeners) listener();
       });
+    let over = false;
     const ended = once(child, "close").then(() => {
+      over = true;
       for (const listener of listeners) listener();
     });
     const one: Running = {
@@ -108,7 +110,7 @@ export function useMachines(names: readonly string[]): Machines {
       output: () => output,
       async until(pattern) {
         while (!pattern.test(output)) {
-          if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended: ${output}`);
+          if (over) throw new Error(`it ended: ${output}`);
           await new Promise<void>((resolve) => {
             const listener = (): void => {
               listeners.delete(listener);
@@ -130,7 +132,7 @@ export function useMachines(names: readonly string[]): Machines {
 
   async function finish(machine: Machine, args: readonly string[], input = ""): Promise<Finished> {
     const one = start(machine, args);
-    one.child.stdin?.end(input);
+    one.child.stdin?.on("error", () => {}).end(input);
     const [status] = (await once(one.child, "close")) as [number | null];
     running.delete(one);
     return { status, output: one.output() };

@@ -3,12 +3,13 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import { canMakeNamespaces, connectMachines } from "../support/namespaces.ts";
 import { needs } from "../support/needs.ts";
+import { PATIENT } from "../support/patient.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 const CLI = fileURLToPath(new URL("../../clients/cli/src/main.ts", import.meta.url));
@@ -48,6 +49,11 @@ async function conversationsIn(file: string): Promise<readonly Conversation[]> {
   }));
 }
 
+/** A connection over which its argument goes. */
+const SAY = `
+const server = require("node:net").createServer((socket) => socket.resume().on("end", () => process.exit())).listen(0, "127.0.0.1", () =>
+  require("node:net").connect(server.address().port, "127.0.0.1").end(process.argv[1]));`;
+
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill(signal);
@@ -62,7 +68,7 @@ onOneMachine(
     onTestFinished(() => cable.cut());
     const { a } = cable;
     const file = join(folder, "capture.pcap");
-    const capture = a.spawn("tshark", ["-i", "lo", "-f", "tcp", "-w", file, "-q"], {
+    const capture = a.spawn("tshark", ["-i", "lo", "-f", "tcp", "-B", "64", "-w", file, "-q"], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     onTestFinished(() => end(capture, "SIGKILL"));
@@ -74,7 +80,13 @@ onOneMachine(
       });
       capture.once("close", () => reject(new Error(said)));
     });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const captured = (text: string): boolean => existsSync(file) && readFileSync(file).includes(text);
+    const say = (text: string) => a.run(process.execPath, "-e", SAY, text);
+    const begun = async () => {
+      await say("it has begun");
+      return captured("it has begun");
+    };
+    await expect.poll(begun, PATIENT).toBe(true);
 
     const home = join(folder, "dev");
     const env = {
@@ -95,7 +107,8 @@ onOneMachine(
     });
     const [status] = (await once(job, "close")) as [number | null];
     expect(status, said).toBe(0);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await say("it is over");
+    await expect.poll(() => captured("it is over"), PATIENT).toBe(true);
     await end(capture, "SIGINT");
 
     const { ports } = JSON.parse(readFileSync(join(home, "dev.json"), "utf8")) as {
@@ -111,7 +124,7 @@ onOneMachine(
     expect(to(ports.bus).length).toBeGreaterThan(3);
     for (const conversation of to(ports.kms, ports.bus)) {
       expect(isChannel(conversation), conversation.first.subarray(0, 80).toString("latin1")).toBe(true);
-      for (const word of ["HTTP/1", "MQTT", "milagro:acme", "signing-key", "/v1/"])
+      for (const word of ["HTTP/1", "\0\x04MQTT", "milagro:acme", "signing-key", "T /v1/"])
         expect(conversation.all.includes(word), word).toBe(false);
     }
     // The D-TAs: channels for the D-KMS and the login server. In clear, on this machine: the founding, when there is no domain to prove anything by yet, and
@@ -126,5 +139,5 @@ onOneMachine(
     const allowed = ["/v1/dta", "/v1/ceremonies", "/v1/ceremony", "/v1/issue", "/v1/descriptor", "/v1/permits"];
     expect(asked.filter((path) => !allowed.includes(path as string))).toEqual([]);
   },
-  240_000,
+  400_000,
 );

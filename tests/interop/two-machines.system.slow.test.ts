@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { describe, expect } from "vitest";
 import type { Machine } from "../support/namespaces.ts";
+import { PATIENT } from "../support/patient.ts";
 import { needsKernelWireguard, needsMachines, RUNNER, useMachines } from "./machine-programs.ts";
 
 const machines = useMachines(["a", "b", "eve"]);
@@ -92,20 +93,25 @@ describe.each(["wireguard-go", "kernel"] as const)("WireGuard, %s", (kind) => {
 
       const sink = b.spawn(process.execPath, ["-e", SINK], { stdio: ["ignore", "pipe", "inherit"] });
       await once(sink.stdout as NodeJS.ReadableStream, "data");
+      // WireGuard's own handshake fails when it falls into the change of a key, and comes again five seconds later.
+      await expect.poll(() => answered(a, 200), PATIENT).toMatch(/^[1-9]\d* of /);
       const transferred = a.run(process.execPath, "-e", SOURCE);
       // UDP, because nothing repairs a loss there.
-      expect(await answered(a, 9000)).toMatch(/^(\d+) of \1$/);
+      expect(await answered(a, 9000, 30_000)).toMatch(/^(\d+) of \1$/);
       expect((await transferred).trim()).toBe("every byte arrived");
 
-      const status = await finishMilagro(a, "a", ["channel", "status", "--format", "json"]);
-      const [row] = JSON.parse(status.output).programs[0].channels;
-      expect(row).toMatchObject({ peer: machines.people.identity("b"), origin: "wireguard" });
-      expect(Number(/^(\d+) agreements/.exec(row.detail)?.[1])).toBeGreaterThanOrEqual(3);
+      const agreements = async () => {
+        const status = await finishMilagro(a, "a", ["channel", "status", "--format", "json"]);
+        const [row] = JSON.parse(status.output).programs[0].channels;
+        expect(row).toMatchObject({ peer: machines.people.identity("b"), origin: "wireguard" });
+        return Number(/^(\d+) agreements/.exec(row.detail)?.[1]);
+      };
+      await expect.poll(agreements, PATIENT).toBeGreaterThanOrEqual(3);
 
       // The newest keys are the same at both ends, and a handshake from nothing succeeds with them.
       await a.run("ip", "link", "set", names[0], "down");
       await a.run("ip", "link", "set", names[0], "up");
-      expect(await answered(a, 2000)).toMatch(/^[1-9]\d* of /);
+      await expect.poll(() => answered(a, 200), PATIENT).toMatch(/^[1-9]\d* of /);
       expect(await presharedKey(a, names[0])).not.toBe(first);
 
       sink.kill();
@@ -117,7 +123,7 @@ describe.each(["wireguard-go", "kernel"] as const)("WireGuard, %s", (kind) => {
       ] as const)
         await expect(machine.run("ip", "link", "show", name)).rejects.toThrow();
     },
-    120_000,
+    240_000,
   );
 
   wireguard(
@@ -141,7 +147,7 @@ describe.each(["wireguard-go", "kernel"] as const)("WireGuard, %s", (kind) => {
       await near.stop();
       await far.stop();
     },
-    60_000,
+    240_000,
   );
 });
 
@@ -177,7 +183,7 @@ describe("the command line", () => {
       expect(listening.output()).toContain("there ");
       machines.forget(listening);
     },
-    60_000,
+    240_000,
   );
 
   const curl = needsMachines("curl");
@@ -213,7 +219,7 @@ describe("the command line", () => {
         `${b.address}:7300`,
       );
       await near.until(/SOCKS 5 on/);
-      const get = (...args: readonly string[]) => a.run("curl", "-s", "--max-time", "10", ...args);
+      const get = (...args: readonly string[]) => a.run("curl", "-s", "--max-time", "50", ...args);
       expect(await get("http://127.0.0.1:8081/")).toBe("the web of b");
       expect(await get("--proxy", "socks5h://127.0.0.1:1080", "http://127.0.0.1:8080/")).toBe("the web of b");
       await expect(get("--proxy", "socks5h://127.0.0.1:1080", `http://${b.address}:8080/`)).rejects.toThrow();
@@ -225,20 +231,30 @@ describe("the command line", () => {
       await far.stop();
       web.kill();
     },
-    60_000,
+    240_000,
   );
 });
 
-/** How many of the datagrams sent through the tunnel for so long came back. */
-const answered = async (machine: Machine, ms: number): Promise<string> =>
-  (await machine.run(process.execPath, "-e", PROBE, String(ms))).trim();
+/** How many of the datagrams sent through the tunnel for so long came back. @param waitMs - for those that have not */
+const answered = async (machine: Machine, ms: number, waitMs = 1000): Promise<string> =>
+  (await machine.run(process.execPath, "-e", PROBE, String(ms), String(waitMs))).trim();
 const PROBE = `
 const socket = require("node:dgram").createSocket("udp4");
 const back = new Set();
 let sent = 0;
 socket.on("message", (message) => back.add(message.toString()));
 const timer = setInterval(() => socket.send(String(sent++), 9001, "10.7.0.2", () => {}), 20);
-setTimeout(() => { clearInterval(timer); setTimeout(() => { const lost = Array.from({ length: sent }, (_, i) => i).filter((i) => !back.has(String(i))); console.log(back.size + " of " + sent + (lost.length > 0 ? ", lost " + lost : "")); process.exit(0); }, 1000); }, Number(process.argv[1]));`;
+const [ms, waitMs] = process.argv.slice(1).map(Number);
+const tell = () => {
+  const lost = Array.from({ length: sent }, (_, i) => i).filter((i) => !back.has(String(i)));
+  console.log(back.size + " of " + sent + (lost.length > 0 ? ", lost " + lost : ""));
+  process.exit(0);
+};
+setTimeout(() => {
+  clearInterval(timer);
+  setTimeout(tell, waitMs);
+  setInterval(() => back.size === sent && tell(), 20);
+}, ms);`;
 /** Counts and checks the bytes of one connection, then says so. */
 const SINK = `
 const { createServer } = require("node:net");
@@ -246,9 +262,9 @@ createServer((socket) => {
   let total = 0, right = true;
   socket.on("data", (chunk) => { for (const byte of chunk) { right &&= byte === total % 251; total++; } });
   socket.on("end", () => { socket.end(right ? String(total) : "wrong"); });
-}).listen(9000, "0.0.0.0", () => console.log("ready"));
+}).listen(9000, "0.0.0.0", () => echo.bind(9001, () => console.log("ready")));
 const echo = require("node:dgram").createSocket("udp4");
-echo.on("message", (message, { address, port }) => echo.send(message, port, address)).bind(9001);`;
+echo.on("message", (message, { address, port }) => echo.send(message, port, address));`;
 /** Sends for eight seconds what the other side can check. */
 const SOURCE = `
 const { connect } = require("node:net");

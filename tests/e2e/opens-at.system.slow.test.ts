@@ -18,7 +18,7 @@ beforeAll(async () => {
     const { status, stderr } = await stack.cli(`enrol --id ${identity} --evidence -`, await stack.tokens(identity));
     if (status !== 0) throw new Error(stderr);
   }
-}, 60_000);
+});
 afterAll(() => stack?.close());
 beforeEach(() => setClocks(0));
 

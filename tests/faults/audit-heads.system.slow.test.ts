@@ -43,6 +43,7 @@ interface Case {
   readonly more?: readonly string[];
 }
 const cases = new Map<string, Case>();
+const removals: (() => void)[] = [];
 
 async function makeDta(): Promise<Case> {
   const { dtas, domain } = await foundDomain(2);
@@ -59,7 +60,8 @@ async function makeDta(): Promise<Case> {
 /** With heads as the D-KMS signs them once it has an identity. */
 async function makeKms(): Promise<Case> {
   const founded = await foundFor("example.org", 1);
-  const { home } = makeHome(founded, [allow("user/alice", ["put", "read"])]);
+  const { home, remove } = makeHome(founded, [allow("user/alice", ["put", "read"])]);
+  removals.push(remove);
   const kms = await startInProcess(home);
   const alice = new Client(founded, who("user/alice"));
   for (const version of [1, 2, 3]) await alice.put(kms.url, "a/b", version, [alice.identity], "x");
@@ -102,10 +104,11 @@ beforeAll(async () => {
   cases.set("login server", await makeLoginServer());
   cases.set("D-TA", await makeDta());
   cases.set("D-KMS", await makeKms());
-}, 60_000);
+});
 afterAll(async () => {
   await cleanUpAuth();
   await cleanUp();
+  for (const remove of removals) remove();
 });
 
 const caseOf = (service: string) => cases.get(service) as Case;

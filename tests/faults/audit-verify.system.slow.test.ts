@@ -18,6 +18,7 @@ import {
 
 const databases = new Map<string, string>();
 let headAtThree = "";
+const removals: (() => void)[] = [];
 
 async function makeDtaDatabase(): Promise<string> {
   const { dtas } = await foundDomain(1);
@@ -32,7 +33,8 @@ async function makeDtaDatabase(): Promise<string> {
 
 async function makeKmsDatabase(): Promise<string> {
   const founded = await foundFor("example.org", 1);
-  const { home } = makeHome(founded, [allow("user/alice", ["put", "read"])]);
+  const { home, remove } = makeHome(founded, [allow("user/alice", ["put", "read"])]);
+  removals.push(remove);
   const kms = await startInProcess(home);
   const alice = new Client(founded, who("user/alice"));
   for (const version of [1, 2, 3]) await alice.put(kms.url, "a/b", version, [alice.identity], "x".repeat(20_000));
@@ -48,7 +50,10 @@ beforeAll(async () => {
   sql(copy, "delete from audit_head", "delete from audit_log where entry > 3");
   headAtThree = (JSON.parse((await verify(copy)).stdout) as { head: string }).head;
 });
-afterAll(cleanUp);
+afterAll(async () => {
+  await cleanUp();
+  for (const remove of removals) remove();
+});
 
 function copyOf(service: string): string {
   const to = join(newFolder(), "copy.sqlite");

@@ -21,6 +21,7 @@ import { run } from "../../clients/cli/test/run-cli.ts";
 import { homeOf } from "../../services/dta/src/config.ts";
 import { unsealMasters } from "../../services/dta/src/masters.ts";
 import { allFiles, forms } from "../e2e/milagro.ts";
+import { PATIENT } from "../support/patient.ts";
 import { COUNT, createWorld, engine, PASSPHRASE, type Service, type World, type WorldOptions, who } from "./world.ts";
 
 /** Between two actions of one party: this is about moments, not about load. */
@@ -42,8 +43,8 @@ export async function served(world: World, name: string): Promise<{ version: num
   }
 }
 
-export async function eventually<T>(what: string, ask: () => Promise<T | undefined>, withinMs = 60_000): Promise<T> {
-  const deadline = performance.now() + withinMs;
+export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
+  const deadline = performance.now() + PATIENT.timeout;
   for (;;) {
     const found = await ask();
     if (found !== undefined) return found;

@@ -20,7 +20,7 @@ import { type Stack, startStack, VICTIM, who } from "./stack.ts";
 let stack: Stack;
 beforeAll(async () => {
   stack = await startStack();
-}, 60_000);
+});
 afterAll(() => stack?.close());
 beforeEach(() => {
   for (const clock of [...stack.dtaClocks, stack.kmsClock]) clock.offsetMs = 0;

@@ -99,7 +99,8 @@ export class Service {
     this.#child = child;
     running.add(child);
     this.#ended = new Promise((resolve) =>
-      child.once("exit", (code, signal) => {
+      // "close" and not "exit": then all that it has written has been read.
+      child.once("close", (code, signal) => {
         running.delete(child);
         resolve(signal ?? code ?? -1);
       }),

@@ -13,6 +13,7 @@
  *   dev.json            addresses and process ids
  * @module
  */
+import { randomInt } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -24,6 +25,10 @@ import { sleep } from "@milagro/runtime/clock";
 import { systemRandom } from "@milagro/runtime/random";
 
 export const DTA_COUNT = 3;
+/** More than the ten seconds in which a service stops (runtime/lifecycle). */
+const PATIENCE_MS = 12_000;
+/** Above what services of the machine itself have, below what Linux and macOS give to connections. */
+const [FIRST_PORT, LAST_PORT] = [20_000, 32_000];
 
 export interface DevState {
   readonly ports: {
@@ -75,9 +80,10 @@ export function devHome(folder: string): DevHome {
 
 /**
  * Makes sure that nobody else works here: refuses while another run is alive, ends services that a killed one left behind.
+ * @param patienceMs - for services to end by themselves
  * @throws `ERR_ADDRESS_IN_USE`
  */
-export async function claimHome(home: DevHome): Promise<void> {
+export async function claimHome(home: DevHome, patienceMs = PATIENCE_MS): Promise<void> {
   const state = home.read();
   if (!state) return;
   if (state.pid !== process.pid && worksIn(state.pid, "dev")) {
@@ -87,8 +93,12 @@ export async function claimHome(home: DevHome): Promise<void> {
     );
   }
   const left = state.services.filter((pid) => worksIn(pid, home.folder));
-  for (const pid of left) process.kill(pid, "SIGTERM");
-  for (let waited = 0; left.some((pid) => worksIn(pid, home.folder)) && waited < 8000; waited += 100) await sleep(100);
+  const still = (): readonly number[] => left.filter((pid) => worksIn(pid, home.folder));
+  for (const pid of left) signal(pid, "SIGTERM");
+  for (let waited = 0; still().length > 0 && waited < patienceMs; waited += 100) await sleep(100);
+  // As if the machine had lost its power: they are made for that, and their ports are needed.
+  for (const pid of still()) signal(pid, "SIGKILL");
+  while (still().length > 0) await sleep(20);
 }
 
 /** Forgets everything but nothing outside: only what this module and the services made is removed. */
@@ -111,22 +121,32 @@ export async function removeHome(home: DevHome): Promise<void> {
   for (const name of names) await rm(home.path(name), { recursive: true, force: true });
 }
 
-/** Ports that are free now. They are written into the descriptor, so a second run needs the same ones. */
+/**
+ * Ports that are free now. They are written into the descriptor, so a second run needs the same ones: they come from below the range out of which
+ * systems give a port to every connection.
+ */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer();
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { readonly port: number }).port);
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
-  return ports;
+  const ports = new Set<number>();
+  for (let tries = 0; ports.size < count; tries++) {
+    if (tries > 1000) throw new MilagroError("ERR_ADDRESS_IN_USE", "no free ports were found on 127.0.0.1");
+    const port = randomInt(FIRST_PORT, LAST_PORT);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+/** It may have ended by now. */
+function signal(pid: number, name: "SIGTERM" | "SIGKILL"): void {
+  try {
+    process.kill(pid, name);
+  } catch {}
 }
 
 /** Whether the process is alive and has `word` in its command line: a process id alone may be somebody else's by now. */

@@ -42,7 +42,7 @@ test("whoever has the descriptor reaches this very D-TA, nameless, and its API o
   const http = createHttpPort({ connector: serviceConnector({ domain: () => named, self: () => nobody }) });
   onTestFinished(() => http.close());
   const url = `${world.dtas[1]?.running.url}/v1/dta`;
-  const { status } = await http({ method: "GET", url, headers: {}, timeoutMs: 5000, idempotent: false });
+  const { status } = await http({ method: "GET", url, headers: {}, timeoutMs: 20_000, idempotent: false });
   expect(status).toBe(200);
 });
 

@@ -19,9 +19,12 @@ let refuse = "";
 beforeAll(async () => {
   server = createServer((socket) => {
     let inData = false;
+    let rest = "";
     socket.write("220 mail.example.org\r\n");
     socket.on("data", (chunk) => {
-      for (const line of chunk.toString("utf8").split("\r\n").slice(0, -1)) {
+      const lines = (rest + chunk.toString("utf8")).split("\r\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
         heard.push(line);
         if (inData) {
           if (line === ".") {

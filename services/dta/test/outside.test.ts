@@ -18,6 +18,7 @@ import { requestKeyThumbprint } from "@milagro/protocol/request-key";
 import { type Broker, createBroker } from "@milagro/runtime/broker";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePorts } from "../../../tests/support/ports.ts";
 import { identityFromClaims, isIdentityOf } from "../src/oidc.ts";
 import {
   ALICE,
@@ -78,10 +79,11 @@ beforeAll(async () => {
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ keys: [key] }));
   });
   await new Promise<void>((resolve) => keyServer.listen(0, "127.0.0.1", resolve));
-  broker = await startBroker(0);
+  const [port = 0] = await freePorts(1); // it comes back on it
+  broker = await startBroker(port);
   world = await foundDomain(1, { config: { busUrl: broker.url } });
   dta = world.dtas[0] as TestDta;
-  const { port } = keyServer.address() as AddressInfo;
+  const keyServerPort = (keyServer.address() as AddressInfo).port;
   policy = parseIssuancePolicy({
     ...OPEN_POLICY,
     registrars: [
@@ -95,7 +97,7 @@ beforeAll(async () => {
       {
         issuer: "https://login.example.org",
         audience: "milagro",
-        jwksUrl: `http://127.0.0.1:${port}/keys`,
+        jwksUrl: `http://127.0.0.1:${keyServerPort}/keys`,
         identityFrom: "milagro:example.org/service/{sub}",
       },
     ],
@@ -261,7 +263,7 @@ test("a template may leave the device open, and nothing but the device", () => {
 describe("bus", () => {
   const answers: BusAnswer[] = [];
   const waitFor = async <T>(look: () => T | undefined): Promise<T> => {
-    for (let i = 0; i < 400; i++) {
+    for (let i = 0; i < 1000; i++) {
       const found = look();
       if (found !== undefined) return found;
       await new Promise((resolve) => setTimeout(resolve, 25));

@@ -95,19 +95,28 @@ test("init, serve, killed at any moment while issuing: after the restart every r
   const domain = verifyDescriptor(engine, random, await found([dta]));
   const world = { clock, domain, dtas: [dta] };
   await setPolicy(dta, OPEN_POLICY);
-  const tokens = [];
-  for (let i = 0; i < 8; i++) tokens.push(await joinToken(dta));
-  const requests = await Promise.all(tokens.map((token) => requestWithToken(world, token)));
+  const tokens: string[] = [];
+  const requests: Awaited<ReturnType<typeof requestWithToken>>[] = [];
+  /** Kills it once the first of eight has been answered. @returns whether that was before the last one */
+  const killInBetween = async (): Promise<boolean> => {
+    const more: string[] = [];
+    for (let i = 0; i < 8; i++) more.push(await joinToken(dta));
+    const sealed = await Promise.all(more.map((token) => requestWithToken(world, token)));
+    tokens.push(...more);
+    requests.push(...sealed);
+    const answers = sealed.map((one) => ask(dta, one));
+    const settled = Promise.allSettled(answers);
+    await Promise.race(answers);
+    child.kill("SIGKILL");
+    await finish(child);
+    return (await settled).some(({ status }) => status === "rejected");
+  };
+  // On a busy machine this process may sleep until all are answered, but not each time.
+  for (let isBetween = false; !isBetween; ) {
+    isBetween = await killInBetween();
+    ({ child, dta } = await serve());
+  }
 
-  const answers = requests.map((sealed) => ask(dta, sealed));
-  const settled = Promise.allSettled(answers);
-  await Promise.race(answers);
-  child.kill("SIGKILL");
-  await finish(child);
-  const before = (await settled).filter(({ status }) => status === "fulfilled").length;
-  expect(before).toBeLessThan(requests.length);
-
-  ({ child, dta } = await serve());
   for (const sealed of requests) expect(await outcome(dta, sealed)).toBe("issued");
   const again = await requestWithToken(world, tokens[0] as string);
   expect(await outcome(dta, again)).toBe("ERR_JOIN_TOKEN_SPENT");

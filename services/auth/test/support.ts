@@ -94,7 +94,8 @@ export async function startHome(home: Home, options: Partial<AuthEnvironment> = 
 }
 
 export async function stop(auth: Auth): Promise<void> {
-  running.splice(running.indexOf(auth), 1);
+  const at = running.indexOf(auth);
+  if (at >= 0) running.splice(at, 1);
   await auth.close();
 }
 
@@ -108,7 +109,7 @@ export async function start(
 }
 
 export function adminOf(auth: Auth): HttpClient {
-  const client = createHttpClient({ url: `unix:${auth.adminSocket}`, retries: 0, timeoutMs: 20_000 });
+  const client = createHttpClient({ url: `unix:${auth.adminSocket}`, retries: 0, timeoutMs: 120_000 });
   clients.push(client);
   return client;
 }

@@ -122,12 +122,13 @@ export async function startHome(
 }
 
 export async function stop(dta: TestDta): Promise<void> {
-  open.splice(open.indexOf(dta.running), 1);
+  const at = open.indexOf(dta.running);
+  if (at >= 0) open.splice(at, 1);
   await dta.running.close();
 }
 
 export function client(url: string): HttpClient {
-  const made = createHttpClient({ url, retries: 0, timeoutMs: 20_000 });
+  const made = createHttpClient({ url, retries: 0, timeoutMs: 120_000 });
   clients.push(made);
   return made;
 }

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect as connectNet, createServer as createNetServer } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { freePorts } from "../../../tests/support/ports.ts";
 import { tempFolder } from "../../../tests/support/temp-folder.ts";
 import { type Channel, connect, createTicketCache, requestKey } from "../src/index.ts";
 import { ALICE, ask, BOB, codeOf, echo, listen, party, until } from "./fixture.ts";
@@ -106,10 +107,7 @@ test("a server that says nothing is given up", async () => {
 });
 
 test("where nobody listens, nobody is reached", async () => {
-  const closed = createNetServer().listen(0, "127.0.0.1");
-  await once(closed, "listening");
-  const { port } = closed.address() as AddressInfo;
-  closed.close();
+  const [port = 0] = await freePorts(1);
   expect(await codeOf(connect({ self, to: BOB, host: "127.0.0.1", port }))).toBe("ERR_UNREACHABLE");
 });
 

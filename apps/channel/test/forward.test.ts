@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { duplexPair } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePorts } from "../../../tests/support/ports.ts";
 import { type ForwardEvent, forwardFar, listenNear, type NearOptions } from "../src/forward.ts";
 import { parseForwardAnswer, parseForwardRequest } from "../src/forward-messages.ts";
 import { parseTarget, parseTargetPattern } from "../src/forward-target.ts";
@@ -93,10 +94,7 @@ describe("a forwarder", () => {
   });
 
   test("a target that refuses connections is named as such", async () => {
-    const closed = createServer().listen(0, "127.0.0.1");
-    await once(closed, "listening");
-    const { port: free } = closed.address() as AddressInfo;
-    closed.close();
+    const [free = 0] = await freePorts(1);
     const { port, stop } = await world("socks", ["127.0.0.1:*"]);
     expect([...(await ask(port, socksTo(free), "")).subarray(2, 4)]).toEqual([5, 4]);
     expect(events.at(-1)).toMatchObject({ kind: "failed", code: "ERR_TARGET_UNREACHABLE" });

@@ -1,4 +1,4 @@
-/** Peers that go in the middle of setting up a channel. The handshake may take a minute here, so a place that waits for it fails its test. */
+/** Peers that go in the middle of setting up a channel. The handshake may take ten minutes here, so a place that waits for it fails its test. */
 import { once } from "node:events";
 import { type AddressInfo, connect as connectNet, createServer as createNetServer, type Socket } from "node:net";
 import { initiate } from "@milagro/runtime/channel/agree";
@@ -19,10 +19,10 @@ const polite = (channel: Channel): void => {
     .resume();
 };
 
-/** A server that waits a minute, and does not outlive its test when somebody is still in it. */
+/** A server that waits ten minutes, and does not outlive its test when somebody is still in it. */
 async function patient(options: Partial<ServerOptions>): Promise<Listening> {
   const sockets = new Set<Socket>();
-  const listening = await listen({ handshakeTimeoutMs: 60_000, perSecondPerAddress: 1000, ...options }, polite);
+  const listening = await listen({ handshakeTimeoutMs: 600_000, perSecondPerAddress: 1000, ...options }, polite);
   listening.server.on("connection", (socket: Socket) => sockets.add(socket));
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy();
@@ -35,7 +35,7 @@ async function goOne(server: Listening, cut: Cut, origin: "agreement" | "ticket"
   const tickets = origin === "ticket" ? createTicketCache() : undefined;
   if (tickets) (await connect({ self, to: BOB, ...server, tickets })).destroy();
   const cutter = await cutShort(server, cut);
-  void connect({ self, to: BOB, ...cutter, tickets, timeoutMs: 60_000 }).then(polite, () => {});
+  void connect({ self, to: BOB, ...cutter, tickets, timeoutMs: 600_000 }).then(polite, () => {});
   await cutter.gone;
   await until(() => server.server.pending === 0 && server.server.channels.size === 0);
 }
@@ -70,7 +70,7 @@ test.each(MOMENTS)(
     };
     await Promise.all([through(false), through(true)]);
   },
-  10_000,
+  60_000,
 );
 
 /** Something that takes as long as the test wants. */
@@ -107,7 +107,7 @@ for (const how of HOWS)
       open();
       await gone;
       expect(server.errors).toMatchObject([{ code: "ERR_UNREACHABLE" }]);
-    }, 10_000);
+    }, 60_000);
 
 for (const how of ["ends", "resets"] as const)
   test(`while it is looked up whether a ticket's holder is revoked (${how}): nothing breaks, and nothing stays`, async () => {
@@ -125,7 +125,7 @@ for (const how of ["ends", "resets"] as const)
     expect(server.server.pending).toBe(1);
     open();
     await gone;
-  }, 10_000);
+  }, 60_000);
 
 test("who was given a key and keeps the connection does not keep the server's end of it", async () => {
   const server = await patient({ allowHalfOpen: true, grant: () => ({ identity: "x", lifetimeSeconds: 60 }) });
@@ -138,7 +138,7 @@ test("who was given a key and keeps the connection does not keep the server's en
   const { grant } = await initiate(socket, self, { stream: false, grant: true }, () => undefined);
   expect(grant?.identity).toBe("x");
   await ended;
-}, 10_000);
+}, 60_000);
 
 const closed = (socket: Socket): Promise<void> =>
   new Promise((resolve) => {
@@ -156,7 +156,7 @@ async function begin(port: number): Promise<Socket> {
 }
 
 test("a server that closes ends what is being set up, and leaves channels alone", async () => {
-  const { server, port, host } = await listen({ handshakeTimeoutMs: 60_000 });
+  const { server, port, host } = await listen({ handshakeTimeoutMs: 600_000 });
   const channel = await connect({ self, to: BOB, host, port });
   await until(() => server.channels.size === 1);
   const half = await begin(port);
@@ -168,7 +168,7 @@ test("a server that closes ends what is being set up, and leaves channels alone"
   expect(await ask(channel, "still here")).toBe("still here");
   channel.destroy();
   await over;
-}, 10_000);
+}, 60_000);
 
 test.each([
   ["a service that can prove itself", true],
@@ -200,5 +200,5 @@ test.each([
     front.close();
     await new Promise((resolve) => net.close(resolve));
   },
-  10_000,
+  60_000,
 );

@@ -23,7 +23,7 @@ async function listener<T>(
 }
 const accepting = (self = nobody(), count = 1) => listener((socket) => acceptInvitation(socket, { self, count }));
 const inviteAt = (port: number, self = authority(), index = 1): Promise<Channel> =>
-  invite({ self, index, host: "127.0.0.1", port, timeoutMs: 2000 });
+  invite({ self, index, host: "127.0.0.1", port, timeoutMs: 20_000 });
 
 test("the one that listens knows which D-TA it is, and the D-TA knows nobody; both can speak", async () => {
   const { port, used } = await accepting();

@@ -7,10 +7,11 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { channelAgent, connect } from "@milagro/channel";
 import { listenNear, openForward } from "@milagro/channel/forward";
 import { FORWARD_PROTOCOL } from "@milagro/channel/forward-messages";
+import type { Identity } from "@milagro/crypto/identity";
 import { MilagroError } from "@milagro/engine/error";
 import type { ChannelSelf } from "@milagro/runtime/channel/self";
 import { createTicketCache } from "@milagro/runtime/channel/tickets";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { makeTempFolder } from "../../../tests/support/temp-folder.ts";
 import { makeWorld, nobody, party } from "../../channel/test/fixture.ts";
 import { admitPeer, listAccessKeys, revokeAccessKey } from "../src/access-keys.ts";
@@ -25,15 +26,19 @@ beforeAll(async () => {
   home = await makeTempFolder();
   world = await startWorld(home, { self: party(GATEWAY, people), flags: { channelListen: "127.0.0.1:0" } });
   await world.accessKeys((store) => admitPeer(store, { identity: alice, attributes: { role: ["staff"] } }, Date.now()));
-  await nextLook();
+  await untilIn(alice);
 });
 afterAll(async () => {
   await world.close();
   await rm(home, { recursive: true, force: true });
 });
 
-/** The gateway looks at its file once a second. */
-const nextLook = () => new Promise((resolve) => setTimeout(resolve, 1100));
+/** The gateway looks at its file once a second, and for longer where there is much to do. */
+const LOOKED = { timeout: 20_000, interval: 100 };
+const untilIn = (identity: Identity) => {
+  const dial = () => connect({ self: party(identity, people), to: GATEWAY, ...address() });
+  return vi.waitFor(async () => (await dial()).destroy(), LOOKED);
+};
 const address = () => ({ host: "127.0.0.1", port: world.running.channelPort as number });
 const codeOf = (work: Promise<unknown>): Promise<string> =>
   work.then(
@@ -144,7 +149,7 @@ describe("who is not let in", () => {
     );
     const readOnly = { identity: bob, attributes: { role: ["staff"] }, readOnly: true };
     await world.accessKeys((store) => admitPeer(store, readOnly, Date.now()));
-    await nextLook();
+    await untilIn(bob);
     const reader = await clientOf(party(bob, people));
     expect(await text(reader, "note")).toContain("over a channel");
     expect(await codeOf(reader.send(new S3.PutObjectCommand({ Bucket, Key: "note", Body: "" })))).toBe("AccessDenied");
@@ -161,8 +166,7 @@ describe("who is not let in", () => {
     const again = () => statusOf({ agent: ticketed, path: `/${Bucket}/note`, headers: { connection: "close" } });
     expect([await again(), await again(), await ask()]).toEqual([200, 200, 200]);
     await world.accessKeys((store) => revokeAccessKey(store, bob));
-    await nextLook();
-    expect(await ask()).toBe(403);
+    await expect.poll(ask, LOOKED).toBe(403);
     // By ticket TLS is set up before the gateway has looked; then the channel ends without an answer.
     expect(await codeOf(again())).not.toBe("ok");
     expect(await codeOf(connect({ self, to: GATEWAY, ...address() }))).toBe("ERR_CHANNEL_REFUSED");

@@ -3,13 +3,15 @@
  * down; the store holds ciphertext; who lacks the attribute is refused offline, with everything in their hands.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { request } from "node:http";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { presign } from "../../apps/gateway/src/presign.ts";
 import { clientsOf, ok } from "../../apps/gateway/test/clients.ts";
 import { needs } from "../support/needs.ts";
+import { PATIENT } from "../support/patient.ts";
 import { freePorts } from "../support/ports.ts";
 import { spawnMilagro, startDaemon } from "./milagro.ts";
 import { acting, threeOperators } from "./three-operators.ts";
@@ -147,11 +149,21 @@ needs("aws")(
     expect(await treeOf(path("again"))).toEqual(await treeOf(path("up")));
     await run(`gateway access-key-revoke --home gw --passphrase-file pass ${key.id}`);
     await expect
-      .poll(async () => (await clients.aws("s3", "ls", "s3://records")).stderr, { timeout: 20_000 })
+      .poll(async () => (await clients.aws("s3", "ls", "s3://records")).stderr, PATIENT)
       .toMatch(/InvalidAccessKeyId/);
   },
   240_000,
 );
+
+/** Bytes of all files that the gateway has stored, whole or not. */
+async function storedBytes(): Promise<number> {
+  const entries = await readdir(path("gw", "store"), { recursive: true, withFileTypes: true });
+  const sizes = entries.map(async (entry) => {
+    const found = await stat(join(entry.parentPath, entry.name)).catch(() => undefined); // gone meanwhile
+    return found?.isFile() ? found.size : 0;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
 
 /** The gateway's own process, to be killed outright. */
 async function spawnGateway(): Promise<{ readonly url: string; kill(): Promise<void> }> {
@@ -182,21 +194,15 @@ test("killed in the middle of an upload, and a rotation killed in its middle: bo
   );
   const accessKey = { id: made.accessKeyId, secret: made.secretAccessKey };
   let server = await spawnGateway();
+  const sign = (method: string, key: string, query: Record<string, string>) =>
+    presign({ endpoint: server.url, accessKey, method, bucket: "killed", key, seconds: 600, query });
   const send = async (
     method: string,
     key: string,
     query: Record<string, string> = {},
     body?: Uint8Array<ArrayBuffer> | string,
   ) => {
-    const signed = await presign({
-      endpoint: server.url,
-      accessKey,
-      method,
-      bucket: "killed",
-      key,
-      seconds: 60,
-      query,
-    });
+    const signed = await sign(method, key, query);
     const response = await fetch(signed, { method, ...(body === undefined ? {} : { body }) });
     return { status: response.status, etag: response.headers.get("etag") ?? "", text: await response.text() };
   };
@@ -204,11 +210,15 @@ test("killed in the middle of an upload, and a rotation killed in its middle: bo
   const first = new Uint8Array(5 * 1024 * 1024).fill(1);
   const uploadId = /<UploadId>([^<]+)</.exec((await send("POST", "big", { uploads: "" })).text)?.[1] ?? "";
   const one = await send("PUT", "big", { partNumber: "1", uploadId }, first);
-  // In the middle of the second part.
-  const half = send("PUT", "big", { partNumber: "2", uploadId }, new Uint8Array(50_000_000)).catch(() => undefined);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // In the middle of the second part, of which only half ever comes.
+  const before = await storedBytes();
+  const half = request(await sign("PUT", "big", { partNumber: "2", uploadId }), {
+    method: "PUT",
+    headers: { "content-length": 50_000_000 },
+  });
+  half.on("error", () => {}).write(new Uint8Array(25_000_000));
+  await expect.poll(async () => (await storedBytes()) - before, PATIENT).toBeGreaterThan(1_000_000);
   await server.kill();
-  await half;
   server = await spawnGateway();
   expect((await send("GET", "big")).status).toBe(404);
   const two = await send("PUT", "big", { partNumber: "2", uploadId }, "end");
@@ -219,20 +229,30 @@ test("killed in the middle of an upload, and a rotation killed in its middle: bo
   expect([whole.status, whole.text.length, whole.text.endsWith("\u0001end")]).toEqual([200, first.length + 3, true]);
 
   for (let i = 0; i < 12; i += 1) await send("PUT", `o/${i}`, {}, `${i}`);
-  const rotation = spawnMilagro(`gateway rotate ${gateway} --level body --bucket killed`.split(" "), options());
-  const progress = await new Promise<string>((resolve) =>
-    rotation.stdout?.once("data", (chunk) => resolve(String(chunk))),
-  );
-  rotation.kill("SIGKILL");
-  await new Promise((resolve) => rotation.once("close", resolve));
-  const { id } = JSON.parse(progress.split("\n")[0] ?? "");
-  const listed = JSON.parse(await run(`gateway rotations ${gateway}`)) as { id: string; finished?: string }[];
-  expect(listed.find((row) => row.id === id)).toBeDefined();
+  const id = await killedRotation();
   const lines = (await run(`gateway rotate ${gateway} --resume ${id}`)).trim().split("\n");
   expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ id, level: "body", finished: expect.any(String) });
   for (let i = 0; i < 12; i += 1) expect((await send("GET", `o/${i}`)).text).toBe(`${i}`);
   await server.kill();
 }, 240_000);
+
+/** @returns the id of a rotation that was killed in its middle: one that was done before is none, and the next is tried */
+async function killedRotation(): Promise<string> {
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const rotation = spawnMilagro(`gateway rotate ${gateway} --level body --bucket killed`.split(" "), options());
+    const closed = new Promise<string>((resolve) => rotation.once("close", () => resolve("")));
+    const said = new Promise<string>((resolve) => rotation.stdout?.once("data", (chunk) => resolve(String(chunk))));
+    const progress = await Promise.race([said, closed]);
+    rotation.kill("SIGKILL");
+    await closed;
+    const { id } = JSON.parse(progress.split("\n")[0] ?? "");
+    const listed = JSON.parse(await run(`gateway rotations ${gateway}`)) as { id: string; finished?: string }[];
+    const row = listed.find((one) => one.id === id);
+    expect(row).toBeDefined();
+    if (row?.finished === undefined) return id;
+  }
+  throw new Error("every rotation was done before it was killed");
+}
 
 /** The near side of `milagro forward`, as a person. */
 async function forwardAs(home: string, identity: string, port: number): Promise<string> {
@@ -292,7 +312,7 @@ needs("aws", "rclone", "s3cmd")(
     const others = await clientsOf(path("by-channel"), await forwardAs("bob", BOB, port), madeUp);
     expect((await others.aws("s3", "ls", "s3://channels")).status).not.toBe(0);
     await run(`gateway access-key-revoke --home gw --passphrase-file pass ${ALICE}`);
-    await expect.poll(async () => (await aws("s3", "ls", "s3://channels")).status, { timeout: 20_000 }).not.toBe(0);
+    await expect.poll(async () => (await aws("s3", "ls", "s3://channels")).status, PATIENT).not.toBe(0);
   },
   240_000,
 );

@@ -56,8 +56,9 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Waits until something listens there. */
+/** Waits until something listens there. @throws after two minutes: a program that has not come by then has ended */
 export async function listening(port: number): Promise<void> {
+  const deadline = performance.now() + 120_000;
   for (;;) {
     const socket = connect(port, "127.0.0.1");
     const open = await new Promise<boolean>((resolve) => {
@@ -65,6 +66,7 @@ export async function listening(port: number): Promise<void> {
     });
     socket.destroy();
     if (open) return;
+    if (performance.now() > deadline) throw new Error(`nothing listens at port ${port}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -147,8 +147,6 @@ export interface World {
   client(key?: AccessKey): S3Client;
   /** The store of the access keys, which the gateway follows. */
   accessKeys<T>(work: (store: KeyStore) => Promise<T>): Promise<T>;
-  /** A further access key, which the gateway sees at once. */
-  accessKey(options: Parameters<typeof createAccessKey>[1]): Promise<AccessKey>;
   restart(): Promise<World>;
   close(): Promise<void>;
 }
@@ -229,7 +227,6 @@ export async function startWorld(home: string, options: WorldOptions = {}): Prom
       return client;
     },
     accessKeys,
-    accessKey: (given) => accessKeys((store) => createAccessKey(store, given, clock())),
     async restart() {
       await close();
       return startWorld(home, { ...options, keys, staff: own });

@@ -66,6 +66,7 @@ export function startInvitations(
     channel.on("error", () => {});
     log.info("invited a D-KMS without keys");
     const closed = once(channel, "close");
+    closed.catch(() => {}); // a connection may break before anybody waits for its end
     (await serverFor()).accept(channel);
     while (isWanted() && !channel.destroyed) await Promise.race([sleep(LOOK_MS, signal).catch(() => {}), closed]);
     channel.destroy();

@@ -1,6 +1,7 @@
 /** A D-TA that the bus does not take offers itself there: a D-KMS without keys gets them so. */
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { utf8 } from "@milagro/crypto/bytes";
 import type { Identity } from "@milagro/crypto/identity";
 import { kmsIdentity } from "@milagro/protocol/bus-token";
@@ -10,13 +11,25 @@ import { anonymousSelf } from "@milagro/runtime/channel/self";
 import { acceptInvitation } from "@milagro/runtime/channel/turned";
 import { createHttpPort } from "@milagro/runtime/http-port";
 import { afterAll, expect, onTestFinished, test } from "vitest";
-import { ALICE, cleanUp, engine, foundDomain, random, request, startHome, stop, type TestDta } from "./support.ts";
+import {
+  ALICE,
+  cleanUp,
+  engine,
+  foundDomain,
+  logged,
+  random,
+  request,
+  startHome,
+  stop,
+  type TestDta,
+} from "./support.ts";
 
 afterAll(cleanUp);
 
-test("while the bus does not take it, it offers itself there, for the D-KMS's own keys and nothing else", async () => {
+test("while the bus does not take it, it offers itself there, for the D-KMS's own keys and nothing else, and again when it is cut off", async () => {
   const world = await foundDomain(1);
   const accepted = Promise.withResolvers<Channel>();
+  let invitations = 0;
   const nobody = anonymousSelf({ engine, random, clock: world.clock.read, domain: world.domain });
   const listener = createServer((socket) => {
     // First it comes as it always does.
@@ -26,9 +39,18 @@ test("while the bus does not take it, it offers itself there, for the D-KMS's ow
         const isInvitation = chunk[5] === 8;
         socket.pause();
         socket.unshift(chunk);
-        // One that comes to nothing is followed by another.
-        if (isInvitation) acceptInvitation(socket, { self: nobody, count: 1 }).then(accepted.resolve, () => {});
-        else socket.destroy();
+        if (!isInvitation) return void socket.destroy();
+        // The first is cut as soon as the D-TA takes it for good. One that comes to nothing is followed by another.
+        const isFirst = ++invitations === 1;
+        acceptInvitation(socket, { self: nobody, count: 1 }).then(
+          async (channel) => {
+            if (!isFirst) return accepted.resolve(channel);
+            channel.on("error", () => {});
+            while (!logged.some((line) => line.includes("invited a D-KMS"))) await pause(1);
+            socket.resetAndDestroy();
+          },
+          () => {},
+        );
       });
   }).listen(0, "127.0.0.1");
   await once(listener, "listening");

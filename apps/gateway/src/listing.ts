@@ -2,7 +2,7 @@
  * Listings in the order that clients expect, also where the store knows other names.
  *
  * With plain names the store's order is the clients' and a page costs a page. With encrypted names it is not: everything under the listed folder is fetched, opened
- * and sorted, for every page. Sizes and ETags are those of the plaintext, from memory or else from each object's end.
+ * and sorted, for every page. Sizes, ETags and kinds of checksums are those of the plaintext, from memory or else from each object's end.
  * @module
  */
 import { MilagroError } from "@milagro/engine/error";
@@ -11,11 +11,13 @@ import { foldedPrefix } from "./backend/folder-index.ts";
 import { RESERVED_PREFIX } from "./kek-reader.ts";
 import type { Names } from "./names.ts";
 import type { Objects } from "./objects.ts";
+import type { ListedChecksums } from "./operations/checksums.ts";
 
 export interface KeyEntry {
   readonly key: string;
   readonly etag: string;
   readonly size: number;
+  readonly checksums: ListedChecksums;
   readonly modifiedMs: number;
 }
 
@@ -45,7 +47,11 @@ export async function listKeys(parts: Parts, bucket: string, options: ListOption
   for (let i = 0; i < raw.entries.length; i += DESCRIBED_AT_ONCE) {
     const batch = raw.entries.slice(i, i + DESCRIBED_AT_ONCE).map(async ({ key, entry }): Promise<KeyEntry> => {
       const described = await parts.objects.describe(bucket, key, entry.name, entry.etag);
-      return { key, modifiedMs: entry.modifiedMs, ...(described ?? { etag: entry.etag, size: entry.length }) };
+      return {
+        key,
+        modifiedMs: entry.modifiedMs,
+        ...(described ?? { etag: entry.etag, size: entry.length, checksums: {} }),
+      };
     });
     entries.push(...(await Promise.all(batch)));
   }

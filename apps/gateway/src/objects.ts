@@ -17,6 +17,7 @@ import type { OpenedKek } from "./kek-reader.ts";
 import type { Keks } from "./keks.ts";
 import type { Names } from "./names.ts";
 import { type OpenedObject, openObject, readObject } from "./object-reader.ts";
+import { type ListedChecksums, listedChecksums } from "./operations/checksums.ts";
 
 /** What is written beside the bytes. */
 export interface NewObject {
@@ -41,6 +42,13 @@ export interface SealedPart {
   readonly digests: Readonly<Record<string, Uint8Array>>;
 }
 
+/** Of the plaintext. */
+export interface Described {
+  readonly etag: string;
+  readonly size: number;
+  readonly checksums: ListedChecksums;
+}
+
 export interface Objects {
   open(bucket: string, key: string, version?: string): Promise<OpenedObject | undefined>;
   /** Bytes [from, from + length) of the plaintext, each authenticated before it comes out. */
@@ -60,13 +68,8 @@ export interface Objects {
     algorithms: readonly DigestAlgorithm[],
     check?: (digests: Readonly<Record<string, Uint8Array>>) => void,
   ): { readonly chunks: AsyncGenerator<Uint8Array, void>; finished(): SealedPart; drop(): void };
-  /** ETag and size of what a listing names: from memory, or from the object. */
-  describe(
-    bucket: string,
-    key: string,
-    name: string,
-    storedEtag: string,
-  ): Promise<{ etag: string; size: number } | undefined>;
+  /** What a listing tells of an object that it names: from memory, or from the object. */
+  describe(bucket: string, key: string, name: string, storedEtag: string): Promise<Described | undefined>;
   forget(bucket: string, key: string): void;
 }
 
@@ -92,7 +95,7 @@ export function createObjects(parts: {
 }): Objects {
   const { backend, keks, names, digests, random } = parts;
   const cache = new Map<string, Cached>();
-  const described = new Map<string, { etag: string; size: number }>();
+  const described = new Map<string, Described>();
   const remember = <V>(map: Map<string, V>, key: string, value: V, limit: number): void => {
     map.delete(key);
     map.set(key, value);
@@ -196,7 +199,8 @@ export function createObjects(parts: {
         throw error;
       });
       if (!opened || opened.info.etag !== storedEtag) return undefined;
-      const description = { etag: opened.manifest.etag, size: opened.manifest.size };
+      const { etag, size, checksums } = opened.manifest;
+      const description = { etag, size, checksums: listedChecksums(checksums) };
       remember(described, id, description, MAX_DESCRIBED);
       return description;
     },

@@ -111,6 +111,16 @@ describe("by the SDK", () => {
     expect(await ask("bare", { ObjectAttributes: ["Checksum", "ObjectParts"] })).toEqual({
       LastModified: expect.any(Date),
     });
+    const kinds = async () =>
+      (await s3.send(new S3.ListObjectsV2Command({ Bucket }))).Contents?.filter(({ Key }) =>
+        ["bare", "few", "one"].includes(Key ?? ""),
+      ).map(({ ChecksumAlgorithm, ChecksumType }) => [ChecksumAlgorithm, ChecksumType]);
+    const expected = [
+      [undefined, undefined],
+      [["CRC32"], "FULL_OBJECT"],
+      [["SHA256"], "FULL_OBJECT"],
+    ];
+    expect([await kinds(), await kinds()]).toEqual([expected, expected]);
   });
 
   test("an object in parts: their number, sizes and checksums, page by page, as they were uploaded", async () => {
@@ -147,6 +157,9 @@ describe("by the SDK", () => {
     }
     expect(pages).toEqual([expected.slice(0, 2), expected.slice(2)]);
     expect((await ask(Key, { PartNumberMarker: "9" })).ObjectParts?.Parts).toBeUndefined();
+
+    const { Contents } = await s3.send(new S3.ListObjectsV2Command({ Bucket, Prefix: Key }));
+    expect(Contents).toMatchObject([{ Key, ChecksumAlgorithm: ["SHA256"], ChecksumType: "COMPOSITE" }]);
 
     // A copy at the store keeps its parts, whatever the place.
     await s3.send(new S3.CopyObjectCommand({ Bucket, Key: "copy", CopySource: `${Bucket}/${Key}` }));

@@ -97,6 +97,7 @@ test("versions and markers are listed with the plaintext's sizes and ETags, page
     ["list/a", one, false, 5],
   ]);
   expect(whole.Versions?.[1]?.ETag).toBe('"827ccb0eea8a706c4c34a16891f84e7b"');
+  expect(whole.Versions?.[1]).toMatchObject({ ChecksumAlgorithm: ["CRC32"], ChecksumType: "FULL_OBJECT" });
   expect(whole.DeleteMarkers?.map(({ Key, VersionId }) => [Key, VersionId])).toEqual([["list/b", marker.VersionId]]);
   const pages: (string | undefined)[] = [];
   let from: { KeyMarker?: string | undefined; VersionIdMarker?: string | undefined } = {};

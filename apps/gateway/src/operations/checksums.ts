@@ -113,6 +113,27 @@ export function objectChecksumElements(checksums: Checksums): Record<string, Xml
   return { ...checksumElements(checksums), ChecksumType: typeOf(checksums) };
 }
 
+/** Which kinds of checksums an object has, as XML of a listing says it. */
+export interface ListedChecksums {
+  readonly [name: string]: XmlValue;
+  readonly ChecksumAlgorithm?: readonly string[];
+  readonly ChecksumType?: ChecksumType | undefined;
+}
+
+/** The same object for the same kinds: two hundred thousand of them may be remembered, and there are some sixty. */
+const listed = new Map<string, ListedChecksums>();
+export function listedChecksums(checksums: Checksums): ListedChecksums {
+  const type = typeOf(checksums);
+  const algorithms = CHECKSUM_ALGORITHMS.filter((name) => checksums[name] !== undefined);
+  const kind = `${type} ${algorithms}`;
+  const known = listed.get(kind);
+  if (known) return known;
+  const made =
+    type === undefined ? {} : { ChecksumAlgorithm: algorithms.map((name) => name.toUpperCase()), ChecksumType: type };
+  listed.set(kind, made);
+  return made;
+}
+
 /** Whether a checksum is of all bytes, and not of parts' checksums. Base64 has no hyphen. */
 export const isOfAllBytes = (checksum: string | undefined): boolean => checksum?.includes("-") === false;
 

@@ -9,6 +9,7 @@ import { type KeyEntry, listKeys } from "../listing.ts";
 import { S3Error } from "../s3/errors.ts";
 import { encodeStrictly } from "../s3/request.ts";
 import { writeXml } from "../s3/xml.ts";
+import { listedChecksums } from "./checksums.ts";
 
 const MAX_KEYS = 1000;
 
@@ -102,9 +103,11 @@ export async function listVersions(exchange: Exchange): Promise<Reply> {
   const own = page.entries.filter(({ name }) => !name.startsWith(RESERVED_PREFIX));
   const described = await Promise.all(
     own.map(async (entry) => {
-      if (entry.isDeleteMarker) return { entry, size: 0, etag: "" };
+      if (entry.isDeleteMarker) return { entry, size: 0, etag: "", checksums: {} };
       const opened = await gateway.objects.open(bucket, entry.name, entry.version).catch(() => undefined);
-      return { entry, size: opened?.manifest.size ?? entry.length, etag: opened?.manifest.etag ?? entry.etag };
+      if (!opened) return { entry, size: entry.length, etag: entry.etag, checksums: {} };
+      const { size, etag, checksums } = opened.manifest;
+      return { entry, size, etag, checksums: listedChecksums(checksums) };
     }),
   );
   const base = ({ entry }: (typeof described)[number]) => ({
@@ -129,6 +132,7 @@ export async function listVersions(exchange: Exchange): Promise<Reply> {
       .map((version) => ({
         ...base(version),
         ETag: quoted(version.etag),
+        ...version.checksums,
         Size: version.size,
         StorageClass: "STANDARD",
       })),
@@ -153,6 +157,7 @@ function contentOf(entry: KeyEntry, encode: (key: string) => string, withOwner: 
     Key: encode(entry.key),
     LastModified: isoTime(entry.modifiedMs),
     ETag: quoted(entry.etag),
+    ...entry.checksums,
     Size: entry.size,
     StorageClass: "STANDARD",
     ...(withOwner ? { Owner: OWNER } : {}),

@@ -79,6 +79,16 @@ test("a rotation is given up by its file or its id; the list says what there is;
   expect(await giveUp([idOf(second)])).toBe("ERR_CEREMONY_STATE");
 });
 
+test("a D-TA takes over nothing that is no newer than what it serves", async () => {
+  const { body } = await dta.http.request({ path: "/v1/descriptor" });
+  await writeFile(join(folder, "served.json"), JSON.stringify(body));
+  const { status, stderr } = await run(
+    ["dta", "take-over", "--home", dta.home.folder, "served.json", "--format", "json"],
+    { cwd: folder },
+  );
+  expect([status === 0, JSON.parse(stderr).error.code]).toEqual([false, "ERR_CEREMONY_STATE"]);
+});
+
 test("a founding is given up until this D-TA has shown its keys; another's word or file is refused", async () => {
   const alone = await startHome(await initHome(1), new HeldClock());
   const proposal = proposalFor(2);

@@ -53,6 +53,20 @@ export type DtaStatus = Parsed<typeof DtaStatusSchema>;
 export const parseDtaStatus = parserOf("D-TA status", DtaStatusSchema);
 export const encodeDtaStatus = encoderOf("D-TA status", DtaStatusSchema);
 
+/** Answer of the operator's `PUT /v1/descriptor`. */
+export const DescriptorTakenSchema = strict({
+  v: Version,
+  sequence: Ordinal,
+  /** Of the `mpin` master that it names. */
+  epoch: Ordinal,
+  /** Whether this D-TA has its share of that; without it the domain has to rotate again. */
+  share: Type.Boolean(),
+});
+export type DescriptorTaken = Parsed<typeof DescriptorTakenSchema>;
+/** @throws `ERR_MESSAGE_INVALID` */
+export const parseDescriptorTaken = parserOf("descriptor taken over", DescriptorTakenSchema);
+export const encodeDescriptorTaken = encoderOf("descriptor taken over", DescriptorTakenSchema);
+
 /** A signed log head: two different ones with the same index and domain prove that the log was rewritten. */
 export const LogHeadSchema = strict({
   v: Version,

@@ -11,6 +11,7 @@
  */
 import { equalBytes } from "@milagro/crypto/bytes";
 import { outOfTurn } from "./ceremony-round.ts";
+import type { DomainDescriptor } from "./descriptor.ts";
 import { hasSigned, type RotationState, startRotation } from "./rotation.ts";
 import { type RotationProposal, rotationIdOf } from "./rotation-messages.ts";
 import type { TrustDomain } from "./trust-domain.ts";
@@ -39,8 +40,7 @@ export function approveRotation(
   const id = rotationIdOf(proposal);
   const known = memory.find(({ state }) => equalBytes(state.ceremonyId, id));
   if (known && !known.givenUp) return known.state;
-  if (memory.some(({ state, givenUp }) => state.phase !== "adopted" && !givenUp))
-    outOfTurn("this D-TA takes part in another rotation: give it up first");
+  if (memory.some(isUnderWay)) outOfTurn("this D-TA takes part in another rotation: give it up first");
   if (!known || !hasSigned(known.state)) return startRotation(domain, proposal, index, highestSigned(memory));
   if (known.state.proposal.sequence <= domain.descriptor.sequence)
     outOfTurn("the rotation was given up, and this member serves what came after it");
@@ -52,6 +52,26 @@ export function giveUpRotation(state: RotationState): RememberedRotation {
   if (state.phase === "adopted") outOfTurn("the rotation is over: the new master is in use");
   return { state, givenUp: true };
 }
+
+/**
+ * The operator gives this member a descriptor that all have signed, of a rotation whose end it has missed and cannot reach: say because it was restored from a backup
+ * without its fresh share. Its own signature is in it, so it goes on from it as everybody who believes it does.
+ * @param domain - as this member serves it now
+ * @param later - verified
+ * @throws `ERR_CEREMONY_STATE` for one that is no newer, and while another rotation is under way here
+ */
+export function takeOverDescriptor(
+  domain: Pick<TrustDomain, "descriptor">,
+  later: DomainDescriptor,
+  memory: readonly RememberedRotation[],
+): void {
+  if (later.sequence <= domain.descriptor.sequence) outOfTurn("this D-TA serves a descriptor that is as new, or newer");
+  const own = later.mpin?.ceremonyId ?? new Uint8Array(0);
+  if (memory.some((one) => isUnderWay(one) && !equalBytes(one.state.ceremonyId, own)))
+    outOfTurn("this D-TA takes part in another rotation: give it up first");
+}
+
+const isUnderWay = ({ state, givenUp }: RememberedRotation): boolean => state.phase !== "adopted" && !givenUp;
 
 /**
  * Whether a rotation that was given up can be forgotten with its share: this member never signed it, so it is complete nowhere; or nobody

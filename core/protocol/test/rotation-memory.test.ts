@@ -25,6 +25,7 @@ import {
   highestSigned,
   isForgettable,
   type RememberedRotation,
+  takeOverDescriptor,
 } from "../src/rotation-memory.ts";
 import { type RotationProposal, type RotationReveal, rotationIdOf } from "../src/rotation-messages.ts";
 import { type TrustDomain, verifyDescriptor } from "../src/trust-domain.ts";
@@ -174,7 +175,16 @@ function makeWorld() {
       }))
       .sort((a, b) => b.signed.descriptor.sequence - a.signed.descriptor.sequence);
 
-  return { members, hauls, propose, approve, giveUp, step, complete };
+  /** Its operator gives it what all have signed. */
+  function takeOver(member: Member, { descriptor }: SignedDescriptor): void {
+    takeOverDescriptor(member.served, descriptor, member.memory);
+    const id = encodeHex(descriptor.mpin?.ceremonyId as Uint8Array);
+    member.memory = member.memory.filter(({ state }) => encodeHex(state.ceremonyId) !== id);
+    member.served = { domainId: founded.domain.domainId, descriptor, hash: hashDescriptor(descriptor) };
+    forget(member);
+  }
+
+  return { members, hauls, propose, approve, giveUp, step, complete, takeOver };
 }
 type World = ReturnType<typeof makeWorld>;
 
@@ -194,6 +204,8 @@ type Act =
   /** @param back - how many proposals ago */
   | { readonly do: "approve"; readonly members: readonly number[]; readonly back: number }
   | { readonly do: "giveUp" | "step"; readonly members: readonly number[]; readonly times: number }
+  /** @param back - how many complete descriptors below the highest */
+  | { readonly do: "takeOver"; readonly member: number; readonly back: number }
   | { readonly do: "forget"; readonly member: number };
 const everybody = Array.from({ length: MEMBERS }, (_, i) => i);
 const some = fc.oneof({ weight: 2, arbitrary: fc.constant(everybody) }, fc.tuple(one));
@@ -219,6 +231,14 @@ const acts = (forgetful: boolean): fc.Arbitrary<Act[]> =>
       },
       { weight: 3, arbitrary: fc.record({ do: fc.constant("giveUp" as const), members: some, times: fc.constant(1) }) },
       { weight: 6, arbitrary: fc.record({ do: fc.constant("step" as const), members: some, times }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          do: fc.constant("takeOver" as const),
+          member: one,
+          back: fc.integer({ min: 0, max: 1 }),
+        }),
+      },
       ...(forgetful ? [{ weight: 1, arbitrary: fc.constant<Act>({ do: "forget", member: MEMBERS - 1 }) }] : []),
     ),
     { minLength: 30, maxLength: 60 },
@@ -230,7 +250,10 @@ function play(world: World, list: readonly Act[]): void {
   world.propose(at(0), 1);
   for (const act of list) {
     if (act.do === "propose") world.propose(at(act.member), at(act.member).served.descriptor.sequence + act.ahead);
-    else if (act.do === "forget")
+    else if (act.do === "takeOver") {
+      const given = world.complete()[act.back];
+      if (given) attempt(() => world.takeOver(at(act.member), given.signed));
+    } else if (act.do === "forget")
       at(act.member).memory = []; // restored from an older backup, or a liar
     else if (act.do === "approve")
       for (const i of act.members) attempt(() => world.approve(at(i), hauls.at(-1 - act.back) ?? (hauls[0] as Haul)));
@@ -247,7 +270,7 @@ function expectNoFork(world: World): void {
     believed.push(...believed.map((newest) => verifyDescriptor(engine, random, signed, { newest })).slice(-1));
 }
 
-describe("however operators approve and give up, and whatever a coordinator withholds", () => {
+describe("however operators approve, give up and take over, and whatever a coordinator withholds", () => {
   test("there is one complete descriptor of a number at most, who believes one moves on to the higher, and the members come together again", () => {
     fc.assert(
       fc.property(acts(false), (list) => {
@@ -331,6 +354,30 @@ describe("a rotation that is given up after both have signed, with nobody knowin
     // Once overtaken it is forgotten, and cannot be gone back to.
     expect(first.memory.map(({ state }) => state.proposal.sequence)).toEqual([3]);
     expect(codeOf(() => world.approve(first, withheld?.haul as Haul))).toBe("ERR_CEREMONY_STATE");
+  });
+
+  test("is taken over by whoever has forgotten it, or has it under way; not by one with another under way, nor below what it serves", () => {
+    const world = makeWorld();
+    const [first, second] = both(world);
+    signed(world, 1);
+    const [given] = world.complete().map((one) => one.signed) as [SignedDescriptor];
+    world.takeOver(first, given);
+    second.memory = [];
+    const other = world.propose(second, 2);
+    world.approve(second, other);
+    expect(codeOf(() => world.takeOver(second, given))).toBe("ERR_CEREMONY_STATE");
+    world.giveUp(second);
+    world.takeOver(second, given);
+    expect(numbers(world)).toEqual([1, 1]);
+    for (const member of both(world)) {
+      expect(member.memory).toEqual([]);
+      expect(codeOf(() => world.takeOver(member, given))).toBe("ERR_CEREMONY_STATE");
+      expect(codeOf(() => world.approve(member, world.propose(member, 1)))).toBe("ERR_CEREMONY_STATE");
+    }
+    signed(world, 2);
+    for (const member of both(world)) world.step(member);
+    expect(numbers(world)).toEqual([2, 2]);
+    expectNoFork(world);
   });
 
   test("given up before it was signed it is like a new one: not for a number that was signed since", () => {

@@ -88,8 +88,13 @@ export interface IssuerCalls {
     { readonly state: RotationState; readonly step: CeremonyStep<RotationReveal> },
     { readonly state: RotationState; readonly signature?: CeremonySignature },
   ];
-  /** Forgets shares of the `mpin` master, by their public keys, also on disk. */
-  forgetMaster: [{ readonly keys: readonly Uint8Array[]; readonly oldest: Uint8Array }, null];
+  /** Verifies a later descriptor of the domain, with all signatures; `share`: whether this D-TA's share of its `mpin` master is here. @throws `ERR_SEALED` */
+  verifyLater: [
+    { readonly genesis: SignedDescriptor; readonly signed: SignedDescriptor; readonly mpinKey: Uint8Array },
+    { readonly share: boolean },
+  ];
+  /** Forgets shares of the `mpin` master, by their public keys, also on disk. `heirs`: keys of those that go on, the oldest first. */
+  forgetMaster: [{ readonly keys: readonly Uint8Array[]; readonly heirs: readonly Uint8Array[] }, null];
   /** Computes and seals the shares, signs the receipt. */
   issue: [RecordedIssuance, IssuanceAnswerWire];
   /** The first round for attribute keys: signs the approvals. */

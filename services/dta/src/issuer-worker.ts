@@ -240,8 +240,14 @@ const tasks: Tasks = {
     return { state: next, signature: ownRotationSignature(engine, unsealed().shares.statement, next) };
   },
 
-  forgetMaster: async ({ keys, oldest }) => {
-    await open().mpin.forget(keys, oldest);
+  verifyLater: ({ genesis, signed, mpinKey }) => {
+    const { mpin } = open();
+    verifyLaterDescriptor(engine, random, { genesis, signed }, place().domain.domainId);
+    return { share: mpin.has(mpinKey) };
+  },
+
+  forgetMaster: async ({ keys, heirs }) => {
+    await open().mpin.forget(keys, heirs);
     return null;
   },
 

@@ -32,12 +32,17 @@ const keyOf = (engine: Engine, share: Share): Uint8Array => encodePublicShare(en
 
 /** The shares that are open. */
 export interface MpinShares {
+  has(key: Uint8Array): boolean;
   /** @throws `ERR_KEYSTORE_CORRUPT` for a key whose share is not here */
   find(key: Uint8Array): Share;
   /** The share for a rotation: the one that was drawn for it before, else a fresh one, which is sealed on disk when this resolves. */
   draw(ceremonyId: Uint8Array): Promise<Share>;
-  /** Forgets shares, here and on disk. @param oldest - key of the one that takes a forgotten founding one's place */
-  forget(keys: readonly Uint8Array[], oldest: Uint8Array): Promise<void>;
+  /**
+   * Forgets shares, here and on disk.
+   * @param heirs - keys of those that go on, the oldest first: the first that is here takes a forgotten founding one's place. Where none is (the file was restored from a
+   *   backup), a fresh one does, which no descriptor names.
+   */
+  forget(keys: readonly Uint8Array[], heirs: readonly Uint8Array[]): Promise<void>;
   /** The sealed file was opened anew. */
   moveTo(store: KeyStore): void;
   destroy(): void;
@@ -56,12 +61,14 @@ export function openMpinShares(engine: Engine, opened: KeyStore, masters: Master
   for (const entry of store.names()) if (entry.startsWith(PREFIX)) add(read(engine, store, entry), entry);
 
   return {
+    has: (key) => shares.has(encodeHex(key)),
+
     find(key) {
       const found = shares.get(encodeHex(key));
       if (found) return found.share;
       throw new MilagroError(
         "ERR_KEYSTORE_CORRUPT",
-        "the sealed file lacks the share of the mpin master that the descriptor names: restore a newer copy of it",
+        "the sealed file lacks the share of the mpin master that the descriptor names: restore a newer copy of it, or rotate again",
       );
     },
 
@@ -79,23 +86,21 @@ export function openMpinShares(engine: Engine, opened: KeyStore, masters: Master
       return add(fresh, entry);
     },
 
-    async forget(keys, oldest) {
+    async forget(keys, heirs) {
       const texts = keys.map(encodeHex).filter((text) => shares.has(text));
       const gone = texts.flatMap((text) => shares.get(text) ?? []);
       if (gone.length === 0) return;
       const remove = gone.flatMap(({ entry }) => entry ?? []);
-      const heir = gone.some(({ share }) => share === founding) ? shares.get(encodeHex(oldest)) : undefined;
-      if (gone.some(({ share }) => share === founding) && (!heir || gone.includes(heir)))
-        throw new TypeError("the founding share has no heir");
-      if (heir) {
-        const set = mastersEntry(engine, { ...masters, shares: { ...masters.shares, mpin: heir.share } });
+      if (gone.some(({ share }) => share === founding)) {
+        const heir = heirs.map((key) => shares.get(encodeHex(key))).find((one) => one && !gone.includes(one));
+        const next = heir?.share ?? generateMasterSecretShare(engine, "mpin");
+        const set = mastersEntry(engine, { ...masters, shares: { ...masters.shares, mpin: next } });
         try {
-          await store.update({ set, remove: [...remove, ...(heir.entry ? [heir.entry] : [])] });
+          await store.update({ set, remove: [...remove, ...(heir?.entry ? [heir.entry] : [])] });
         } finally {
           wipe(...Object.values(set));
         }
-        founding = heir.share;
-        shares.set(encodeHex(oldest), { entry: undefined, share: heir.share });
+        founding = add(next, undefined);
       } else await store.update({ remove });
       for (const text of texts) shares.delete(text);
       for (const { share } of gone) share.destroy();

@@ -6,8 +6,16 @@
  * @module
  */
 import { encodeBase64url } from "@milagro/crypto/base64url";
+import { equalBytes } from "@milagro/crypto/bytes";
 import { MilagroError } from "@milagro/engine/error";
-import { encodeSignedDescriptor, hashDescriptor, masterEpochOf } from "@milagro/protocol/descriptor";
+import {
+  type DomainDescriptor,
+  encodeSignedDescriptor,
+  hashDescriptor,
+  masterEpochOf,
+  type SignedDescriptor,
+} from "@milagro/protocol/descriptor";
+import type { DescriptorTaken } from "@milagro/protocol/dta-messages";
 import {
   adoptedDescriptor,
   encodeRotationState,
@@ -22,6 +30,7 @@ import {
   highestSigned,
   isForgettable,
   type RememberedRotation,
+  takeOverDescriptor,
 } from "@milagro/protocol/rotation-memory";
 import type { RotationProposal, RotationReveal, RotationStatus } from "@milagro/protocol/rotation-messages";
 import { parseJson } from "@milagro/protocol/wire";
@@ -36,6 +45,11 @@ export interface Rotations extends CeremonySteps<RotationReveal> {
   approve(proposal: RotationProposal): Promise<RotationStatus>;
   /** The operator gives one up that is not adopted. @throws `ERR_CEREMONY_STATE` once it is */
   abandon(id: Uint8Array): Promise<void>;
+  /**
+   * The operator gives a later descriptor that all have signed, for a D-TA that cannot finish its rotation any more.
+   * @throws `ERR_CEREMONY_STATE`, `ERR_SEALED`, `ERR_DOMAIN_MISMATCH`, `ERR_DESCRIPTOR_…`
+   */
+  takeOver(signed: SignedDescriptor): Promise<DescriptorTaken>;
   /** Forgets those that were given up and that nobody goes back to, with their shares. */
   forgetGivenUp(): Promise<void>;
   /** @throws `ERR_CEREMONY_UNKNOWN`, also for one that was given up */
@@ -79,7 +93,7 @@ export function createRotations(context: DtaContext): Rotations {
     },
     step: (state, step) => issuer.call("rotation", { state, step }),
     isFinished: ({ phase }) => phase === "adopted",
-    finish: (tx, state) => adopt(context, tx, state),
+    finish: (tx, state) => adopt(context, tx, adoptedDescriptor(state)),
     ownCommitment: ownRotationCommitment,
     ownReveal: ownRotationReveal,
     result: adoptedDescriptor,
@@ -115,6 +129,27 @@ export function createRotations(context: DtaContext): Rotations {
         await forgetGivenUp(context);
       }),
 
+    takeOver: (signed) =>
+      inTurn(async () => {
+        const { descriptor } = signed;
+        const { signed: served, genesis, index } = domainOf(context);
+        const memory = await remembered(store.db);
+        takeOverDescriptor(served, descriptor, memory);
+        const mpinKey = ownMpinKey(signed, index);
+        const { share } = await issuer.call("verifyLater", { genesis, signed, mpinKey });
+        // It is over here too, whatever this D-TA remembers of it: another share, say, that it drew for it when it had lost the first.
+        const own = memory.filter(({ state }) => equalBytes(state.ceremonyId, ceremonyIdOf(descriptor)));
+        await store.transaction(async (tx) => {
+          for (const { state } of own) await tx.deleteFrom("rotation").where("id", "=", state.ceremonyId).execute();
+          await adopt(context, tx, signed);
+        });
+        await serveDomain(context, await loadDomain(context));
+        const drawn = own.flatMap(({ state }) => state.own?.key ?? []).filter((key) => !equalBytes(key, mpinKey));
+        if (drawn.length > 0) await issuer.call("forgetMaster", { keys: drawn, heirs: [] });
+        await forgetGivenUp(context);
+        return { v: 1, sequence: descriptor.sequence, epoch: masterEpochOf(descriptor), share };
+      }),
+
     forgetGivenUp: () => inTurn(() => forgetGivenUp(context)),
 
     status: async (id) => statusOf({ state: await load(id), givenUp: false }),
@@ -133,11 +168,12 @@ function checkUntil({ until }: RotationProposal, nowMs: number): void {
     );
 }
 
-/** The new descriptor in the place of the old one, all in the transaction that stores the rotation's end. */
-async function adopt(context: DtaContext, tx: StoreTransaction, state: RotationState): Promise<void> {
+/** The new descriptor in the place of the old one, all in one transaction. */
+async function adopt(context: DtaContext, tx: StoreTransaction, signed: SignedDescriptor): Promise<void> {
   const { domainId, signed: old, index } = domainOf(context);
-  const signed = adoptedDescriptor(state);
-  const { sequence, until, epoch } = state.proposal;
+  const { sequence, mpin } = signed.descriptor;
+  if (mpin === undefined) throw new TypeError("a later descriptor names its mpin master");
+  const { epoch, until } = mpin;
   if (sequence <= old.descriptor.sequence)
     throw new MilagroError("ERR_CEREMONY_STATE", "this D-TA serves a descriptor that is as new, or newer");
   await tx
@@ -180,7 +216,7 @@ export async function forgetPastMasters(context: DtaContext): Promise<void> {
   const [oldest] = usable;
   const past = domain.masters.filter((one) => !usable.includes(one));
   if (oldest === undefined || past.length === 0) return;
-  await issuer.call("forgetMaster", { keys: past.map(({ key }) => key), oldest: oldest.key });
+  await issuer.call("forgetMaster", { keys: past.map(({ key }) => key), heirs: usable.map(({ key }) => key) });
   await store.transaction(async (tx) => {
     for (const { epoch } of past) {
       await tx
@@ -207,10 +243,9 @@ async function forgetGivenUp({ now, issuer, store }: DtaContext): Promise<void> 
   if (domain === undefined || issuer.sealed) return;
   const { sequence } = domain.signed.descriptor;
   const gone = (await remembered(store.db)).filter((one) => isForgettable(one, sequence));
-  const [oldest] = domain.masters;
-  if (oldest === undefined || gone.length === 0) return;
+  if (gone.length === 0) return;
   const keys = gone.flatMap(({ state: { own } }) => own?.key ?? []);
-  await issuer.call("forgetMaster", { keys, oldest: oldest.key });
+  await issuer.call("forgetMaster", { keys, heirs: domain.masters.map(({ key }) => key) });
   const ids = gone.map(({ state: { ceremonyId } }) => ceremonyId);
   await store.db.deleteFrom("rotation").where("id", "in", ids).execute();
 }
@@ -228,6 +263,9 @@ async function remembered(db: Store["db"]): Promise<RememberedRotation[]> {
 export async function signedAhead(db: Store["db"]): Promise<number> {
   return highestSigned((await remembered(db)).filter(({ state }) => state.phase !== "adopted"));
 }
+
+/** Of the rotation that it came about by. */
+const ceremonyIdOf = ({ ceremonyId, mpin }: DomainDescriptor): Uint8Array => mpin?.ceremonyId ?? ceremonyId;
 
 const statusOf = ({ state: { ceremonyId, index, phase, proposal }, givenUp }: RememberedRotation): RotationStatus => ({
   v: 1,

@@ -1,9 +1,16 @@
 /**
- * On the operator's socket: approving a founding or a rotation, and giving it up.
+ * On the operator's socket: approving a founding or a rotation, giving it up, and going on from where others have come to.
  * @module
  */
 import { CeremonyListSchema, CeremonyStatusSchema, encodeCeremonyStatus } from "@milagro/protocol/ceremony-messages";
-import { CeremonyApprovalSchema, DoneSchema, parseCeremonyApproval } from "@milagro/protocol/dta-messages";
+import { parseSignedDescriptor, SignedDescriptorSchema } from "@milagro/protocol/descriptor";
+import {
+  CeremonyApprovalSchema,
+  DescriptorTakenSchema,
+  DoneSchema,
+  encodeDescriptorTaken,
+  parseCeremonyApproval,
+} from "@milagro/protocol/dta-messages";
 import {
   encodeRotationStatus,
   parseRotationProposal,
@@ -43,6 +50,11 @@ export function addRotationApprovalRoutes(app: HttpApp, rotations: Rotations): v
     async ({ body }) => encodeRotationStatus(await rotations.approve(parseRotationProposal(body))),
   );
   addGivingUp(app, "/v1/rotations/:id", "rotation", rotations);
+  app.put(
+    "/v1/descriptor",
+    { schema: { tags: ["rotation"], body: SignedDescriptorSchema, response: { 200: DescriptorTakenSchema } } },
+    async ({ body }) => encodeDescriptorTaken(await rotations.takeOver(parseSignedDescriptor(body))),
+  );
 }
 
 const addGivingUp = (app: HttpApp, path: string, tag: string, of: Pick<Rotations, "abandon">) =>

@@ -12,6 +12,7 @@ import { dtaPolicy } from "./dta-policy.ts";
 import { dtaSeal, dtaUnseal } from "./dta-seal.ts";
 import { dtaServe } from "./dta-serve.ts";
 import { dtaStatus } from "./dta-status.ts";
+import { dtaTakeOver } from "./dta-take-over.ts";
 import { dtaToken } from "./dta-token.ts";
 
 export const dta: CommandGroup = {
@@ -26,6 +27,7 @@ export const dta: CommandGroup = {
     dtaPassphrase,
     dtaApprove,
     dtaGiveUp,
+    dtaTakeOver,
     dtaPolicy,
     dtaToken,
     dtaDeny,

@@ -9,7 +9,7 @@ import { MilagroError } from "@milagro/engine/error";
 import { type CeremonyStatus, ceremonyIdOf, parseCeremonyList } from "@milagro/protocol/ceremony-messages";
 import { parseDone } from "@milagro/protocol/dta-messages";
 import { parseRotationList, type RotationStatus, rotationIdOf } from "@milagro/protocol/rotation-messages";
-import type { CommandSpec, Context } from "../command.ts";
+import type { CommandSpec, Context, Invocation } from "../command.ts";
 import { confirmed } from "../confirm.ts";
 import { readJsonFile } from "../files.ts";
 import type { Result } from "../output.ts";
@@ -24,8 +24,12 @@ export const dtaGiveUp: CommandSpec = {
   summary: "give up a rotation or a founding that was approved",
   details:
     "Each operator gives up at its own D-TA; the old master goes on. Without a proposal, lists what this D-TA takes part in or has given up.\nIf another D-TA has adopted a rotation already, finish it instead. On a terminal you are asked.",
-  arguments: [["[proposal]", "file of the proposal, - for stdin, or the ceremony's id"]],
-  options: [DTA_HOME, { flags: "-y, --yes", text: "do not ask" }],
+  arguments: [["[proposal]", "file of the proposal, or - for stdin"]],
+  options: [
+    DTA_HOME,
+    { flags: "--ceremony <id>", text: "by its id, where the file is lost" },
+    { flags: "-y, --yes", text: "do not ask" },
+  ],
   examples: [
     { text: "What is under way", line: "milagro dta give-up --home dta-1" },
     { text: "Take the approval back", line: "milagro dta give-up --home dta-1 rotation.json" },
@@ -36,9 +40,8 @@ export const dtaGiveUp: CommandSpec = {
     const { rotations } = await callAdmin(home, { path: "/v1/rotations" }, parseRotationList);
     const { ceremonies } = await callAdmin(home, { path: "/v1/ceremonies" }, parseCeremonyList);
     const all: readonly Status[] = [...ceremonies, ...rotations];
-    const named = invocation.optionalArgument(0);
-    if (named === undefined) return listOf(all);
-    const id = await idOf(context, named);
+    const id = await idOf(context, invocation);
+    if (id === undefined) return listOf(all);
     const status = all.find(({ ceremonyId }) => equalBytes(ceremonyId, id));
     if (!status) throw new MilagroError("ERR_CEREMONY_UNKNOWN", "this D-TA's operator has not approved that");
     if (!invocation.flag("yes") && context.io.isTty.stdin) {
@@ -62,12 +65,15 @@ export const dtaGiveUp: CommandSpec = {
   },
 };
 
-/** 32 bytes, in base64url as every command prints them. */
-const ID = /^[A-Za-z0-9_-]{43}$/;
-
-async function idOf({ io }: Context, named: string): Promise<Uint8Array> {
-  if (ID.test(named)) return parseBase64url(named);
-  const proposal = await readJsonFile(io, named, parseProposal);
+/** An option and no argument, because a base64url text may begin with "-". */
+async function idOf({ io }: Context, invocation: Invocation): Promise<Uint8Array | undefined> {
+  const id = invocation.text("ceremony");
+  const file = invocation.optionalArgument(0);
+  if (id !== undefined && file !== undefined)
+    throw new MilagroError("ERR_USAGE", "name the file of the proposal or the ceremony, not both");
+  if (id !== undefined) return parseBase64url(id);
+  if (file === undefined) return undefined;
+  const proposal = await readJsonFile(io, file, parseProposal);
   return "type" in proposal ? rotationIdOf(proposal) : ceremonyIdOf(proposal);
 }
 

@@ -45,7 +45,7 @@ test("a D-TA issues nothing that it cannot record, and issues again when there i
   );
   await dta?.start(Math.ceil(Math.max(...sizes) / 1024) + 200);
   const failures: unknown[] = [];
-  for (let n = 1; failures.length === 0 && n < 60; n++)
+  for (let n = 1; failures.length === 0 && n < 300; n++)
     await world.person(`visitor-${n}`).catch((error: unknown) => failures.push(error));
   expect(failures[0]).toMatchObject({ code: expect.stringMatching(/^ERR_(STORAGE_|ENROLMENT_INCOMPLETE)/) });
   await dta?.end("SIGKILL");

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { needs } from "../support/needs.ts";
+import { PATIENT } from "../support/patient.ts";
 
 const MODULES = "/usr/lib/apache2/modules";
 const OPENID_MODULE = "mod_auth_openidc.so";
@@ -87,7 +88,7 @@ export async function startApache(
 }
 
 async function untilItAnswers(origin: string, child: ChildProcess, log: () => string): Promise<void> {
-  for (let i = 0; i < 200; i++) {
+  for (const end = performance.now() + PATIENT.timeout; performance.now() < end; ) {
     if (child.exitCode !== null) throw new Error(`httpd did not start: ${log()}`);
     const answered = await fetch(origin, { redirect: "manual" }).then(
       () => true,

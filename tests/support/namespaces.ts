@@ -53,7 +53,7 @@ function machine(name: string, address: string): Machine {
     address,
     enter: ["ip", ...enter],
     async run(program, ...args) {
-      const { stdout } = await run("ip", [...enter, program, ...args], { timeout: 60_000, maxBuffer: 16 * 1_048_576 });
+      const { stdout } = await run("ip", [...enter, program, ...args], { timeout: 120_000, maxBuffer: 16 * 1_048_576 });
       return stdout;
     },
     spawn: (program, args, options) => spawn("ip", [...enter, program, ...args], options ?? {}),

@@ -8,6 +8,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { findProgram, needs } from "./needs.ts";
+import { PATIENT } from "./patient.ts";
 import { freePorts } from "./ports.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
@@ -67,7 +68,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       "max_connections=60",
     ];
     server = spawn(findProgram("postgres") ?? "postgres", options, { ...asNobody, cwd: folder, stdio: "ignore" });
-    await untilReady(url("postgres"));
+    await untilReady(url("postgres"), server);
   };
   const end = async (signal: "SIGQUIT" | "SIGINT"): Promise<void> => {
     const running = server;
@@ -95,7 +96,7 @@ export async function startPostgres(): Promise<PostgresServer> {
 }
 
 async function onServer(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 1000 });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 30_000 });
   client.on("error", () => {});
   await client.connect();
   try {
@@ -105,12 +106,13 @@ async function onServer(url: string, statement: string): Promise<void> {
   }
 }
 
-async function untilReady(url: string): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
+async function untilReady(url: string, server: ChildProcess): Promise<void> {
+  for (const end = performance.now() + PATIENT.timeout; ; ) {
     try {
       return await onServer(url, "select 1");
     } catch (error) {
-      if (attempt > 200) throw error;
+      if (server.exitCode !== null) throw new Error(`postgres ended with ${server.exitCode}`);
+      if (performance.now() > end) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

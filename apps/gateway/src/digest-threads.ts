@@ -27,6 +27,8 @@ export interface DigestThreads {
 
 /** Blocks of one stream that may be under way. */
 const MAX_BLOCKS = 4;
+/** Blocks of one thread that may be under way before each stream has to do with one. The thread is busy with these; more would only wait. */
+const MAX_BUSY = 8;
 /** Blocks that are kept for later. */
 const MAX_FREE = 16;
 
@@ -86,12 +88,15 @@ function startThread(give: (block: SharedArrayBuffer) => void) {
   const streams = new Map<number, Waiting>();
   let worker: Worker | undefined;
   let nextId = 1;
+  /** Blocks of all streams that the thread has not done with, also of those that were given up. */
+  let underWay = 0;
   const lost = (): MilagroError => new MilagroError("ERR_WORKER_CRASHED", "the thread that hashes died");
   const start = (): Worker => {
     if (worker) return worker;
     const fresh = new Worker(workerUrl(import.meta.url, "./digest-worker"), { name: "milagro-digests" });
     fresh.unref();
     fresh.on("message", (reply: DigestReply) => {
+      if (reply.kind === "taken") underWay -= 1;
       const stream = streams.get(reply.id);
       if (!stream) return;
       if (reply.kind === "taken") {
@@ -112,6 +117,7 @@ function startThread(give: (block: SharedArrayBuffer) => void) {
         done?.reject(lost());
       }
       streams.clear();
+      underWay = 0;
     });
     worker = fresh;
     return fresh;
@@ -126,7 +132,8 @@ function startThread(give: (block: SharedArrayBuffer) => void) {
       return {
         room(): Promise<void> | undefined {
           if (!streams.has(id)) throw lost();
-          if (stream.handed.length < MAX_BLOCKS) return undefined;
+          const { length } = stream.handed;
+          if (length === 0 || (length < MAX_BLOCKS && underWay < MAX_BUSY)) return undefined;
           return new Promise((resolve, reject) => {
             stream.room = { resolve, reject };
           });
@@ -135,6 +142,7 @@ function startThread(give: (block: SharedArrayBuffer) => void) {
           if (!streams.has(id)) throw lost();
           const shared = block.buffer as SharedArrayBuffer;
           stream.handed.push(shared);
+          underWay += 1;
           post({ kind: "update", id, block: shared, length });
         },
         end: () =>

@@ -65,7 +65,7 @@ test("a rotation is given up by its file or its id; the list says what there is;
   expect((await giveUp([]))[1]).toMatchObject(listed);
   expect(await giveUp([await file(first)])).toEqual({ ceremonyId: idOf(first), phase: "proposed", givenUp: true });
   expect(await giveUp([])).toHaveLength(1);
-  expect(await giveUp(["--ceremony", idOf(first)])).toBe("ERR_CEREMONY_UNKNOWN");
+  expect(await giveUp([`--ceremony=${idOf(first)}`])).toBe("ERR_CEREMONY_UNKNOWN");
 
   // Ids may begin as options do.
   let second = proposalOn(world.domain, world.clock.nowMs);
@@ -74,11 +74,11 @@ test("a rotation is given up by its file or its id; the list says what there is;
   const commitments = [await step(second, "commit")];
   const reveals = [await step(second, "commitments", { v: 1, commitments })];
   const signatures = [await step(second, "reveals", { v: 1, reveals })];
-  expect(await giveUp(["--ceremony", idOf(second)])).toMatchObject({ phase: "signed" });
+  expect(await giveUp([`--ceremony=${idOf(second)}`])).toMatchObject({ phase: "signed" });
   expect((await giveUp([]))[1]).toMatchObject({ phase: "signed", givenUp: true });
   await approve(dta, second);
   await step(second, "signatures", { v: 1, signatures });
-  expect(await giveUp(["--ceremony", idOf(second)])).toBe("ERR_CEREMONY_STATE");
+  expect(await giveUp([`--ceremony=${idOf(second)}`])).toBe("ERR_CEREMONY_STATE");
 });
 
 test("a D-TA takes over nothing that is no newer than what it serves", async () => {
@@ -96,11 +96,11 @@ test("a founding is given up until this D-TA has shown its keys; another's word 
   const proposal = proposalFor(2);
   await post(alone.admin, "/v1/ceremonies", { v: 1, index: 1, proposal: encodeCeremonyProposal(proposal) });
   const id = encodeBase64url(ceremonyIdOf(proposal));
-  expect(await giveUp(["--ceremony", encodeBase64url(ceremonyIdOf(proposalFor(2)))], alone)).toBe(
+  expect(await giveUp([`--ceremony=${encodeBase64url(ceremonyIdOf(proposalFor(2)))}`], alone)).toBe(
     "ERR_CEREMONY_UNKNOWN",
   );
   await writeFile(join(folder, "other.json"), "{}");
   expect(await giveUp(["other.json"], alone)).toBe("ERR_MESSAGE_INVALID");
-  expect(await giveUp(["--ceremony", id], alone)).toEqual({ ceremonyId: id, phase: "proposed", givenUp: true });
+  expect(await giveUp([`--ceremony=${id}`], alone)).toEqual({ ceremonyId: id, phase: "proposed", givenUp: true });
   expect(await giveUp([], alone)).toEqual([]);
 });

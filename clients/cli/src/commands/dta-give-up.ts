@@ -27,7 +27,10 @@ export const dtaGiveUp: CommandSpec = {
   arguments: [["[proposal]", "file of the proposal, or - for stdin"]],
   options: [
     DTA_HOME,
-    { flags: "--ceremony <id>", text: "by its id, where the file is lost" },
+    {
+      flags: "--ceremony <id>",
+      text: "by its id, where the file is lost; write --ceremony=<id>, since an id may begin with a dash",
+    },
     { flags: "-y, --yes", text: "do not ask" },
   ],
   examples: [
@@ -65,7 +68,7 @@ export const dtaGiveUp: CommandSpec = {
   },
 };
 
-/** An option and no argument, because a base64url text may begin with "-". */
+/** The id is an option, to be written with "=": a base64url text may begin with "-". */
 async function idOf({ io }: Context, invocation: Invocation): Promise<Uint8Array | undefined> {
   const id = invocation.text("ceremony");
   const file = invocation.optionalArgument(0);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Page, until } from "./browsers/browser.ts";
-import { builtTestPages } from "./browsers/built.ts";
+import { builtTestPages, removeTestPages } from "./browsers/built.ts";
 import { inEachBrowser } from "./browsers/engines.ts";
 import { type Site, serve } from "./browsers/serve.ts";
 
@@ -8,7 +8,10 @@ let site: Site;
 beforeAll(async () => {
   site = await serve(await builtTestPages());
 }, 60_000);
-afterAll(() => site.close());
+afterAll(async () => {
+  await site?.close();
+  await removeTestPages();
+});
 
 const press = (name: string) => `root.querySelector(${JSON.stringify(name)}).click()`;
 const digit = (value: number) =>

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Page, until } from "./browsers/browser.ts";
-import { builtTestPages } from "./browsers/built.ts";
+import { builtTestPages, removeTestPages } from "./browsers/built.ts";
 import { chromiumEngine, launchChromium } from "./browsers/chromium.ts";
 import { inEachBrowser } from "./browsers/engines.ts";
 import { type Site, serve } from "./browsers/serve.ts";
@@ -10,7 +10,10 @@ let site: Site;
 beforeAll(async () => {
   site = await serve(await builtTestPages());
 }, 60_000);
-afterAll(() => site.close());
+afterAll(async () => {
+  await site?.close();
+  await removeTestPages();
+});
 
 inEachBrowser("storage", (open, { name }) => {
   let page: Page;

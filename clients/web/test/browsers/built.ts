@@ -1,8 +1,9 @@
 /**
- * Test pages, built as the real ones are, once a run.
+ * Test pages, built as the real ones are.
  * @module
  */
 import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +13,7 @@ import { inputsOf, settings } from "../../vite.settings.ts";
 const pages = fileURLToPath(new URL("../pages/", import.meta.url));
 let built: Promise<string> | undefined;
 
-/** The folder with the built pages of `test/pages`. */
+/** The folder with the built pages of `test/pages`; `removeTestPages` belongs to it. */
 export function builtTestPages(): Promise<string> {
   built ??= (async () => {
     const outDir = mkdtempSync(join(tmpdir(), "milagro-pages-"));
@@ -24,4 +25,11 @@ export function builtTestPages(): Promise<string> {
     return outDir;
   })();
   return built;
+}
+
+/** For `afterAll`. */
+export async function removeTestPages(): Promise<void> {
+  const folder = await built;
+  built = undefined;
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 }

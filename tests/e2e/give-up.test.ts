@@ -12,13 +12,13 @@ import {
   foundDomain,
   HeldClock,
   initHome,
+  newFolder,
   post,
   proposalFor,
   startHome,
   type TestDomain,
   type TestDta,
 } from "../../services/dta/test/support.ts";
-import { makeTempFolder } from "../support/temp-folder.ts";
 
 let world: TestDomain;
 let dta: TestDta;
@@ -26,7 +26,7 @@ let folder: string;
 beforeAll(async () => {
   world = await foundDomain(1);
   [dta] = world.dtas as [TestDta];
-  folder = await makeTempFolder();
+  folder = newFolder();
 });
 afterAll(cleanUp);
 

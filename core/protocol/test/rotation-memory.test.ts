@@ -1,4 +1,7 @@
-/** Two members, their operators and a coordinator who does what it likes: what may come of rotations that are given up in the middle. */
+/**
+ * Two members, their operators and a coordinator who does what it likes: what may come of rotations that are given up in the middle.
+ * One file, since the law and the named cases are about one world, which has to be made first.
+ */
 import { encodeHex } from "@milagro/crypto/bytes";
 import { generateMasterSecretShare, type MasterSecretShare } from "@milagro/crypto/master-secret";
 import { MilagroError } from "@milagro/engine/error";

@@ -57,18 +57,22 @@ export function giveUpRotation(state: RotationState): RememberedRotation {
  * The operator gives this member a descriptor that all have signed, of a rotation whose end it has missed and cannot reach: say because it was restored from a backup
  * without its fresh share. Its own signature is in it, so it goes on from it as everybody who believes it does.
  * @param domain - as this member serves it now
- * @param later - verified
+ * @param later - verified, before or after
+ * @returns what this member remembers of the rotation that `later` came about by, to be forgotten: it is over here too. Another share may be in it than the one that
+ * `later` names, drawn when that one had been lost.
  * @throws `ERR_CEREMONY_STATE` for one that is no newer, and while another rotation is under way here
  */
 export function takeOverDescriptor(
   domain: Pick<TrustDomain, "descriptor">,
   later: DomainDescriptor,
   memory: readonly RememberedRotation[],
-): void {
+): readonly RememberedRotation[] {
   if (later.sequence <= domain.descriptor.sequence) outOfTurn("this D-TA serves a descriptor that is as new, or newer");
-  const own = later.mpin?.ceremonyId ?? new Uint8Array(0);
-  if (memory.some((one) => isUnderWay(one) && !equalBytes(one.state.ceremonyId, own)))
+  const { mpin } = later;
+  const over = memory.filter(({ state }) => mpin !== undefined && equalBytes(state.ceremonyId, mpin.ceremonyId));
+  if (memory.some((one) => isUnderWay(one) && !over.includes(one)))
     outOfTurn("this D-TA takes part in another rotation: give it up first");
+  return over;
 }
 
 const isUnderWay = ({ state, givenUp }: RememberedRotation): boolean => state.phase !== "adopted" && !givenUp;

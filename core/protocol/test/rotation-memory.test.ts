@@ -180,9 +180,8 @@ function makeWorld() {
 
   /** Its operator gives it what all have signed. */
   function takeOver(member: Member, { descriptor }: SignedDescriptor): void {
-    takeOverDescriptor(member.served, descriptor, member.memory);
-    const id = encodeHex(descriptor.mpin?.ceremonyId as Uint8Array);
-    member.memory = member.memory.filter(({ state }) => encodeHex(state.ceremonyId) !== id);
+    const over = takeOverDescriptor(member.served, descriptor, member.memory);
+    member.memory = member.memory.filter((one) => !over.includes(one));
     member.served = { domainId: founded.domain.domainId, descriptor, hash: hashDescriptor(descriptor) };
     forget(member);
   }

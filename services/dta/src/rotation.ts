@@ -9,7 +9,6 @@ import { encodeBase64url } from "@milagro/crypto/base64url";
 import { equalBytes } from "@milagro/crypto/bytes";
 import { MilagroError } from "@milagro/engine/error";
 import {
-  type DomainDescriptor,
   encodeSignedDescriptor,
   hashDescriptor,
   masterEpochOf,
@@ -133,18 +132,15 @@ export function createRotations(context: DtaContext): Rotations {
       inTurn(async () => {
         const { descriptor } = signed;
         const { signed: served, genesis, index } = domainOf(context);
-        const memory = await remembered(store.db);
-        takeOverDescriptor(served, descriptor, memory);
+        const over = takeOverDescriptor(served, descriptor, await remembered(store.db));
         const mpinKey = ownMpinKey(signed, index);
         const { share } = await issuer.call("verifyLater", { genesis, signed, mpinKey });
-        // It is over here too, whatever this D-TA remembers of it: another share, say, that it drew for it when it had lost the first.
-        const own = memory.filter(({ state }) => equalBytes(state.ceremonyId, ceremonyIdOf(descriptor)));
         await store.transaction(async (tx) => {
-          for (const { state } of own) await tx.deleteFrom("rotation").where("id", "=", state.ceremonyId).execute();
+          for (const { state } of over) await tx.deleteFrom("rotation").where("id", "=", state.ceremonyId).execute();
           await adopt(context, tx, signed);
         });
         await serveDomain(context, await loadDomain(context));
-        const drawn = own.flatMap(({ state }) => state.own?.key ?? []).filter((key) => !equalBytes(key, mpinKey));
+        const drawn = over.flatMap(({ state }) => state.own?.key ?? []).filter((key) => !equalBytes(key, mpinKey));
         if (drawn.length > 0) await issuer.call("forgetMaster", { keys: drawn, heirs: [] });
         await forgetGivenUp(context);
         return { v: 1, sequence: descriptor.sequence, epoch: masterEpochOf(descriptor), share };
@@ -263,9 +259,6 @@ async function remembered(db: Store["db"]): Promise<RememberedRotation[]> {
 export async function signedAhead(db: Store["db"]): Promise<number> {
   return highestSigned((await remembered(db)).filter(({ state }) => state.phase !== "adopted"));
 }
-
-/** Of the rotation that it came about by. */
-const ceremonyIdOf = ({ ceremonyId, mpin }: DomainDescriptor): Uint8Array => mpin?.ceremonyId ?? ceremonyId;
 
 const statusOf = ({ state: { ceremonyId, index, phase, proposal }, givenUp }: RememberedRotation): RotationStatus => ({
   v: 1,

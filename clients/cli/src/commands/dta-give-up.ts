@@ -95,7 +95,7 @@ function consequenceOf(status: Status): string {
   return `Domain ${name}: the ${subjectOf(status)} ends here, and the old master goes on.\n${others}`;
 }
 
-const stateOf = (status: Status): string => ("givenUp" in status && status.givenUp ? "given up" : status.phase);
+const isGivenUp = (status: Status): boolean => "givenUp" in status && status.givenUp === true;
 
 function listOf(all: readonly Status[]): Result {
   return {
@@ -105,12 +105,16 @@ function listOf(all: readonly Status[]): Result {
       domain: status.proposal.name,
       ...(isRotation(status) ? { sequence: status.proposal.sequence, epoch: status.proposal.epoch } : {}),
       phase: status.phase,
-      givenUp: "givenUp" in status && status.givenUp === true,
+      givenUp: isGivenUp(status),
     })),
     view: {
       kind: "rows",
       columns: ["ceremony", "what", "state"],
-      rows: all.map((status) => [encodeBase64url(status.ceremonyId), subjectOf(status), stateOf(status)]),
+      rows: all.map((status) => [
+        encodeBase64url(status.ceremonyId),
+        subjectOf(status),
+        isGivenUp(status) ? "given up" : status.phase,
+      ]),
       empty: "nothing was approved here",
     },
   };

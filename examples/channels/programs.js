@@ -32,8 +32,9 @@ export async function call(self, to, { host, port, programPort = port }) {
   }
 }
 
-// The program was told of the key when it was made, and takes a moment to read it; stunnel does not listen meanwhile.
-const NOT_YET = ["ERR_CHANNEL_TICKET", "ECONNREFUSED", "ECONNRESET"];
+// The program was told of the key when it was made, and takes a moment to read it; stunnel does not listen meanwhile, and resets whom it has not taken in:
+// before TLS, in the middle of it (`ERR_UNREACHABLE`), or after.
+const NOT_YET = ["ERR_CHANNEL_TICKET", "ERR_UNREACHABLE", "ECONNREFUSED", "ECONNRESET"];
 async function soon(attempt) {
   for (let left = 20; ; left--) {
     try {
